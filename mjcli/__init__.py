@@ -1,0 +1,3 @@
+"""Midjourney from the command line."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,200 @@
+"""Every way in which `mj` ends, and the exceptions that lead there.
+
+    MjError
+    ├── UsageError        2   arguments, prompt, reference
+    ├── ConfigError       2   config file, ledger, output directory
+    ├── NoTokenError      3
+    ├── ApiError        3-6   the service's own error object
+    ├── NetworkError      6   the request was never accepted
+    ├── StillRunning      7   the wait was over before the job
+    ├── DownloadError     8   the job is done, a file is missing
+    └── LostAnswer        9   the request left, its answer did not come
+
+`Interrupted` is no `MjError`: like `KeyboardInterrupt` it must pass every `except Exception`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit statuses of `mj`; scripts rely on these numbers."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    AUTH = 3
+    REFUSED = 4
+    BALANCE = 5
+    UNAVAILABLE = 6
+    RUNNING = 7
+    FILE = 8
+    UNKNOWN = 9
+    BATCH = 10
+    SIGHUP = 129
+    SIGINT = 130
+    SIGPIPE = 141
+    SIGTERM = 143
+
+
+class MjError(Exception):
+    """An end that `mj` foresees: one sentence for people, a code for scripts, an exit status.
+
+    `hint` is what to type next; `task_id` and `trace_id` are the service's, where known.
+    """
+
+    code = "internal"
+    exit_code = ExitCode.INTERNAL
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        task_id: str | None = None,
+        trace_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+        self.hint = hint
+        self.task_id = task_id
+        self.trace_id = trace_id
+
+
+class UsageError(MjError):
+    """What was typed cannot be meant; nothing was sent."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(MjError):
+    """A config file, ledger or output directory that cannot be used; nothing was sent."""
+
+    code = "config"
+    exit_code = ExitCode.USAGE
+
+
+class NoTokenError(MjError):
+    """No token is known for the profile; nothing was sent."""
+
+    code = "no_token"
+    exit_code = ExitCode.AUTH
+
+
+_EXIT_BY_CODE = {
+    "no_token": ExitCode.AUTH,
+    "invalid_token": ExitCode.AUTH,
+    "token_expired": ExitCode.AUTH,
+    "token_mismatched": ExitCode.AUTH,
+    "disabled": ExitCode.AUTH,
+    "used_up": ExitCode.BALANCE,
+    "too_many_requests": ExitCode.BALANCE,
+    "no_api": ExitCode.UNAVAILABLE,
+}
+
+_CODE_BY_STATUS = {
+    400: "bad_request",
+    401: "invalid_token",
+    402: "used_up",
+    403: "forbidden",
+    404: "no_api",
+    429: "too_many_requests",
+    504: "timeout",
+}
+
+
+def code_for_status(status: int) -> str:
+    """The code that the service's error table (api.md, "Errors") gives to an HTTP status."""
+    return _CODE_BY_STATUS.get(status, "api_error" if status >= 500 or status < 400 else "bad_request")
+
+
+class ApiError(MjError):
+    """The service's own refusal, or its account of a failed job.
+
+    `status` is the HTTP status it came with; `accepted` says that a job existed (so that a 5xx sort of
+    code means "the job failed" rather than "try again"); `document` is the object as it came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        status: int = 200,
+        accepted: bool = False,
+        task_id: str | None = None,
+        trace_id: str | None = None,
+        document: dict[str, object] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, task_id=task_id, trace_id=trace_id, hint=hint)
+        self.status = status
+        self.accepted = accepted
+        self.document = document or {}
+        if code in _EXIT_BY_CODE:
+            self.exit_code = _EXIT_BY_CODE[code]
+        elif status == 401:
+            self.exit_code = ExitCode.AUTH
+        elif status in (402, 429):
+            self.exit_code = ExitCode.BALANCE
+        elif status >= 500 and not accepted:
+            self.exit_code = ExitCode.UNAVAILABLE
+        else:
+            self.exit_code = ExitCode.REFUSED
+
+
+class NetworkError(MjError):
+    """No connection was made, so nothing was accepted and trying again is safe."""
+
+    code = "network"
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class StillRunning(MjError):
+    """The wait ended before the job did."""
+
+    code = "timeout"
+    exit_code = ExitCode.RUNNING
+
+
+def take_up(task_id: str) -> str:
+    """The command that takes a task up again."""
+    return f"mj describe-task {task_id} --wait --download"
+
+
+class DownloadError(MjError):
+    """The job is done but a file could not be saved."""
+
+    code = "download"
+    exit_code = ExitCode.FILE
+
+
+class LostAnswer(MjError):
+    """The request left and no answer of the API's came back: it may have been accepted."""
+
+    code = "network"
+    exit_code = ExitCode.UNKNOWN
+
+
+class Interrupted(BaseException):
+    """A signal that ends the program, or a reader of standard output that went away (SIGPIPE).
+
+    `sent` says that a paid request had left; `task_id` is its task, where known. Whoever holds the job
+    fills them in as the exception passes.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+        self.sent = False
+        self.task_id: str | None = None
+
+    @property
+    def closed_pipe(self) -> bool:
+        """Whether standard output was closed by its reader."""
+        return self.signal_number == ExitCode.SIGPIPE - 128

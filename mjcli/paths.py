@@ -1,0 +1,35 @@
+"""Where files live. Each function honours its environment variable first, then the platform's custom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mjcli.errors import ConfigError
+
+
+def config_file(environ: Mapping[str, str]) -> Path:
+    """The config file: `MJ_CONFIG`, else `config.toml` in the user's config directory for `mj`."""
+    chosen = environ.get("MJ_CONFIG")
+    if chosen:
+        return Path(chosen).absolute()
+    import platformdirs
+
+    return _known(platformdirs.user_config_path("mj", appauthor=False), "MJ_CONFIG") / "config.toml"
+
+
+def data_dir(environ: Mapping[str, str]) -> Path:
+    """The directory of the ledger and of the sandbox's state: `MJ_DATA_DIR`, else the user's data directory."""
+    chosen = environ.get("MJ_DATA_DIR")
+    if chosen:
+        return Path(chosen).absolute()
+    import platformdirs
+
+    return _known(platformdirs.user_data_path("mj", appauthor=False), "MJ_DATA_DIR")
+
+
+def _known(path: Path, variable: str) -> Path:
+    # Without HOME and without a passwd entry expanduser gives the tilde back.
+    if str(path).startswith("~"):
+        raise ConfigError(f"Your home directory is unknown; set HOME, or set {variable} to a path.")
+    return path

@@ -1,0 +1,506 @@
+"""The thin HTTP layer: one method per thing the service can do, errors translated while they are read.
+
+It never prints and never reads the config. Paid requests go over a fresh connection each and are sent
+again only when they cannot have been accepted: the connection was never made, or the answer was 429.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from mjcli import __version__
+from mjcli.api.models import Result, TaskRecord, error_of, is_error
+from mjcli.api.ndjson import LineDecoder, LineTooLong, parse_object
+from mjcli.errors import ApiError, ConfigError, LostAnswer, MjError, NetworkError, StillRunning
+
+DEFAULT_BASE_URL = "https://api.acedata.cloud"
+IMAGINE = "/midjourney/imagine"
+TASKS = "/midjourney/tasks"
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0  # for the cheap calls; a job's own deadline bounds the paid ones
+WRITE_SECONDS = 60.0
+RETRY_AFTER_CAP = 60.0  # seconds of `Retry-After` that are honoured at most
+FINAL_GRACE = 2.0  # seconds a stream may stay open after its final object
+ERROR_LIMIT = 1024 * 1024  # bytes of an error answer that are read
+ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of a plain answer that are read
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What a caller may want to know while a request is under way; each is called in the calling thread.
+
+    `leaving()` before the first byte of the request leaves, `sent()` after its last one,
+    `retrying(seconds, reason)` before a wait, `doubt(sentence)` for something odd that is passed over.
+    """
+
+    leaving: Callable[[], None] = _nothing
+    sent: Callable[[], None] = _nothing
+    retrying: Callable[[float, str], None] = _nothing
+    doubt: Callable[[str], None] = _nothing
+
+    def trace(self, name: str, _info: object) -> None:
+        """httpcore's trace extension, which tells a connection from a request."""
+        if name.endswith("send_request_headers.started"):
+            self.leaving()
+        elif name.endswith("send_request_body.complete"):
+            self.sent()
+
+
+class Client:
+    """A connection to the service for one token. Use it as a context manager, or call `close`.
+
+    `token_in` is `header` (default) or `query`, for hosts that want `?token=`. `retries` is how often a
+    request that was certainly not accepted is sent again. `use_environment` honours the proxy variables
+    and SSL_CERT_FILE. Raises `ConfigError` when proxy or certificate settings cannot be used.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        token_in: str = "header",  # noqa: S107
+        retries: int = 3,
+        use_environment: bool = True,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.retries = retries
+        self._use_environment = use_environment
+        self._headers = {"user-agent": f"mj/{__version__}", "content-type": "application/json"}
+        self._query: dict[str, str] = {}
+        if token_in == "query":  # noqa: S105
+            self._query["token"] = token
+        else:
+            self._headers["authorization"] = f"Bearer {token}"
+        # A paid request never goes over a connection that was used before: a peer that has closed it
+        # in the meantime would leave us not knowing whether the request was read.
+        self._paid = self._connect(keep=0)
+        self._cheap: httpx.Client | None = None
+        #: Seconds by which the service's clock is ahead of ours, from its last `Date`.
+        self.clock_offset = 0.0
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._paid.close()
+        if self._cheap is not None:
+            self._cheap.close()
+
+    # -- the service, typed ------------------------------------------------------------------------
+
+    def imagine(self, prompt: str, **fields: Any) -> Result:
+        """Make a picture and wait for it; `fields` are the body's (`mode`, `split_images`, …)."""
+        return self.wait(IMAGINE, {"action": "generate", "prompt": prompt, **fields})
+
+    def imagine_events(self, prompt: str, **fields: Any) -> Iterator[Result]:
+        """Make a picture and yield each event as it comes; the last one is the final result."""
+        return self.stream(IMAGINE, {"action": "generate", "prompt": prompt, **fields})
+
+    def action(self, action: str, image_id: str, **fields: Any) -> Result:
+        """Do something to an earlier image (`upscale1`, `variation2`, …) and wait for it."""
+        return self.wait(IMAGINE, {"action": action, "image_id": image_id, **fields})
+
+    def task(self, task_id: str, *, deadline: float | None = None) -> TaskRecord | None:
+        """One task, None when the service does not know it (it then answers `{}`)."""
+        document = self._read({"action": "retrieve", "id": task_id}, deadline)
+        return TaskRecord(document) if document else None
+
+    def tasks(self, task_ids: Sequence[str], *, deadline: float | None = None) -> list[TaskRecord]:
+        """Many tasks at once, in any order; those that the service does not know are missing."""
+        body = {"action": "retrieve_batch", "ids": list(task_ids), "limit": len(task_ids)}
+        return _items(self._read(body, deadline))
+
+    def recent_tasks(
+        self, *, offset: int = 0, limit: int = 50, deadline: float | None = None
+    ) -> list[TaskRecord]:
+        """The newest tasks of this token."""
+        return _items(self._read({"action": "retrieve_batch", "offset": offset, "limit": limit}, deadline))
+
+    # -- paid requests -----------------------------------------------------------------------------
+
+    def wait(
+        self, path: str, body: Mapping[str, Any], *, deadline: float | None = None, hooks: Hooks | None = None
+    ) -> Result:
+        """POST and wait for the one JSON object that ends it.
+
+        `deadline` is a reading of `time.monotonic()`. Raises `ApiError` for a refusal or a failed job,
+        `NetworkError` when nothing was accepted, `LostAnswer` when that is not known, `StillRunning` past
+        the deadline.
+        """
+        hooks = hooks or Hooks()
+        with _translated(deadline) as guard:
+            response = self._submit(path, body, "application/json", deadline, hooks)
+            try:
+                guard.watch(response)
+                data = _bounded(response, ANSWER_LIMIT)
+            finally:
+                response.close()
+        document = _object(data)
+        if document is None:
+            raise LostAnswer("The answer is not the API's: no JSON object.")
+        result = Result(document, data)
+        if is_error(document):
+            raise _lost_if_timeout(result.error())
+        return result
+
+    def stream(
+        self, path: str, body: Mapping[str, Any], *, deadline: float | None = None, hooks: Hooks | None = None
+    ) -> Iterator[Result]:
+        """POST and yield each event as it arrives; a plain JSON answer is one event.
+
+        Ends when the service ends the stream, whether or not the last event was final: that is for the
+        caller to see. Raises as `wait` does; a stream that breaks is a `LostAnswer`.
+        """
+        hooks = hooks or Hooks()
+        with _translated(deadline) as guard:
+            response = self._submit(path, body, "application/x-ndjson", deadline, hooks)
+            try:
+                guard.watch(response)
+                yield from self._events(response, guard, hooks)
+            except LineTooLong as error:
+                raise LostAnswer(f"The stream cannot be read: {error}.") from None
+            finally:
+                response.close()
+
+    def _events(self, response: httpx.Response, guard: _Guard, hooks: Hooks) -> Iterator[Result]:
+        decoder = LineDecoder()
+        unread: list[bytes] = []  # lines that are no objects, before the first one that is
+        seen = False
+        chunks = response.iter_bytes()
+        for lines in _lines(decoder, chunks, guard):
+            for line in lines:
+                try:
+                    document = parse_object(line)
+                except ValueError as error:
+                    if not seen and sum(map(len, unread)) < ERROR_LIMIT:
+                        unread.append(line)
+                    else:
+                        hooks.doubt(f"A line of the stream was passed over: {error}.")
+                    continue
+                for _ in unread:
+                    hooks.doubt("A line of the stream that is no JSON object was passed over.")
+                unread, seen = [], True
+                result = Result(document, line)
+                if result.final and (result.actions or result.failed):
+                    # Nothing but the end can follow; a server that forgets to end must not hold us.
+                    guard.shorten(FINAL_GRACE)
+                yield result
+        if not seen:
+            whole = _object(b"\n".join(unread))  # one object, printed over several lines
+            if whole is None:
+                raise LostAnswer("The answer is not the API's: no JSON object.")
+            yield Result(whole, b" ".join(unread))
+
+    def _submit(
+        self, path: str, body: Mapping[str, Any], accept: str, deadline: float | None, hooks: Hooks
+    ) -> httpx.Response:
+        """The open response to a paid request, sent again while it cannot have been accepted."""
+        tried = 0
+        while True:
+            refusal: MjError
+            try:
+                response = self._post(self._paid, path, body, accept, _read_seconds(deadline), hooks)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as error:
+                refusal, reason, delay = _never_connected(error), "no connection", None
+                final = "CERTIFICATE" in str(error)
+            else:
+                if response.status_code < 300 and response.status_code >= 200:
+                    return response
+                refusal = _refusal(response)
+                reason, delay, final = "rate limited", _retry_after(response), response.status_code != 429
+            if final or tried >= self.retries:
+                raise refusal
+            delay = _backoff(tried) if delay is None else delay
+            if deadline is not None and time.monotonic() + delay >= deadline:
+                raise refusal
+            tried += 1
+            hooks.retrying(delay, f"{reason}, try {tried} of {self.retries}")
+            time.sleep(delay)
+
+    def _post(
+        self,
+        client: httpx.Client,
+        path: str,
+        body: Mapping[str, Any],
+        accept: str,
+        read: float | None,
+        hooks: Hooks,
+    ) -> httpx.Response:
+        request = client.build_request(
+            "POST",
+            self.base_url + path,
+            params=self._query or None,
+            json=dict(body),
+            headers={**self._headers, "accept": accept},
+            timeout=httpx.Timeout(connect=CONNECT_SECONDS, read=read, write=WRITE_SECONDS, pool=None),
+            extensions={"trace": hooks.trace},
+        )
+        return client.send(request, stream=True)
+
+    # -- reads -------------------------------------------------------------------------------------
+
+    def _read(self, body: Mapping[str, Any], deadline: float | None) -> dict[str, Any]:
+        """POST to the tasks endpoint, which costs nothing and is tried again freely."""
+        if self._cheap is None:
+            self._cheap = self._connect(keep=4)
+        tried = 0
+        while True:
+            failure: MjError
+            try:
+                return self._read_once(self._cheap, body, deadline)
+            except ApiError as error:
+                if error.status < 500 and error.status != 429:
+                    raise
+                failure = error
+            except (NetworkError, LostAnswer) as error:
+                failure = error
+            delay = _backoff(tried) / 2
+            tried += 1
+            if tried > self.retries or (deadline is not None and time.monotonic() + delay >= deadline):
+                raise failure
+            time.sleep(delay)
+
+    def _read_once(
+        self, client: httpx.Client, body: Mapping[str, Any], deadline: float | None
+    ) -> dict[str, Any]:
+        seconds = _read_seconds(deadline)
+        seconds = READ_SECONDS if seconds is None else min(max(seconds, 0.5), READ_SECONDS)
+        try:
+            response = self._post(client, TASKS, body, "application/json", seconds, Hooks())
+            with contextlib.closing(response):
+                if response.status_code != 200:
+                    raise _refusal(response)
+                self._note_clock(response)
+                document = _object(_bounded(response, ANSWER_LIMIT))
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise NetworkError(f"The service cannot be reached: {_reason(error)}.") from error
+        except httpx.HTTPError as error:
+            raise NetworkError(f"The tasks endpoint did not answer: {_reason(error)}.") from error
+        if document is None:
+            raise LostAnswer("The tasks endpoint's answer is not the API's.")
+        if is_error(document):
+            raise error_of(document, status=200, accepted=False)
+        return document
+
+    def _note_clock(self, response: httpx.Response) -> None:
+        from email.utils import parsedate_to_datetime
+
+        try:
+            self.clock_offset = parsedate_to_datetime(response.headers["date"]).timestamp() - time.time()
+        except (KeyError, ValueError, TypeError):
+            pass  # no date: the clocks are taken to agree
+
+    # -- connections -------------------------------------------------------------------------------
+
+    def _connect(self, *, keep: int) -> httpx.Client:
+        try:
+            return httpx.Client(
+                # Plain http loads no certificates: that costs tens of milliseconds.
+                verify=self.base_url.startswith("https:"),
+                trust_env=self._use_environment,
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=keep),
+            )
+        except ImportError as error:
+            raise ConfigError(
+                "The proxy set in the environment is a SOCKS proxy, which needs the package socksio: "
+                "pip install 'httpx[socks]', or unset the variable."
+            ) from error
+        except (OSError, ValueError, httpx.InvalidURL) as error:
+            raise ConfigError(
+                f"The connection cannot be set up ({error}); see the proxy variables and SSL_CERT_FILE."
+            ) from error
+
+
+def _items(document: Mapping[str, Any]) -> list[TaskRecord]:
+    items = document.get("items")
+    if not isinstance(items, list):
+        return [TaskRecord(document)] if "id" in document else []
+    return [TaskRecord(each) for each in items if isinstance(each, dict) and each]
+
+
+def _lines(decoder: LineDecoder, chunks: Iterable[bytes], guard: _Guard) -> Iterator[list[bytes]]:
+    """The decoder's lines, piece by piece; an end that our own grace brought about is an end like any other."""
+    try:
+        for chunk in chunks:
+            yield decoder.feed(chunk)
+    except httpx.HTTPError:
+        if not guard.grace_over:
+            # What stood there without a line end may be the final object all the same.
+            yield decoder.end()
+            raise
+    yield decoder.end()
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    try:
+        return parse_object(data.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError:
+        return None
+
+
+def _bounded(response: httpx.Response, limit: int) -> bytes:
+    """At most `limit` bytes of the body; what lies beyond is cut off."""
+    pieces: list[bytes] = []
+    size = 0
+    for piece in response.iter_bytes():
+        pieces.append(piece)
+        size += len(piece)
+        if size >= limit:
+            break
+    return b"".join(pieces)[:limit]
+
+
+def _refusal(response: httpx.Response) -> MjError:
+    """What an answer other than 2xx means for a paid request; closes the response."""
+    status = response.status_code
+    try:
+        data = _bounded(response, ERROR_LIMIT)
+    except httpx.HTTPError:
+        data = b""
+    finally:
+        response.close()
+    document = _object(data)
+    if document is not None and (is_error(document) or 400 <= status < 500):
+        return _lost_if_timeout(error_of(document, status=status, accepted=False))
+    if status in (401, 402, 429):
+        # Whoever in between answered so, the request went no further.
+        return error_of({}, status=status, accepted=False)
+    if 300 <= status < 400:
+        where = response.headers.get("location", "another place")
+        return LostAnswer(
+            f"The answer is a redirect to {where}, which a paid request does not follow (HTTP {status}).",
+            hint="mj config get base_url: it is probably not the API's address",
+        )
+    return LostAnswer(f"The answer is not the API's (HTTP {status}).")
+
+
+def _lost_if_timeout(error: ApiError) -> MjError:
+    """An upstream time-out says nothing about the job, which may still be alive (api.md, "Errors")."""
+    if error.code != "timeout" and error.status != 504:
+        return error
+    return LostAnswer(error.message, code=error.code, task_id=error.task_id, trace_id=error.trace_id)
+
+
+def _never_connected(error: httpx.HTTPError) -> NetworkError:
+    return NetworkError(
+        f"No connection to the service: {_reason(error)}. Nothing was sent, nothing is paid.",
+        hint="try again; mj config list shows the address and where it comes from",
+    )
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds of a `Retry-After` (a number or an HTTP date), within 0 and the cap; None without one."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        from email.utils import parsedate_to_datetime
+
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    if not seconds > 0:  # past, negative, or no number at all
+        return None
+    return min(seconds, RETRY_AFTER_CAP)
+
+
+def _backoff(tried: int) -> float:
+    """Seconds to wait before the next try: 0.5, 1, 2, … with jitter, so that many clients spread."""
+    return float(min(0.5 * 2**tried, 8.0) * random.uniform(0.75, 1.25))
+
+
+def _read_seconds(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - time.monotonic(), 0.001)
+
+
+class _Guard:
+    """Ends a read when a deadline passes.
+
+    httpx's own read time-out counts from the last byte, so a trickle of bytes would outlive any deadline.
+    A timer shuts the socket down instead, from its own thread.
+    """
+
+    def __init__(self, deadline: float | None) -> None:
+        self.deadline = deadline
+        self.grace_over = False
+        self._socket: socket.socket | None = None
+        self._timers: list[threading.Timer] = []
+
+    @property
+    def deadline_over(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def watch(self, response: httpx.Response) -> None:
+        stream = response.extensions.get("network_stream")
+        self._socket = stream.get_extra_info("socket") if stream is not None else None
+        if self.deadline is not None:
+            self._start(self.deadline - time.monotonic(), self._shut)
+
+    def shorten(self, seconds: float) -> None:
+        def over() -> None:
+            self.grace_over = True
+            self._shut()
+
+        self._start(seconds, over)
+
+    def cancel(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+    def _start(self, seconds: float, action: Callable[[], None]) -> None:
+        timer = threading.Timer(max(seconds, 0), action)
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            try:
+                # The plain socket's method: an SSL socket's own would forget its session under the reader.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class _translated:  # noqa: N801
+    """Turns httpx's exceptions, raised while a paid answer is awaited or read, into ours."""
+
+    def __init__(self, deadline: float | None) -> None:
+        self._guard = _Guard(deadline)
+
+    def __enter__(self) -> _Guard:
+        return self._guard
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._guard.cancel()
+        if isinstance(error, httpx.HTTPError):
+            if self._guard.deadline_over or isinstance(error, httpx.ReadTimeout):
+                raise StillRunning("The wait is over and the job is not.") from error
+            raise LostAnswer(f"The answer was lost: {_reason(error)}.") from error

@@ -1,0 +1,339 @@
+"""Fetch, verify, place: pictures and videos from wherever the service put them.
+
+The client that fetches has no token and keeps no cookies. A file comes under its final name only when it
+is whole; until then it has a hidden temporary name beside it, and is taken away when it fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import httpx
+
+from mjcli import __version__
+from mjcli.errors import DownloadError
+from mjcli.filenames import Target, may_take, name_for
+from mjcli.filetypes import EXTENSIONS, extension_of, is_web_page, is_whole
+
+TRIES = 5
+CHUNK = 64 * 1024
+STALL_SECONDS = 30.0
+REDIRECTS = 5
+PARALLEL = 4
+
+Progress = Callable[[int, int, "int | None"], None]  # index, bytes so far, bytes in all
+
+
+class Saved(NamedTuple):
+    """A file on the disk; `kept` when a whole one was there already and nothing was fetched."""
+
+    path: Path
+    kept: bool
+
+
+class LinkExpired(DownloadError):
+    """The link leads nowhere any more; the tasks endpoint may know a fresh one."""
+
+
+class _BrokenOff(Exception):
+    """A transfer ended early; what arrived may be built upon."""
+
+
+class _Part:
+    """The temporary file of a download, and what tells whether the server still has the same one."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self.file = path, file
+        self.validator: str | None = None
+
+    @property
+    def have(self) -> int:
+        """Bytes that a later request may build upon."""
+        return self.file.seek(0, os.SEEK_END) if self.validator else 0
+
+    def head(self) -> bytes:
+        """How the file begins."""
+        self.file.seek(0)
+        return self.file.read(64)
+
+
+class Downloader:
+    """Fetches files without a token. Close it, or use it as a context manager.
+
+    `allow_private` lets links lead to private addresses: right only when the API itself is on this machine.
+    """
+
+    def __init__(self, *, allow_private: bool = False, use_environment: bool = True) -> None:
+        self._allow_private = allow_private
+        self._use_environment = use_environment
+        self._clients: dict[str, httpx.Client] = {}
+
+    def __enter__(self) -> Downloader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def save_all(
+        self,
+        urls: Sequence[str],
+        target: Target,
+        fields: Mapping[str, str],
+        *,
+        force: bool = False,
+        refresh: Callable[[], Sequence[str]] | None = None,
+        progress: Progress = lambda *_: None,
+    ) -> tuple[list[Saved], list[DownloadError]]:
+        """Save every link, four at a time; gives what was saved, in order, and what went wrong.
+
+        `refresh` gives the links anew when one has expired.
+        """
+
+        def save(index: int) -> Saved | DownloadError:
+            name = _Name(target, fields, index + 1, len(urls))
+            try:
+                try:
+                    return self.save(urls[index], name, force=force, progress=progress)
+                except LinkExpired:
+                    fresh = refresh() if refresh is not None else ()
+                    if index >= len(fresh) or fresh[index] == urls[index]:
+                        raise
+                    return self.save(fresh[index], name, force=force, progress=progress)
+            except DownloadError as error:
+                return error
+
+        if len(urls) == 1:
+            outcomes = [save(0)]
+        else:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                outcomes = list(pool.map(save, range(len(urls))))
+        saved = [each for each in outcomes if isinstance(each, Saved)]
+        return saved, [each for each in outcomes if isinstance(each, DownloadError)]
+
+    def save(self, url: str, name: _Name, *, force: bool, progress: Progress) -> Saved:
+        """Fetch one link into its place. Raises `DownloadError`."""
+        if not force:
+            there = name.existing()
+            if there is not None:
+                return Saved(there, kept=True)
+        try:
+            name.target.directory.mkdir(parents=True, exist_ok=True)
+            with _part_file(name.target.directory) as part:
+                self._fetch(url, part, lambda done, total: progress(name.index - 1, done, total))
+                os.fsync(part.file.fileno())
+                return _place(part.path, name.path(_kind_of(url, part.head())), force=force)
+        except OSError as error:
+            raise DownloadError(
+                f"{name.target.directory} cannot be written: {error.strerror or error}."
+            ) from error
+
+    # -- one link ----------------------------------------------------------------------------------
+
+    def _fetch(self, url: str, part: _Part, progress: Callable[[int, int | None], None]) -> None:
+        """The whole of a link into the part file, taken up where it broke off while the server lets us."""
+        for tried in range(TRIES):
+            last = tried == TRIES - 1
+            try:
+                self._transfer(url, part, progress)
+            except _BrokenOff as error:
+                if last:
+                    raise DownloadError(f"The download of {url} broke off {TRIES} times ({error}).") from None
+                time.sleep(min(0.2 * 2**tried, 5.0) * random.uniform(0.75, 1.25))
+                continue
+            part.file.flush()
+            if is_whole(part.path) or last or extension_of(part.head()) is None:
+                return  # whole, or `_kind_of` and `_place` say what is wrong with it
+            # It ended in good order but the picture is cut: a server that closes early without a length.
+            part.validator = None
+
+    def _transfer(self, url: str, part: _Part, progress: Callable[[int, int | None], None]) -> None:
+        """One request. Raises `_BrokenOff` when another one may bring the rest."""
+        have = part.have
+        headers = {"range": f"bytes={have}-", "if-range": part.validator} if have and part.validator else {}
+        try:
+            with self._open(url, headers) as response:
+                _check_status(url, response, part)
+                resumed = response.status_code == 206
+                if resumed and not _starts_at(response, have):
+                    part.validator = None
+                    raise _BrokenOff("the server sent another part than the one asked for")
+                encoded = response.headers.get("content-encoding", "identity") != "identity"
+                # The bytes of an encoded answer are not those that Range counts.
+                part.validator = None if encoded else _validator(response)
+                done = have if resumed else 0
+                part.file.seek(done)
+                part.file.truncate()
+                total = None if encoded else _total(response, done)
+                for chunk in response.iter_bytes() if encoded else response.iter_raw(CHUNK):
+                    part.file.write(chunk)
+                    done += len(chunk)
+                    progress(done, total)
+        except httpx.HTTPError as error:
+            raise _BrokenOff(str(error) or type(error).__name__) from None
+
+    @contextlib.contextmanager
+    def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """The response behind a link, redirects followed and each address looked at first."""
+        for _ in range(REDIRECTS):
+            parsed = self._check_address(url)
+            client = self._client(parsed.scheme)
+            with client.stream("GET", url, headers=headers) as response:
+                if not response.is_redirect:
+                    yield response
+                    return
+                url = str(parsed.join(response.headers["location"]))
+        raise DownloadError(f"The link {url} redirects without end.")
+
+    def _client(self, scheme: str) -> httpx.Client:
+        if scheme not in self._clients:
+            try:
+                self._clients[scheme] = httpx.Client(
+                    verify=scheme == "https",  # plain http needs no certificates, which take long to load
+                    trust_env=self._use_environment,
+                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                    headers={
+                        "user-agent": f"mj/{__version__}",
+                        "accept": "*/*",
+                        "accept-encoding": "identity",
+                    },
+                    timeout=httpx.Timeout(STALL_SECONDS, connect=10.0),
+                )
+            except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+                raise DownloadError(f"The connection cannot be set up: {error}.") from error
+        return self._clients[scheme]
+
+    def _check_address(self, url: str) -> httpx.URL:
+        """Refuse what no picture of the service is behind: other schemes, and hosts on the inside."""
+        try:
+            parsed = httpx.URL(url)
+        except (httpx.InvalidURL, TypeError, ValueError):
+            raise DownloadError(f"The link {url} cannot be read as an address.") from None
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise DownloadError(f"The link {url} is no http or https address and is not fetched.")
+        if not self._allow_private:
+            for address in _addresses(parsed.host):
+                if not address.is_global:
+                    raise DownloadError(
+                        f"The link {url} leads to the private address {address} and is not fetched."
+                    )
+        return parsed
+
+
+class _Name:
+    """The name that a file will have, known but for its extension."""
+
+    def __init__(self, target: Target, fields: Mapping[str, str], index: int, count: int) -> None:
+        self.target, self.fields, self.index, self.count = target, fields, index, count
+
+    def path(self, ext: str) -> Path:
+        return name_for(self.target, self.fields, ext=ext, index=self.index, count=self.count)
+
+    def existing(self) -> Path | None:
+        """A whole file that is there already."""
+        paths = dict.fromkeys(self.path(ext) for ext in EXTENSIONS)
+        return next((path for path in paths if path.is_file() and is_whole(path)), None)
+
+
+def _check_status(url: str, response: httpx.Response, part: _Part) -> None:
+    status = response.status_code
+    if status in (200, 206):
+        return
+    if status in (401, 403, 404, 410):
+        raise LinkExpired(f"The link {url} is not valid any more (HTTP {status}).")
+    if status == 416:
+        part.validator = None  # begin anew
+    if status in (408, 416, 425, 429) or status >= 500:
+        raise _BrokenOff(f"HTTP {status}")
+    raise DownloadError(f"The link {url} cannot be fetched (HTTP {status}).")
+
+
+def _validator(response: httpx.Response) -> str | None:
+    """What `If-Range` may carry: a strong ETag, else the date of the last change."""
+    etag = response.headers.get("etag")
+    if etag and not etag.startswith("W/"):
+        return str(etag)
+    return response.headers.get("last-modified") or None
+
+
+def _starts_at(response: httpx.Response, have: int) -> bool:
+    return str(response.headers.get("content-range", "")).startswith(f"bytes {have}-")
+
+
+def _total(response: httpx.Response, done: int) -> int | None:
+    length = response.headers.get("content-length", "")
+    return done + int(length) if length.isdecimal() else None
+
+
+def _kind_of(url: str, head: bytes) -> str:
+    kind = extension_of(head)
+    if kind is None:
+        what = (
+            "empty"
+            if not head
+            else "a web page"
+            if is_web_page(head)
+            else "no picture or video of a known kind"
+        )
+        raise DownloadError(f"What {url} leads to is {what}; nothing was saved.")
+    return kind
+
+
+def _place(part: Path, path: Path, *, force: bool) -> Saved:
+    """Give a whole file its name; a file that came there in the meantime is kept."""
+    if not is_whole(part):
+        raise DownloadError(f"{path.name} arrived incomplete; nothing was saved.")
+    if path.is_dir():
+        raise DownloadError(f"{path} is a directory; choose another --output.")
+    if not force and os.path.lexists(path):
+        if path.is_file() and is_whole(path):
+            return Saved(path, kept=True)
+        if not may_take(path):
+            raise DownloadError(
+                f"{path} is there already and is no picture; choose another --output, or --force."
+            )
+        force = True  # the torso of an earlier download
+    if force:
+        part.replace(path)
+        return Saved(path, kept=False)
+    try:
+        os.link(part, path)  # unlike rename, fails when somebody was quicker
+    except FileExistsError:
+        return Saved(path, kept=True)
+    except OSError:
+        part.rename(path)  # a file system without hard links
+    return Saved(path, kept=False)
+
+
+@contextlib.contextmanager
+def _part_file(directory: Path) -> Iterator[_Part]:
+    path = directory / f".mj-{os.getpid()}-{os.urandom(6).hex()}.part"
+    try:
+        with path.open("x+b") as file:
+            yield _Part(path, file)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+
+def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """The addresses a host name stands for; none when it cannot be found out here."""
+    try:
+        found = [ipaddress.ip_address(host.strip("[]"))]
+    except ValueError:
+        try:
+            infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return []
+        found = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in infos]
+    return [getattr(each, "ipv4_mapped", None) or each for each in found]

@@ -1,0 +1,1 @@
+"""Midjourney's prompt language."""

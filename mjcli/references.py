@@ -1,0 +1,117 @@
+"""Images and tasks as people name them: an id, `@last`, `@2`, or `-` for ids on standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from mjcli.errors import UsageError
+from mjcli.prompt.compose import is_link
+from mjcli.render.text import visible
+
+if TYPE_CHECKING:
+    from mjcli.context import Runtime
+    from mjcli.ledger import Job
+
+STDIN_LIMIT = 1024 * 1024  # bytes; no prompt and no list of ids comes near it
+
+
+class Image(NamedTuple):
+    """An image that was named, and the job that made it, where the ledger knows it."""
+
+    id: str
+    job: Job | None
+
+
+def read_stdin(runtime: Runtime, wanted: str) -> str:
+    """All of standard input as UTF-8. Raises `UsageError` naming what was wanted."""
+    if runtime.stdin.isatty():
+        raise UsageError(f"Standard input is a terminal; give {wanted} as an argument or through a pipe.")
+    data = runtime.stdin.buffer.read(STDIN_LIMIT + 1)
+    if len(data) > STDIN_LIMIT:
+        raise UsageError(f"Standard input holds more than {STDIN_LIMIT} bytes, too much for {wanted}.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"Standard input is not UTF-8 text, so {wanted} cannot be read from it.") from None
+
+
+def expand(runtime: Runtime, arguments: Sequence[str], wanted: str) -> list[str]:
+    """The arguments, with `-` replaced by the lines of standard input."""
+    found: list[str] = []
+    for argument in arguments:
+        if argument == "-":
+            lines = [line.strip() for line in read_stdin(runtime, wanted).splitlines()]
+            found += [line for line in lines if line]
+        else:
+            found.append(argument)
+    if not found:
+        raise UsageError(f"There is no {wanted} on standard input.")
+    return found
+
+
+def image_of(runtime: Runtime, text: str) -> Image:
+    """The image meant by an id or a reference. Raises `UsageError` for an unknown reference."""
+    if not text.startswith("@"):
+        if is_link(text):
+            raise UsageError(
+                "An action needs the id of an image, not a link; the id stands in the job's answer."
+            )
+        return Image(_id(text, "image"), runtime.known_image(text))
+    job = _referenced(runtime, text)
+    if job.image_id is None:
+        raise UsageError(f"{text} has no image: that job is {job.state}.", hint=_look(job))
+    return Image(job.image_id, job)
+
+
+def task_of(runtime: Runtime, text: str) -> str:
+    """The task meant by an id or a reference. Raises `UsageError`."""
+    if not text.startswith("@"):
+        return _id(text, "task")
+    job = _referenced(runtime, text)
+    if job.task_id is None:
+        raise UsageError(f"{text} has no task id: the service gave none for that job.")
+    return job.task_id
+
+
+def link_of(runtime: Runtime, text: str) -> str:
+    """The link of an image given as a link, a reference, or the id of one that the ledger knows."""
+    from pathlib import Path
+
+    from mjcli.api.models import Result
+
+    if is_link(text):
+        if any(c.isspace() or ord(c) < 0x20 for c in text):
+            raise UsageError(f"The link {visible(text)} holds a space or control character.")
+        return text
+    if not text.startswith("@") and Path(text).exists():
+        raise UsageError(
+            f"{visible(text)} is a file on this machine; the service needs the link of the image itself."
+        )
+    image = image_of(runtime, text)
+    link = Result(image.job.result or {}).picture_url if image.job is not None else None
+    if link is None:
+        raise UsageError(
+            f"No link is known for the image {visible(text)}; give the link of the image itself."
+        )
+    return link
+
+
+def _referenced(runtime: Runtime, text: str) -> Job:
+    number = "1" if text == "@last" else text[1:]
+    if not (number.isascii() and number.isdecimal() and 0 < int(number) < 10**9):
+        raise UsageError(f"{visible(text)} is no reference; write @last, or @2 for the second newest job.")
+    job = runtime.ledger.nth_newest(runtime.profile, int(number))
+    if job is None:
+        raise UsageError(f"{text} means nothing yet: the profile {runtime.profile} has not so many jobs.")
+    return job
+
+
+def _id(text: str, what: str) -> str:
+    if not text or len(text) > 200 or any(c.isspace() or not c.isprintable() for c in text):
+        raise UsageError(f"{visible(text)[:80]!r} is no {what} id.")
+    return text
+
+
+def _look(job: Job) -> str | None:
+    return f"mj describe-task {job.task_id}" if job.task_id else None

@@ -1,0 +1,196 @@
+"""The world as one run of `mj` sees it: streams, environment, settings; client, ledger and output on first use."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
+
+from mjcli.errors import ConfigError, ExitCode, MjError, NoTokenError
+from mjcli.render.output import Mode, Output, terminal_width
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    from mjcli.api import Client
+    from mjcli.config import Settings
+    from mjcli.jobs import Runner
+    from mjcli.ledger import Job, Ledger
+    from mjcli.reference.help import HelpLayout
+    from mjcli.sandbox import Sandbox
+
+
+class Flags:
+    """The global options, as given before or after the subcommand."""
+
+    def __init__(self) -> None:
+        self.json = False
+        self.field: str | None = None
+        self.quiet = False
+        self.verbose = False
+        self.profile: str | None = None
+        self.sandbox = False
+        self.no_color = False
+
+
+class Runtime:
+    """What a command needs of the world. `status` is the exit status the run ends with."""
+
+    def __init__(self, environ: Mapping[str, str], stdin: TextIO, stdout: TextIO, stderr: TextIO) -> None:
+        self.environ = environ
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.flags = Flags()
+        self.status: int = ExitCode.OK
+        self._open = contextlib.ExitStack()
+        self._in_haste = False
+
+    @classmethod
+    def of_process(cls) -> Runtime:
+        """The runtime of this very process."""
+        import os
+
+        # A stream that was closed before we began is None; what would go there goes nowhere.
+        def opened(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
+            return stream if stream is not None else open(os.devnull, mode)  # noqa: PTH123
+
+        return cls(os.environ, opened(sys.stdin, "r"), opened(sys.stdout, "w"), opened(sys.stderr, "w"))
+
+    @cached_property
+    def output(self) -> Output:
+        """Where the answer and the notices go. Raises `UsageError` for a bad --field."""
+        flags = self.flags
+        mode = Mode(flags.json, flags.field, flags.quiet, flags.verbose, flags.no_color)
+        return Output(self.stdout, self.stderr, self.environ, mode)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Option, environment, profile, default; the config file's warnings are shown once. Raises `ConfigError`."""
+        return self.load_settings()
+
+    def load_settings(self, *, new_profile: bool = False) -> Settings:
+        """The settings read anew; `new_profile` allows a profile that the config file does not have yet."""
+        from mjcli.config import load_settings
+
+        settings = load_settings(
+            self.environ, profile=self.flags.profile, sandbox=self.flags.sandbox, new_profile=new_profile
+        )
+        for warning in settings.warnings:
+            self.output.warning(warning)
+        return settings
+
+    @cached_property
+    def data_dir(self) -> Path:
+        """The directory of the ledger and of the sandbox's state."""
+        path: Path = self.settings.data_dir.value
+        return path
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """The embedded stand-in of the service, started on first use and stopped at the end of the run."""
+        from mjcli.sandbox import Sandbox, SandboxOptions
+
+        try:
+            server = Sandbox(self.data_dir / "sandbox.db", SandboxOptions())
+        except OSError as error:
+            raise ConfigError(
+                f"The sandbox cannot be started in {self.data_dir}: {error.strerror or error}.",
+                hint="set MJ_DATA_DIR to a directory you can write to",
+            ) from error
+        server.start()
+        self._open.callback(lambda: server.close(finish_callbacks=not self._in_haste))
+        return server
+
+    @property
+    def base_url(self) -> str:
+        """The address that requests go to."""
+        return self.sandbox.base_url if self.settings.sandbox.value else str(self.settings.base_url.value)
+
+    @cached_property
+    def client(self) -> Client:
+        """The service's client for the profile in use. Raises `NoTokenError`, `ConfigError`."""
+        from mjcli.api import Client
+
+        settings = self.settings
+        if not settings.token.value:
+            raise NoTokenError(
+                f"There is no token for the profile {settings.profile.value}.",
+                hint='mj auth login, or set MJ_TOKEN; or try it without an account: mj --sandbox imagine "a cat"',
+            )
+        client = Client(
+            settings.token.value,
+            base_url=self.base_url,
+            token_in=settings.token_in.value,
+            use_environment=not settings.sandbox.value,
+        )
+        self._open.callback(client.close)
+        return client
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of every job. Raises `ConfigError` when it cannot be written."""
+        from mjcli.ledger import Ledger
+
+        ledger = Ledger.open(self.data_dir / "ledger.db", notice=self.output.warning)
+        self._open.callback(ledger.close)
+        return ledger
+
+    @property
+    def profile(self) -> str:
+        """The name of the profile in use."""
+        return str(self.settings.profile.value)
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the API itself is on the loopback interface, so that its links may lead there too."""
+        from mjcli.config import is_loopback
+
+        return is_loopback(self.base_url)
+
+    def runner(self, *, ledger: bool) -> Runner:
+        """What runs jobs for the profile in use; without `ledger` no record is kept."""
+        from mjcli.jobs import Runner
+
+        # The sandbox's port changes from run to run; its jobs are the same.
+        host = "sandbox" if self.settings.sandbox.value else self.base_url
+        return Runner(self.client, self.ledger if ledger else None, profile=self.profile, host=host)
+
+    def known_image(self, image_id: str) -> Job | None:
+        """The job that made an image, if there is a ledger and it knows."""
+        if not (self.data_dir / "ledger.db").exists():
+            return None
+        return self.ledger.by_image(self.profile, image_id)
+
+    def command(self, rest: str) -> str:
+        """An `mj` command to type next, for the same sandbox or profile."""
+        if self.flags.sandbox:
+            return f"mj --sandbox {rest}"
+        return f"mj --profile {self.flags.profile} {rest}" if self.flags.profile else f"mj {rest}"
+
+    def help_layout(self) -> HelpLayout:
+        """Width and colour for the help."""
+        from mjcli.reference.help import HelpLayout
+
+        return HelpLayout(terminal_width(self.stdout, self.environ), self.output.colours(self.stdout))
+
+    def fail(self, status: int) -> None:
+        """Remember a failure that does not stop the rest; the first one is the exit status."""
+        if self.status == ExitCode.OK:
+            self.status = status
+
+    def report(self, error: MjError) -> None:
+        """Show a failure; when it lies in the output options themselves, without them."""
+        try:
+            output = self.output
+        except MjError:
+            output = Output(self.stdout, self.stderr, self.environ, Mode(json=self.flags.json))
+        output.failure(error)
+
+    def close(self, *, in_haste: bool = False) -> None:
+        """End what was started (client, ledger, sandbox); `in_haste` waits for nothing."""
+        self._in_haste = in_haste
+        self._open.close()

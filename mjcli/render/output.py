@@ -1,0 +1,235 @@
+"""The sink: what goes to standard output and standard error, in which form, and nothing anywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+from mjcli.errors import DownloadError, ExitCode, Interrupted, MjError, UsageError, take_up
+from mjcli.render.text import (
+    encode,
+    encode_json,
+    json_line,
+    parse_field,
+    raw_json_line,
+    raw_value,
+    select_field,
+    visible,
+)
+
+if TYPE_CHECKING:
+    from mjcli.render.human import Live
+
+Lines = Sequence[tuple[str, str]]
+
+
+class Mode(NamedTuple):
+    """How the answer was asked for: the global options that concern the output."""
+
+    json: bool = False
+    field: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+
+
+class Output:
+    """Standard output for the answer, standard error for everything else.
+
+    Raises `UsageError` when `--field` is no path, before anything is done.
+    """
+
+    def __init__(self, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str], mode: Mode) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        self._environ = environ
+        self.mode = mode
+        self.live: Live | None = None
+        self._field: list[str | int] | None = None
+        if mode.field is not None:
+            try:
+                self._field = parse_field(mode.field)
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+
+    @property
+    def json(self) -> bool:
+        """Whether standard output carries JSON, or a field of it."""
+        return self.mode.json or self.mode.field is not None
+
+    @property
+    def animates(self) -> bool:
+        """Whether standard error is a terminal that can show something live."""
+        return (
+            not self.mode.quiet and self.stderr.isatty() and self._environ.get("TERM", "") not in ("", "dumb")
+        )
+
+    @property
+    def stdout_is_terminal(self) -> bool:
+        """Whether the answer is read by a person as it appears."""
+        return self.stdout.isatty()
+
+    def colours(self, stream: TextIO) -> bool:
+        """Whether to colour what goes to `stream` (NO_COLOR, FORCE_COLOR, TERM=dumb, --no-color)."""
+        if self.mode.no_color or self._environ.get("NO_COLOR"):
+            return False
+        if self._environ.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and self._environ.get("TERM", "") not in ("", "dumb")
+
+    # -- standard output ---------------------------------------------------------------------------
+
+    def answer(self, document: Mapping[str, Any], people: Lines, quiet: Sequence[str] = ()) -> None:
+        """One thing asked, answered: an object for scripts, `name: value` lines for people, bare lines for --quiet."""
+        if self.json:
+            self._document(document)
+        elif self.mode.quiet:
+            self._write("".join(f"{visible(line)}\n" for line in quiet))
+        else:
+            self._write(self._people(people))
+
+    def event(self, raw: bytes, document: Mapping[str, Any]) -> None:
+        """One event of a stream, for `--json --stream`: as it came, flushed at once."""
+        if self._field is not None:
+            self._document(document)
+        else:
+            self._write_bytes(encode_json(raw_json_line(raw) + "\n"))
+
+    def text(self, text: str) -> None:
+        """Text that is the answer, written as it is."""
+        self._write(text)
+
+    def _document(self, document: Mapping[str, Any]) -> None:
+        field = self._field
+        line = json_line(document) if field is None else raw_value(select_field(document, field))
+        self._write_bytes(encode_json(line + "\n"))
+
+    def _people(self, lines: Lines) -> str:
+        if not self.stdout.isatty():
+            return "".join(f"{name}: {visible(value)}\n" for name, value in lines)
+        on, off = ("\x1b[36m", "\x1b[0m") if self.colours(self.stdout) else ("", "")
+        width = max((len(name) for name, _ in lines), default=0) + 2
+        return "".join(f"{on}{name.ljust(width)}{off}{visible(value)}\n" for name, value in lines)
+
+    def _write(self, text: str) -> None:
+        self._write_bytes(encode(text, self.stdout.encoding))
+
+    def _write_bytes(self, data: bytes) -> None:
+        try:
+            self.stdout.buffer.write(data)
+            self.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise Interrupted(ExitCode.SIGPIPE - 128) from None
+        except OSError as error:
+            raise DownloadError(f"Standard output cannot be written: {error.strerror}.") from error
+
+    # -- standard error ----------------------------------------------------------------------------
+
+    def notice(self, text: str) -> None:
+        """Something worth knowing that is not the answer; silent under --quiet."""
+        if not self.mode.quiet:
+            self._say(visible(text))
+
+    def detail(self, text: str) -> None:
+        """Something for the curious: shown under --verbose only."""
+        if self.mode.verbose and not self.mode.quiet:
+            self._say(visible(text))
+
+    def warning(self, text: str) -> None:
+        """Something doubtful that did not stop the work; silent under --quiet."""
+        if not self.mode.quiet:
+            self._say(f"{self._paint('warning:', '33')} {visible(text)}")
+
+    def failure(self, error: MjError, document: Mapping[str, Any] | None = None) -> None:
+        """The end of a thing asked that failed: the sentence for people, and under --json the object for scripts.
+
+        `document` is what is known all the same; the failure's own fields are laid over it.
+        """
+        self._failure_for_people(error)
+        if self.json:
+            self._document({**(document or {}), **failure_document(error)})
+        elif error.task_id and error.exit_code in _UNFINISHED:
+            # The task id is the answer that there is.
+            self._write(
+                f"{visible(error.task_id)}\n" if self.mode.quiet else self._people([("task", error.task_id)])
+            )
+
+    def _failure_for_people(self, error: MjError) -> None:
+        lines = [f"{self._paint('mj:', '1;31')} {visible(error.message)}"]
+        if error.task_id:
+            lines.append(f"  task: {visible(error.task_id)}")
+        if error.trace_id:
+            lines.append(f"  trace: {visible(error.trace_id)} (quote it to the service's support)")
+        if error.hint:
+            lines.append(f"  next: {visible(error.hint)}")
+        self._say("\n".join(lines))
+
+    def interrupted(self, stop: Interrupted) -> None:
+        """The program was told to stop: what became of the job, and how to take it up."""
+        if stop.task_id:
+            sentence = (
+                f"Interrupted. Task {stop.task_id} goes on at the service and is billed if it succeeds."
+            )
+            hint: str | None = take_up(stop.task_id)
+        elif stop.sent:
+            sentence = (
+                "Interrupted after the request had left: it may have been accepted. Nothing is sent again."
+            )
+            hint = None
+        else:
+            sentence, hint = "Interrupted; no job was left behind.", None
+        error = MjError(sentence, code="interrupted", hint=hint, task_id=stop.task_id)
+        if stop.closed_pipe:
+            if stop.sent:
+                self._failure_for_people(error)
+            return
+        error.exit_code = ExitCode(128 + stop.signal_number)
+        self.failure(error)
+
+    def restore_terminal(self) -> None:
+        """Give the cursor back at once, for an end that runs no clean-up."""
+        if self.live is not None:
+            os.write(self.stderr.fileno(), b"\x1b[?25h\n")
+
+    def traceback(self, text: str) -> None:
+        """A Python traceback, which only --verbose asks for."""
+        self._say("\n".join(visible(line) for line in text.rstrip().split("\n")))
+
+    def _paint(self, text: str, sgr: str) -> str:
+        return f"\x1b[{sgr}m{text}\x1b[0m" if self.colours(self.stderr) else text
+
+    def _say(self, text: str) -> None:
+        if self.live is not None:
+            self.live.above(text)
+            return
+        try:
+            self.stderr.buffer.write(encode(text + "\n", self.stderr.encoding))
+            self.stderr.buffer.flush()
+        except OSError:
+            pass  # Nobody reads standard error; the answer and the exit status still count.
+
+
+# Ends that leave a job behind which can be taken up again.
+_UNFINISHED = (ExitCode.RUNNING, ExitCode.UNKNOWN, ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP)
+
+
+def failure_document(error: MjError) -> dict[str, Any]:
+    """The object that a failure is under --json."""
+    document: dict[str, Any] = {"success": False, "error": {"code": error.code, "message": error.message}}
+    if error.task_id:
+        document["task_id"] = error.task_id
+    if error.trace_id:
+        document["trace_id"] = error.trace_id
+    return document
+
+
+def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:
+    """Columns of the terminal behind `stream`: COLUMNS, else asked of it, else 80."""
+    columns = environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80

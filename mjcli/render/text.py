@@ -1,0 +1,94 @@
+"""Text from outside, made harmless: for people with controls made visible, for scripts as JSON escapes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+# Everything that can drive a terminal or reorder what it shows: C0, DEL, C1, the line and paragraph
+# separators, bidirectional controls, the byte order mark.
+_CONTROLS = (
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    0x061C,
+    0x200E,
+    0x200F,
+    *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+    0xFEFF,
+)
+_VISIBLE = {code: (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}") for code in _CONTROLS}
+_VISIBLE.update({0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"})
+# In JSON text these can only stand inside strings, since outside of them they are no JSON.
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROLS if code >= 0x7F}
+
+
+def visible(text: object) -> str:
+    """`text` on one line, with control characters shown as escapes such as `\\x1b`."""
+    return str(text).translate(_VISIBLE)
+
+
+def json_line(document: object) -> str:
+    """`document` as JSON on one line: non-ASCII text as it is, anything that could drive a terminal escaped."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).translate(_JSON_ESCAPES)
+
+
+def raw_json_line(line: bytes) -> str:
+    """One line of valid JSON as it came, except that what could drive a terminal is escaped."""
+    text = line.decode("utf-8")
+    return text if text.isascii() and "\x7f" not in text else text.translate(_JSON_ESCAPES)
+
+
+def encode(text: str, encoding: str | None) -> bytes:
+    """`text` in a stream's encoding; what it cannot say becomes a backslash escape (never an error)."""
+    return text.encode(encoding or "utf-8", "backslashreplace")
+
+
+def encode_json(text: str) -> bytes:
+    """JSON text as UTF-8 whatever the locale; lone surrogates, which UTF-8 cannot say, as JSON escapes."""
+    # backslashreplace writes a lone surrogate as \\udXXX, which is just JSON's own escape for it.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def parse_field(path: str) -> list[str | int]:
+    """Steps of a `--field` path: `files[0]`, `files.0` and `.error.code` are all understood.
+
+    Raises `ValueError` with a sentence when the path cannot be read.
+    """
+    steps: list[str | int] = []
+    for part in path.strip().removeprefix(".").split("."):
+        name, bracket, rest = part.partition("[")
+        if not name and not (bracket and not steps):
+            raise ValueError(
+                f"--field {visible(path)} is no path; write for example raw_image_url or files[0]."
+            )
+        if name:
+            steps.append(int(name) if name.lstrip("-").isdecimal() else name)
+        while bracket:
+            index, closed, rest = rest.partition("]")
+            if not closed or not index.lstrip("-").isdecimal() or (rest and not rest.startswith("[")):
+                raise ValueError(
+                    f"--field {visible(path)} is no path; write for example raw_image_url or files[0]."
+                )
+            steps.append(int(index))
+            bracket, rest = rest[:1], rest[1:]
+    return steps
+
+
+def select_field(document: Any, steps: list[str | int]) -> Any:
+    """What a path leads to in a JSON value, None where it leads nowhere (as jq has it)."""
+    for step in steps:
+        if isinstance(document, dict):
+            document = document.get(str(step))
+        elif isinstance(document, list) and isinstance(step, int) and -len(document) <= step < len(document):
+            document = document[step]
+        else:
+            return None
+    return document
+
+
+def raw_value(value: Any) -> str:
+    """A JSON value as `jq -r` prints it: strings bare, the rest as indented JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=2).translate(_JSON_ESCAPES)

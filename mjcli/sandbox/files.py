@@ -1,0 +1,148 @@
+"""What the sandbox serves under its addresses: pictures, videos, uploaded files, whole or in part."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from . import results
+from .bodies import RefusalError, bad
+from .pictures import Picture, draw, draw_unfinished, sub_image
+from .state import STEPS, Job, Store
+from .videos import video
+
+_UUID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+_PICTURE = re.compile(rf"/attachments/\d+/\d+/(?:sandbox_\w+_{_UUID}|{_UUID}_grid_(\d))\.png", re.ASCII)
+_SUB_IMAGE = re.compile(rf"/{_UUID}/0_([0-3])\.png")
+# Real addresses of videos have these two slashes, and a client has to keep them.
+_VIDEO = re.compile(rf"//video/{_UUID}/0_([0-3])\.mp4")
+_UPLOAD = re.compile(rf"/files/{_UUID}/[\w.-]+", re.ASCII)
+_CACHED = 32 * 1024 * 1024  # bytes of drawn files kept in memory
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to serve."""
+
+    content_type: str
+    content: bytes
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
+
+
+class Files:
+    """Finds and draws files."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._drawn: OrderedDict[str, File] = OrderedDict()
+
+    def find(self, path: str, query: str) -> File | None:
+        """The file at `path`, None if there is none; raises `RefusalError` for a link that is not good."""
+        if match := _PICTURE.fullmatch(path):
+            return self._picture(path, query, match[1] or match[2], match[3])
+        if match := _SUB_IMAGE.fullmatch(path):
+            job = self._finished(match[1])
+            if job is None or not job.extra.get("split") or job.kind == "videos":
+                return None
+            part = sub_image(Picture.load(job.picture), int(match[2]) + 1)
+            return self._cached(path, lambda: draw(part, part.raw_size))
+        if match := _VIDEO.fullmatch(path):
+            job = self._finished(match[1])
+            is_video = job is not None and job.kind == "videos"
+            return File("video/mp4", video(match[1], int(match[2]))) if is_video else None
+        if match := _UPLOAD.fullmatch(path):
+            found = self._store.upload(match[1])
+            return File(*found) if found else None
+        return None
+
+    def _finished(self, job_id: str) -> Job | None:
+        job = self._store.job("job_id", job_id)
+        return job if job and job.picture and not job.error and job.has_ended(time.time()) else None
+
+    def _picture(self, path: str, query: str, job_id: str, step: str | None) -> File | None:
+        values = {name: found[0] for name, found in parse_qs(query).items()}
+        expires, issued = values.get("ex", ""), values.get("is", "")
+        if values.get("hm") != results.signature(path, expires, issued):
+            raise RefusalError(403, "forbidden", "sandbox: the query of this link has been changed")
+        if int(expires, 16) < time.time():
+            raise RefusalError(403, "forbidden", "sandbox: this link has expired")
+        small = "width" in values
+        if step is None:
+            job = self._finished(job_id)
+            if job is None or path != results.picture_path(job):
+                return None
+            picture = Picture.load(job.picture)
+            size = picture.thumbnail_size if small or job.kind == "videos" else picture.raw_size
+            return self._cached(f"{path} {size}", lambda: draw(picture, size))
+        job, number = self._store.job("job_id", job_id), int(step)
+        # A picture of a job under way is gone when the job ends.
+        if job is None or job.has_ended(time.time()) or not job.picture or number >= len(STEPS):
+            return None
+        if path != results.picture_path(job, number):
+            return None
+        picture = Picture.load(job.picture)
+        size = results.unfinished_sizes(picture)[small]
+        return File("image/png", draw_unfinished(picture, size, STEPS[number]))
+
+    def _cached(self, key: str, make: Any) -> File:
+        with self._lock:
+            if key in self._drawn:
+                self._drawn.move_to_end(key)
+                return self._drawn[key]
+        file = File("image/png", make())
+        with self._lock:
+            self._drawn[key] = file
+            while len(self._drawn) > 1 and sum(len(kept.content) for kept in self._drawn.values()) > _CACHED:
+                self._drawn.popitem(last=False)
+        return file
+
+    def upload(self, content_type: str, body: bytes) -> str:
+        """Keep the part named `file` of a multipart body; returns the path it is served at."""
+        boundary = re.search(r'boundary="?([^";]+)"?', content_type, re.IGNORECASE)
+        if not content_type.lower().startswith("multipart/form-data") or boundary is None:
+            raise bad("the body must be multipart/form-data with a part named file")
+        for part in (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode("latin-1", "replace"))[1:]:
+            head, separator, content = part.partition(b"\r\n\r\n")
+            headers = head.decode("utf-8", "replace")
+            if not separator or not re.search(r'[;\s]name="?file"?(?:[;\r\s]|$)', headers, re.IGNORECASE):
+                continue
+            name = re.search(r'filename="([^"\r\n]*)"', headers)
+            kind = re.search(r"^content-type:\s*(image/[\w.+-]+)\s*$", headers, re.IGNORECASE | re.MULTILINE)
+            stem, _, extension = (name[1] if name else "file").rpartition(".")
+            suffix = re.sub(r"[^A-Za-z0-9]", "", extension)[:8] or "bin"
+            upload_id = str(uuid.uuid4())
+            self._store.add_upload(upload_id, kind[1] if kind else "application/octet-stream", content)
+            return f"/files/{upload_id}/{results.slug(stem)}.{suffix}"
+        raise bad("the body has no part named file")
+
+
+def byte_range(header: str, length: int) -> tuple[int, int] | None:
+    """First and last byte that a `Range` header asks for, None when it is to be ignored.
+
+    Raises `ValueError` when no byte of a file of `length` bytes is in it.
+    """
+    match = re.fullmatch(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", header, re.ASCII | re.IGNORECASE)
+    if match is None or not (match[1] or match[2]) or max(len(match[1]), len(match[2])) > 18:
+        return None
+    if not match[1]:
+        first, last = max(length - int(match[2]), 0), length - 1
+        if int(match[2]) == 0 or length == 0:
+            raise ValueError(header)
+        return first, last
+    first, last = int(match[1]), int(match[2] or length - 1)
+    if match[2] and first > last:
+        return None
+    if first >= length:
+        raise ValueError(header)
+    return first, min(last, length - 1)

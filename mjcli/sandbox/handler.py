@@ -1,0 +1,313 @@
+"""One connection of the sandbox's HTTP server."""
+
+from __future__ import annotations
+
+import hmac
+import http.server
+import json
+import socket
+import time
+import uuid
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from . import bodies, results
+from .bodies import RefusalError
+from .files import byte_range
+from .state import Job
+
+if TYPE_CHECKING:
+    from .server import Server
+
+BODY_LIMIT = 20 * 1024 * 1024
+_DRAIN_LIMIT = 8 * BODY_LIMIT
+_UPLOAD_PATH = "/api/v1/files"
+_CODES = {404: "no_api", 405: "bad_request", 500: "api_error", 501: "api_not_implemented"}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Reads requests, hands them to the endpoints, and sends what comes back in the mode asked for."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    error_content_type = "application/json"
+
+    def setup(self) -> None:
+        super().setup()
+        self.trace_id = str(uuid.uuid4())
+        self.body_is_read, self.answering = True, False
+        self.server.opened(self.connection)
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            self.server.closed(self.connection)
+
+    def version_string(self) -> str:
+        return "mj-sandbox"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing: standard error belongs to the program around it."""
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    # -- requests
+
+    def do_POST(self) -> None:
+        self._guarded(self._post)
+
+    def do_GET(self) -> None:
+        self._guarded(self._get)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def do_PUT(self) -> None:
+        self._guarded(self._refuse_method)
+
+    do_DELETE = do_PATCH = do_OPTIONS = do_PUT  # noqa: N815
+
+    def _guarded(self, answer: Any) -> None:
+        self.trace_id = str(uuid.uuid4())
+        # http.server folds slashes at the start of a path; the difference matters here.
+        path, _, self.query = self.requestline.split(" ")[1].partition("?")
+        if path.startswith(("http://", "https://")):
+            path = "/" + path.split("://", 1)[1].partition("/")[2]
+        self.url_path = path
+        self.body_is_read = self.answering = False
+        try:
+            answer()
+        except RefusalError as refusal:
+            self._refuse(refusal)
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+        except Exception as error:
+            # A full disk, or a fault of the sandbox: told like any other error, if it is not too late.
+            if self.answering:
+                raise
+            message = f"sandbox: {type(error).__name__}: {error}"
+            self._refuse(RefusalError(500, "api_error", message))
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.answering = True
+        super().send_response(code, message)
+
+    def _refuse(self, refusal: RefusalError) -> None:
+        if not self.body_is_read:
+            self._drain()
+        error = {"code": refusal.code, "message": refusal.message}
+        body = {"success": False, "error": error, "trace_id": self.trace_id, "sandbox": True}
+        self._send_json(refusal.status, body, refusal.headers)
+
+    def _refuse_method(self) -> None:
+        message = f"sandbox: {self.command} is not supported here"
+        raise RefusalError(405, "bad_request", message, {"Allow": "POST"})
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what http.server itself refuses, in the shape of the API's errors."""
+        self.close_connection = True
+        self.body_is_read = True
+        text = message or HTTPStatus(code).phrase
+        try:
+            self._refuse(RefusalError(int(code), _CODES.get(int(code), "bad_request"), text))
+        except (ConnectionError, TimeoutError):
+            pass
+
+    def _post(self) -> None:
+        name = self._endpoint()
+        if name is None:
+            raise RefusalError(404, "no_api", f"sandbox: there is no API at {self.url_path}")
+        self._check_token()
+        body = self._read_body()
+        endpoints = self.server.endpoints
+        endpoints.refuse_by_chance()
+        if name == _UPLOAD_PATH:
+            path = self.server.files.upload(self.headers.get("content-type", ""), body)
+            return self._send_json(200, {"file_url": self.server.base_url + path, "sandbox": True})
+        fields = bodies.parse(body)
+        if name == "tasks":
+            return self._send_json(200, endpoints.tasks(fields, self.server.base_url))
+        streamed = name in ("imagine", "edits", "videos")
+        stream = streamed and "application/x-ndjson" in self.headers.get("accept", "").lower()
+        accepted = endpoints.submit(name, fields, stream=stream, trace_id=self.trace_id)
+        if accepted.job.callback_url:
+            self.server.callbacks.expect(accepted.job)
+        if not accepted.waits:
+            return self._send_json(200, {"task_id": accepted.job.id})
+        return self._stream(accepted.job) if stream else self._wait(accepted.job)
+
+    def _endpoint(self) -> str | None:
+        path = self.url_path.rstrip("/")
+        if path == _UPLOAD_PATH:
+            return path
+        start, _, name = path.rpartition("/")
+        return name if start == "/midjourney" and name in self.server.endpoints.names else None
+
+    def _check_token(self) -> None:
+        expected = self.server.options.token
+        if expected is None:
+            return
+        scheme, _, given = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            given = parse_qs(self.query).get("token", [""])[0]
+        if not given.strip():
+            raise RefusalError(400, "no_token", "no token was sent")
+        if not hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode()):
+            raise RefusalError(401, "invalid_token", "the token is not valid")
+
+    # -- bodies of requests
+
+    def _read_body(self) -> bytes:
+        if "chunked" in self.headers.get("transfer-encoding", "").lower():
+            body = self._read_chunks()
+        else:
+            length = self._length()
+            if length > BODY_LIMIT:
+                raise RefusalError(413, "bad_request", f"the body is larger than {BODY_LIMIT} bytes")
+            body = self.rfile.read(length)
+            if len(body) < length:
+                raise ConnectionError("the client left before its request was complete")
+        self.body_is_read = True
+        return body
+
+    def _length(self) -> int:
+        value = self.headers.get("content-length", "0").strip()
+        if not (value.isascii() and value.isdigit() and len(value) < 19):
+            self.close_connection = self.body_is_read = True
+            raise bodies.bad("content-length is not a number")
+        return int(value)
+
+    def _read_chunks(self) -> bytes:
+        pieces, total = list[bytes](), 0
+        while True:
+            line = self.rfile.readline(1000)
+            try:
+                size = int(line.split(b";")[0].strip() or b"x", 16)
+            except ValueError:
+                size = -1
+            if size < 0 or total + size > BODY_LIMIT:
+                # Where the request ends is not known any more.
+                self.close_connection = self.body_is_read = True
+                status = 400 if size < 0 else 413
+                raise RefusalError(status, "bad_request", "the body is badly chunked or too large")
+            if size == 0:
+                while self.rfile.readline(1000).strip():
+                    pass
+                return b"".join(pieces)
+            pieces.append(self.rfile.read(size))
+            total += size
+            self.rfile.readline(1000)
+
+    def _drain(self) -> None:
+        """Read a body that nobody wants, so that its sender comes to read the answer."""
+        self.body_is_read = True
+        if "chunked" in self.headers.get("transfer-encoding", "").lower():
+            self.close_connection = True
+            return
+        value = self.headers.get("content-length", "0").strip()
+        left = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0
+        if left > _DRAIN_LIMIT:
+            self.close_connection = True
+        left = min(left, _DRAIN_LIMIT)
+        self.connection.settimeout(5)
+        try:
+            while left > 0 and (piece := self.rfile.read(min(left, 1 << 20))):
+                left -= len(piece)
+        finally:
+            self.connection.settimeout(None)
+
+    # -- answers
+
+    def _send_json(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+        body = encode(value)
+        self.send_response(status)
+        for name, text in (headers or {}).items():
+            self.send_header(name, text)
+        self._send_body("application/json", body)
+
+    def _send_body(self, content_type: str, body: bytes) -> None:
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Trace-Id", self.trace_id)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _sleep_until(self, moment: float) -> None:
+        """Wait for a Unix time; ends the connection when the server closes meanwhile."""
+        while (left := moment - time.time()) > 0:
+            if self.server.stopping.wait(min(left, 5.0)):
+                raise ConnectionError("the server is closing")
+
+    def _wait(self, job: Job) -> None:
+        self._sleep_until(job.ends_at)
+        # What the drawing side refuses is a bad request; a job that breaks down later is told within a 200.
+        refused = job.error.get("code") == "bad_request"
+        self._send_json(400 if refused else 200, results.result(job, self.server.base_url, time.time()))
+
+    def _stream(self, job: Job) -> None:
+        chunked = self.request_version != "HTTP/1.0"
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("X-Trace-Id", self.trace_id)
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.close_connection = True
+            self.send_header("Connection", "close")
+        self.end_headers()
+        moments = job.moments
+        cut_after = 0
+        if self.server.endpoints.chance(self.server.options.cut_rate):
+            cut_after = self.server.endpoints.pick(max(len(moments) - 1, 1)) + 1
+        for index, moment in enumerate(moments):
+            self._sleep_until(moment)
+            line = encode(results.event(job, index, self.server.base_url, time.time())) + b"\r\n"
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line) if chunked else line)
+            if index + 1 == cut_after:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _get(self) -> None:
+        if self._endpoint() is not None:
+            self._refuse_method()
+        file = self.server.files.find(self.url_path, self.query)
+        if file is None:
+            raise RefusalError(404, "no_api", f"sandbox: there is nothing at {self.url_path}")
+        if "chunked" in self.headers.get("transfer-encoding", "").lower() or self._length():
+            self._drain()
+        length, part = len(file.content), None
+        header = self.headers.get("range")
+        if header and self.headers.get("if-range", file.etag).strip() == file.etag:
+            try:
+                part = byte_range(header, length)
+            except ValueError:
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{length}")
+                return self._send_body(file.content_type, b"")
+        first, last = part or (0, length - 1)
+        self.send_response(206 if part else 200)
+        if part:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{length}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("ETag", file.etag)
+        return self._send_body(file.content_type, file.content[first : last + 1])
+
+
+def encode(value: Any) -> bytes:
+    """JSON in UTF-8 on one line; half surrogate pairs, which UTF-8 has no form for, as escapes."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()

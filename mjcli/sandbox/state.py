@@ -1,0 +1,242 @@
+"""What the sandbox remembers: jobs, their callbacks and uploaded files, in one SQLite file.
+
+A job's progress is nowhere stored. It follows from when the job was accepted and how long it takes, so that a
+job goes on while no process is running, and several processes may serve the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+STEPS = (0, 15, 31, 46, 62, 78, 93)
+"""Percentages at which a running job shows its progress."""
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY, job_id TEXT UNIQUE NOT NULL, trace_id TEXT NOT NULL, kind TEXT NOT NULL,
+    image_id INTEGER UNIQUE NOT NULL, request TEXT NOT NULL, created_at REAL NOT NULL, pace REAL NOT NULL,
+    lasts REAL NOT NULL, error TEXT NOT NULL, picture TEXT NOT NULL, actions TEXT NOT NULL,
+    extra TEXT NOT NULL, callback_url TEXT NOT NULL, callback_stream INTEGER NOT NULL,
+    callback_step INTEGER NOT NULL, callback_due REAL
+);
+CREATE INDEX IF NOT EXISTS jobs_created_at ON jobs (created_at);
+CREATE INDEX IF NOT EXISTS jobs_trace_id ON jobs (trace_id);
+CREATE INDEX IF NOT EXISTS jobs_callback_due ON jobs (callback_due) WHERE callback_due IS NOT NULL;
+CREATE TABLE IF NOT EXISTS uploads (id TEXT PRIMARY KEY, content_type TEXT NOT NULL, content BLOB NOT NULL);
+"""
+
+
+class TooManyJobsError(Exception):
+    """The rate limit is reached; `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"retry after {retry_after} s")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Job:
+    """An accepted request. Times are Unix seconds, lengths are seconds."""
+
+    id: str
+    """The task's id."""
+    job_id: str
+    """Names the files of the job."""
+    trace_id: str
+    kind: str
+    image_id: int
+    """Id of the finished picture. The picture at step `n` has `image_id - len(STEPS) + n`."""
+    request: dict[str, Any]
+    created_at: float
+    pace: float
+    """How long the whole job would take."""
+    lasts: float
+    """How long it takes until it ends, which is less for a job that fails."""
+    error: dict[str, str]
+    """Empty for a job that succeeds."""
+    picture: dict[str, Any]
+    """Empty for a job without one."""
+    actions: list[str]
+    extra: dict[str, Any]
+    """Further fields of the result."""
+    callback_url: str = ""
+    callback_stream: bool = False
+    callback_step: int = 0
+    """Index of the next event to deliver."""
+    callback_due: float | None = None
+    """When to deliver it; None when nothing is left to deliver."""
+
+    @property
+    def ends_at(self) -> float:
+        return self.created_at + self.lasts
+
+    @property
+    def moments(self) -> list[float]:
+        """When each of its events happens; the last one is the end."""
+        shown = [self.pace * step / 100 for step in STEPS]
+        return [self.created_at + after for after in shown if after <= self.lasts] + [self.ends_at]
+
+    def has_ended(self, now: float) -> bool:
+        return now >= self.ends_at
+
+    def progress(self, now: float) -> int:
+        """Percentage of a running job."""
+        reached = [step for step in STEPS if self.created_at + self.pace * step / 100 <= now]
+        return reached[-1] if reached else 0
+
+
+_COLUMNS = tuple(field.name for field in fields(Job))
+_AS_JSON = frozenset({"request", "error", "picture", "actions", "extra"})
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs"  # noqa: S608 - names of our own fields
+
+
+def _job(row: Sequence[Any]) -> Job:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    for name in _AS_JSON:
+        values[name] = json.loads(values[name])
+    values["callback_stream"] = bool(values["callback_stream"])
+    return Job(**values)
+
+
+class Store:
+    """The SQLite file, safe for several threads and several processes.
+
+    Raises `OSError` when the file cannot be made, opened or read as a sandbox's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Made before SQLite opens it, since its side files take over the mode of the file itself.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._lock = threading.Lock()
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=10, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            raise OSError(f"the sandbox's database {path} cannot be opened: {error}") from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise OSError(f"the sandbox's database {path} cannot be used: {error}") from error
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        for attempt in range(100):
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError:
+                # Two processes that change the mode at once get no use of the busy time-out.
+                if attempt == 99:
+                    raise
+                time.sleep(0.02)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        with self._transaction():
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version not in (0, _SCHEMA_VERSION):
+                raise sqlite3.DatabaseError(f"it has schema version {version}, not {_SCHEMA_VERSION}")
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def add(self, job: Job, rate_limit: int | None) -> None:
+        """Record a job; raises `TooManyJobsError` if the last minute saw `rate_limit` of them."""
+        values = [getattr(job, name) for name in _COLUMNS]
+        packed = [
+            json.dumps(value) if name in _AS_JSON else value
+            for name, value in zip(_COLUMNS, values, strict=True)
+        ]
+        with self._transaction() as connection:
+            if rate_limit is not None:
+                query = "SELECT created_at FROM jobs WHERE created_at > ? AND created_at <= ?"
+                query += " ORDER BY created_at DESC"
+                recent = connection.execute(query, (job.created_at - 60, job.created_at)).fetchall()
+                if len(recent) >= rate_limit:
+                    oldest = recent[rate_limit - 1][0] if rate_limit > 0 else job.created_at
+                    raise TooManyJobsError(max(math.ceil(oldest + 60 - job.created_at), 1))
+            marks = ", ".join("?" * len(_COLUMNS))
+            connection.execute(f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({marks})", packed)  # noqa: S608
+
+    def job(self, column: Literal["id", "trace_id", "job_id"], value: str) -> Job | None:
+        """The one job with this id, if there is one."""
+        rows = self._read(f"{_SELECT} WHERE {column} = ?", (_text(value),))
+        return _job(rows[0]) if rows else None
+
+    def job_of_image(self, image_id: str) -> Job | None:
+        """The job whose finished picture or video has this id."""
+        if not (image_id.isascii() and image_id.isdigit() and len(image_id) < 20 and int(image_id) < 2**63):
+            return None
+        rows = self._read(f"{_SELECT} WHERE image_id = ?", (int(image_id),))
+        return _job(rows[0]) if rows else None
+
+    def jobs(
+        self, column: Literal["id", "trace_id"] | None, ids: list[str], offset: int, limit: int
+    ) -> tuple[list[Job], int]:
+        """Jobs, newest first, and how many there are in all; `column` None means every job."""
+        where, values = "", []
+        if column is not None:
+            # One value instead of many marks: their number is not limited then.
+            where = f" WHERE {column} IN (SELECT value FROM json_each(?))"  # noqa: S608
+            values = [json.dumps([_text(value) for value in ids])]
+        order = " ORDER BY created_at DESC, image_id DESC LIMIT ? OFFSET ?"
+        rows = self._read(_SELECT + where + order, [*values, limit, offset])
+        ((count,),) = self._read(f"SELECT count(*) FROM jobs{where}", values)  # noqa: S608
+        return [_job(row) for row in rows], count
+
+    def pending_callbacks(self) -> list[Job]:
+        """Jobs that have something left to deliver, by the time when it is due."""
+        rows = self._read(f"{_SELECT} WHERE callback_due IS NOT NULL ORDER BY callback_due")
+        return [_job(row) for row in rows]
+
+    def claim_callback(self, job: Job, following: int, due: float | None) -> bool:
+        """Take the delivery of `job.callback_step`; False when another process has taken it."""
+        query = "UPDATE jobs SET callback_step = ?, callback_due = ? WHERE id = ? AND callback_step = ?"
+        query += " AND callback_due IS NOT NULL"
+        with self._transaction() as connection:
+            return connection.execute(query, (following, due, job.id, job.callback_step)).rowcount == 1
+
+    def add_upload(self, upload_id: str, content_type: str, content: bytes) -> None:
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO uploads VALUES (?, ?, ?)", (upload_id, content_type, content))
+
+    def upload(self, upload_id: str) -> tuple[str, bytes] | None:
+        """Content type and bytes of an uploaded file."""
+        rows = self._read("SELECT content_type, content FROM uploads WHERE id = ?", (_text(upload_id),))
+        return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _text(value: str) -> str:
+    # Half a surrogate pair can stand in JSON but not in SQLite; no id of ours has one.
+    return value.encode("utf-8", "replace").decode()

@@ -1,0 +1,158 @@
+"""The way in and the way out: the one place where an exception becomes a message and an exit status."""
+
+from __future__ import annotations
+
+import sys
+
+from mjcli import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mjcli.context import Runtime
+    from mjcli.errors import Interrupted
+
+# Only what `--version` needs stands above: every other import is made by the way that needs it.
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `mj` with these arguments (default: the process's own) and give the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments == ["--version"]:
+            sys.stdout.write(f"mj {__version__}\n")
+            sys.stdout.flush()
+            return 0
+        if not arguments or arguments[-1] in ("--help", "-h"):
+            shown = _help(tuple(arguments[:-1]))
+            if shown is not None:
+                return shown
+    except BrokenPipeError:
+        return _closed_pipe()
+    return _run(arguments)
+
+
+def _help(path: tuple[str, ...]) -> int | None:
+    """Show the help of `mj PATH --help` from the generated reference, without loading the program."""
+    from mjcli import reference
+
+    if not reference.known_path(path):
+        return None
+    from mjcli.context import Runtime
+    from mjcli.reference.help import render_help
+
+    runtime = Runtime.of_process()
+    runtime.output.text(render_help(path, runtime.help_layout()))
+    return 0
+
+
+def _run(arguments: list[str]) -> int:
+    """Run the command tree; every way in which it ends is turned into a message and a status here."""
+    import gc
+
+    # What the imports make lives until the end; looking through it again and again costs a twentieth of the start.
+    gc.set_threshold(100_000, 50, 50)
+    from mjcli.context import Runtime
+    from mjcli.errors import ExitCode, Interrupted, MjError
+
+    runtime = Runtime.of_process()
+    _catch_signals(runtime)
+    # A mistake can stand before the flag that says how to report it, and a script still wants its JSON.
+    asked = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    runtime.flags.json = "--json" in asked
+    try:
+        try:
+            _invoke(runtime, arguments)
+        except MjError as error:
+            runtime.fail(error.exit_code)
+            runtime.report(error)
+        except Interrupted:
+            raise
+        except Exception as error:
+            runtime.fail(ExitCode.INTERNAL)
+            _report_fault(runtime, error)
+        runtime.close()
+    except Interrupted as stop:
+        return _interrupted(runtime, stop)
+    return runtime.status
+
+
+def _invoke(runtime: Runtime, arguments: list[str]) -> None:
+    """Parse and run; the parser's own complaints become `UsageError`."""
+    from typer.exceptions import TyperException
+
+    from mjcli.app import root
+    from mjcli.errors import UsageError
+
+    try:
+        root().main(args=arguments, prog_name="mj", standalone_mode=False, obj=runtime)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "mj"
+        message = " ".join(error.format_message().split())
+        raise UsageError(
+            message if message.endswith((".", "?")) else f"{message}.", hint=f"{command} --help"
+        ) from None
+
+
+def _report_fault(runtime: Runtime, error: Exception) -> None:
+    """An exception that nobody foresaw: one sentence, and the traceback for whoever asks."""
+    from mjcli.errors import MjError
+
+    if runtime.flags.verbose:
+        import traceback
+
+        runtime.output.traceback("".join(traceback.format_exception(error)))
+    hint = "report it with what --verbose shows; a job that was sent stands in the ledger"
+    runtime.report(MjError(f"A fault in mj itself: {type(error).__name__}: {error}", hint=hint))
+
+
+def _catch_signals(runtime: Runtime) -> None:
+    """The first signal unwinds the program in order; a second one ends it at once."""
+    import signal
+
+    from mjcli.errors import Interrupted
+
+    def first(number: int, _frame: object) -> None:
+        for each in caught:
+            signal.signal(each, at_once)
+        raise Interrupted(number)
+
+    def at_once(number: int, _frame: object) -> None:
+        import os
+
+        runtime.output.restore_terminal()
+        os._exit(128 + number)
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    known = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    # A signal that our parent had us ignore (nohup, a background job) stays ignored.
+    caught = [each for each in known if signal.getsignal(each) is not signal.SIG_IGN]
+    for each in caught:
+        signal.signal(each, first)
+
+
+def _interrupted(runtime: Runtime, stop: Interrupted) -> int:
+    """A signal or a closed output pipe: say what is known of the job, then end with 128 + signal."""
+    runtime.close(in_haste=True)
+    if stop.closed_pipe:
+        runtime.output.interrupted(stop)
+        return _closed_pipe()
+    try:
+        runtime.output.interrupted(stop)
+    except Interrupted:
+        return _closed_pipe()
+    return 128 + stop.signal_number
+
+
+def _closed_pipe() -> int:
+    """Whoever read standard output has gone: say nothing more, and nothing at interpreter exit either."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

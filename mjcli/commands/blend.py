@@ -1,0 +1,85 @@
+"""`mj blend`: one picture out of several."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mjcli.errors import UsageError
+from mjcli.options import (
+    FileOptions,
+    JobOptions,
+    PromptCommand,
+    Translation,
+    given_parameters,
+    new_app,
+    takes,
+)
+
+if TYPE_CHECKING:
+    from mjcli.context import Runtime
+
+app = new_app()
+
+
+@app.command(
+    "blend",
+    cls=PromptCommand,
+    epilog="""mj blend https://example.com/bear.png https://example.com/saw.png "the bear holds the saw" --iw 2
+# The two newest of your own pictures
+mj blend @last @2
+# Links from a file, one a line
+mj blend - "a family" < links.txt""",
+)
+@takes(job=JobOptions, files=FileOptions)
+def blend(
+    ctx: typer.Context,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE IMAGE... [PROMPT]",
+            help="Two to five images (links, @last, @2, ids of your own pictures; - reads standard input), then words.",
+        ),
+    ] = None,
+    *,
+    translation: Translation = None,
+    job: JobOptions,
+    files: FileOptions,
+) -> None:
+    """Blend two to five images, with optional words.
+
+    The images come first; the rest of the arguments is the prompt. Each link must be the image itself,
+    not a page that shows it.
+    """
+    from mjcli.delivery import Wanted, deliver_all
+    from mjcli.prompt.compose import MAX_IMAGES, body_fields, compose, is_link
+    from mjcli.references import expand, link_of
+
+    runtime: Runtime = ctx.obj
+    every = expand(runtime, arguments or [], "image") if arguments else []
+    named = list(takewhile(lambda each: is_link(each) or _means_image(each), every))
+    words = " ".join(every[len(named) :])
+    late = next((word for word in every[len(named) :] if is_link(word)), None)
+    if late is not None:
+        raise UsageError(f"The image {late} stands behind the words; the images come first.")
+    if not 2 <= len(named) <= MAX_IMAGES:
+        raise UsageError(
+            f"A blend takes two to five images, not {len(named)}.",
+            hint="mj blend URL URL [PROMPT]" if len(named) != 1 else "mj imagine --image URL PROMPT",
+        )
+    given = given_parameters(ctx)
+    body: dict[str, object] = {
+        "action": "generate",
+        "prompt": compose([link_of(runtime, each) for each in named], words, given),
+        **body_fields(given),
+    }
+    if translation is not None:
+        body["translation"] = translation
+    deliver_all(runtime, [Wanted("blend", body, slug=words or "blend")], job, files)
+
+
+def _means_image(argument: str) -> bool:
+    """A reference, or what has the form of an image id rather than of a word."""
+    return argument.startswith("@") or (argument.isascii() and argument.isdecimal() and len(argument) >= 17)

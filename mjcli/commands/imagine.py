@@ -1,0 +1,120 @@
+"""`mj imagine`: pictures from words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mjcli.errors import UsageError
+from mjcli.options import (
+    FileOptions,
+    JobOptions,
+    PromptCommand,
+    Translation,
+    given_parameters,
+    new_app,
+    takes,
+)
+
+if TYPE_CHECKING:
+    from mjcli.context import Runtime
+
+app = new_app()
+
+
+@app.command(
+    "imagine",
+    cls=PromptCommand,
+    epilog="""mj imagine a cat on a table
+# See it being made, and keep it
+mj imagine "a cat on a table" --download --output cats/
+# In a script: the link alone
+url=$(mj imagine "a cat" -q)
+# Words from a file, an image prompt in front
+mj imagine --image https://example.com/sketch.png --ar 16:9 < prompt.txt
+# Try it without an account
+mj --sandbox imagine "a cat" --download""",
+)
+@takes(job=JobOptions, files=FileOptions)
+def imagine(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PROMPT", help="The words; several need no quotes. - reads standard input."),
+    ] = None,
+    *,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Put this image in front of the words (repeatable, five at most)."),
+    ] = None,
+    translation: Translation = None,
+    style_reference: Annotated[
+        bool | None,
+        typer.Option(
+            "--style-reference/--no-style-reference",
+            help="Say that the prompt uses style references (dearer).",
+        ),
+    ] = None,
+    moodboard: Annotated[
+        bool | None,
+        typer.Option("--moodboard/--no-moodboard", help="Say that the prompt uses a moodboard (dearer)."),
+    ] = None,
+    job: JobOptions,
+    files: FileOptions,
+) -> None:
+    """Make pictures from words.
+
+    The prompt is the words, with the images of --image in front and Midjourney's parameters, given as
+    options or inside the words, behind. What stands inside the words is sent as it is. The job is paid
+    when it succeeds, and never sent twice.
+    """
+    from mjcli.delivery import Wanted, deliver_all
+    from mjcli.prompt.compose import body_fields, compose
+    from mjcli.references import link_of
+
+    runtime: Runtime = ctx.obj
+    text = _words(runtime, words or [], images=bool(image))
+    given = given_parameters(ctx)
+    prompt = compose([link_of(runtime, each) for each in image or []], text, given)
+    body = {
+        "action": "generate",
+        "prompt": prompt,
+        **body_fields(given),
+        **{
+            name: value
+            for name, value in (
+                ("translation", translation),
+                ("style_reference", style_reference),
+                ("moodboard", moodboard),
+            )
+            if value is not None
+        },
+    }
+    deliver_all(runtime, [Wanted("imagine", body, slug=text)], job, files)
+
+
+def _words(runtime: Runtime, words: list[str], *, images: bool) -> str:
+    """The prompt's words: the arguments, or standard input when there are none or they are `-`."""
+    from mjcli.references import read_stdin
+
+    if words and words != ["-"]:
+        return _utf8(" ".join(words))
+    if not words and runtime.stdin.isatty():
+        if images:
+            return ""
+        raise UsageError(
+            "There is no prompt.", hint='mj imagine "a cat on a table", or mj imagine < prompt.txt'
+        )
+    text = read_stdin(runtime, "the prompt").strip()
+    if not text and not (images and not words):
+        raise UsageError("There is no prompt: standard input is empty.", hint='mj imagine "a cat on a table"')
+    return text
+
+
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("The prompt is not UTF-8 text.") from None
+    return text

@@ -1,0 +1,280 @@
+"""The options that commands share, each declared once, and the command classes that carry them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from mjcli import __version__
+from mjcli.prompt.parameters import PARAMETERS, Parameter
+
+GLOBAL_PANEL = "Options for every command"
+
+
+def _remember(ctx: typer.Context, param: Any, value: Any) -> None:
+    """Keep a global option given before or after the subcommand; the later one wins."""
+    if value not in (None, False):
+        setattr(ctx.find_root().obj.flags, param.name, value)
+
+
+def _global(*declarations: str, help: str, flag: bool = True, metavar: str | None = None) -> TyperOption:  # noqa: A002
+    return TyperOption(
+        param_decls=list(declarations),
+        is_flag=flag,
+        default=False if flag else None,
+        type=None if flag else str,
+        expose_value=False,
+        callback=_remember,
+        help=help,
+        metavar=metavar,
+        rich_help_panel=GLOBAL_PANEL,
+    )
+
+
+def global_options() -> list[TyperOption]:
+    """New instances of the options that every command takes."""
+    return [
+        _global("--json", help="Answer in JSON Lines, one object for each thing asked."),
+        _global(
+            "--field",
+            flag=False,
+            metavar="PATH",
+            help="Print only this field of the JSON, as jq -r prints it.",
+        ),
+        _global("--quiet", "-q", help="Print the saved files, else the link, else the task id; no notices."),
+        _global("--verbose", "-v", help="Say more on standard error, with tracebacks."),
+        _global("--profile", flag=False, metavar="NAME", help="Use this profile of the config file."),
+        _global("--sandbox", help="Use the embedded stand-in of the service: no account, nothing paid."),
+        _global("--no-color", help="Do not colour the output."),
+    ]
+
+
+def version_option() -> TyperOption:
+    """`mj --version`; the lone form is answered before this module is loaded."""
+
+    def show(ctx: typer.Context, _param: Any, value: Any) -> None:
+        if value:
+            ctx.find_root().obj.output.text(f"mj {__version__}\n")
+            ctx.exit()
+
+    return TyperOption(
+        param_decls=["--version"],
+        is_flag=True,
+        default=False,
+        expose_value=False,
+        is_eager=True,
+        callback=show,
+        help="Print the version.",
+    )
+
+
+class _Documented:
+    """The one way in which every command shows its help: the generated reference, not Click's formatter."""
+
+    def get_help(self, ctx: Any) -> str:
+        from mjcli.reference.help import render_help
+
+        return render_help(tuple(ctx.command_path.split()[1:]), ctx.find_root().obj.help_layout())
+
+
+class MjCommand(_Documented, TyperCommand):
+    """A command that takes the global options beside its own."""
+
+    def __init__(self, name: str | None, *, params: list[Any] | None = None, **settings: Any) -> None:
+        super().__init__(
+            name, params=[*(params or []), *self.attached_options(), *global_options()], **settings
+        )
+
+    def attached_options(self) -> list[TyperOption]:
+        """Options of the command that come from a table rather than from its function's signature."""
+        return []
+
+
+class MjGroup(_Documented, TyperGroup):
+    """A command with subcommands, which takes the global options before them."""
+
+    def __init__(self, *, params: list[Any] | None = None, **settings: Any) -> None:
+        super().__init__(params=[*(params or []), *global_options()], **settings)
+
+
+def new_app(summary: str | None = None) -> typer.Typer:
+    """A Typer application for one command (one `command`) or a group of them (several)."""
+    return typer.Typer(
+        cls=MjGroup,
+        help=summary,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=False,
+    )
+
+
+Mode = Literal["fast", "relax", "turbo"]
+FILES_PANEL = "Files"
+WAIT_PANEL = "Waiting"
+
+
+@dataclasses.dataclass(frozen=True)
+class FileOptions:
+    """Whether and where files are saved."""
+
+    download: Annotated[
+        bool | None,
+        typer.Option(
+            "--download/--no-download", "-d", help="Save the pictures.", rich_help_panel=FILES_PANEL
+        ),
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, "
+            "{action}, {index}, {date}, {ext}. Implies --download.",
+            rich_help_panel=FILES_PANEL,
+        ),
+    ] = None
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace files that are there already.", rich_help_panel=FILES_PANEL),
+    ] = False
+
+
+@dataclasses.dataclass(frozen=True)
+class JobOptions:
+    """What every command that makes a job takes."""
+
+    mode: Annotated[Mode | None, typer.Option(help="How fast, and how dear, the job is.")] = None
+    split_images: Annotated[
+        bool | None,
+        typer.Option(
+            "--split-images/--no-split-images", help="Have the four pictures of a grid one by one, too."
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the request as a curl command; send nothing.")
+    ] = False
+    retries: Annotated[
+        int,
+        typer.Option(
+            min=0, max=20, metavar="N", help="Send again at most so often what was certainly not accepted."
+        ),
+    ] = 3
+    no_ledger: Annotated[
+        bool, typer.Option("--no-ledger", help="Keep no record of the job (it cannot be found again by mj).")
+    ] = False
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Wait by the stream (default; said aloud, --json prints every event) or by one plain answer.",
+            rich_help_panel=WAIT_PANEL,
+        ),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="SECONDS",
+            help="Give up waiting after so long (default 900); also sent as the job's own time-out.",
+            rich_help_panel=WAIT_PANEL,
+        ),
+    ] = None
+    no_wait: Annotated[
+        bool,
+        typer.Option("--no-wait", help="Answer the task id at once.", rich_help_panel=WAIT_PANEL),
+    ] = False
+    callback_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Have the service send the result there; answer the task id at once.",
+            rich_help_panel=WAIT_PANEL,
+        ),
+    ] = None
+
+
+Translation = Annotated[
+    bool | None,
+    typer.Option(
+        "--translation/--no-translation", help="Have the service translate the prompt into English."
+    ),
+]
+
+
+class PromptCommand(MjCommand):
+    """A command that takes Midjourney's prompt parameters as options, straight from their table."""
+
+    def attached_options(self) -> list[TyperOption]:
+        return [_parameter_option(parameter) for parameter in PARAMETERS]
+
+
+def given_parameters(ctx: typer.Context) -> dict[str, list[str]]:
+    """The prompt parameters given as options: name -> values (a flag: one empty value)."""
+    given: dict[str, list[str]] = ctx.meta.setdefault(_GIVEN, {})
+    return given
+
+
+_GIVEN = "mjcli.parameters"
+
+
+def _parameter_option(parameter: Parameter) -> TyperOption:
+    def keep(ctx: typer.Context, _param: Any, value: Any) -> None:
+        if value:
+            given_parameters(ctx)[parameter.name] = [""] if parameter.flag else list(value)
+
+    spellings = [f"--{name}" for name in dict.fromkeys((parameter.option, *parameter.spellings[1:]))]
+    return TyperOption(
+        param_decls=[f"parameter_{parameter.name}", *spellings],
+        is_flag=parameter.flag,
+        multiple=not parameter.flag,
+        default=False if parameter.flag else None,
+        type=None if parameter.flag else str,
+        expose_value=False,
+        callback=keep,
+        help=parameter.help,
+        metavar=None if parameter.flag else parameter.metavar,
+        rich_help_panel="Midjourney parameters",
+    )
+
+
+def takes(**groups: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Expand dataclasses of options into a command's signature.
+
+    `@takes(job=JobOptions)` gives the command every field of `JobOptions` as an option of its own and
+    hands the function one `JobOptions` in the parameter `job`.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        own = [
+            p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name not in groups
+        ]
+        fields = {
+            name: list(inspect.signature(kind, eval_str=True).parameters.values())
+            for name, kind in groups.items()
+        }
+
+        @functools.wraps(function)
+        def command(**values: Any) -> None:
+            given = {
+                name: kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
+                for name, kind in groups.items()
+            }
+            function(**values, **given)
+
+        parameters = [
+            p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for p in [*own, *(f for fs in fields.values() for f in fs)]
+        ]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        return command
+
+    return decorate

@@ -1,0 +1,508 @@
+# bash completion for mj
+#
+# Everything there is to complete stands in this file: completing starts no process.
+
+# Say what may follow the command $1, in the variables of _mj.
+_mj_command() {
+    commands=()
+    case $1 in
+    '')
+        commands=(imagine action blend describe-task auth config sandbox completion)
+        options=(
+            '--version'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'imagine')
+        options=(
+            '*--image'
+            '--translation --no-translation'
+            '--style-reference --no-style-reference'
+            '--moodboard --no-moodboard'
+            '--mode'
+            '--split-images --no-split-images'
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--stream --no-stream'
+            '--timeout'
+            '--no-wait'
+            '--callback-url'
+            '-d --download --no-download'
+            '-o --output'
+            '--force'
+            '*--version --v'
+            '*--niji'
+            '*--aspect --ar'
+            '*--quality --q'
+            '--hd'
+            '--sd'
+            '*--stylize --s'
+            '*--chaos --c'
+            '*--weird --w'
+            '*--seed'
+            '*--stop'
+            '*--repeat --r'
+            '*--no'
+            '*--style'
+            '--raw'
+            '*--iw'
+            '*--sref'
+            '*--sw'
+            '*--sv'
+            '*--cref'
+            '*--cw'
+            '*--oref'
+            '*--ow'
+            '*--exp'
+            '*--p'
+            '--tile'
+            '--draft'
+            '--video'
+            '--fast'
+            '--relax'
+            '--turbo'
+            '--stealth'
+            '--public'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --image --mode --retries --timeout --callback-url -o --output --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        ;;
+    'action')
+        options=(
+            '--mask'
+            '--prompt'
+            '--mode'
+            '--split-images --no-split-images'
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--stream --no-stream'
+            '--timeout'
+            '--no-wait'
+            '--callback-url'
+            '-d --download --no-download'
+            '-o --output'
+            '--force'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --mask --prompt --mode --retries --timeout --callback-url -o --output --field --profile '
+        ;;
+    'blend')
+        options=(
+            '--translation --no-translation'
+            '--mode'
+            '--split-images --no-split-images'
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--stream --no-stream'
+            '--timeout'
+            '--no-wait'
+            '--callback-url'
+            '-d --download --no-download'
+            '-o --output'
+            '--force'
+            '*--version --v'
+            '*--niji'
+            '*--aspect --ar'
+            '*--quality --q'
+            '--hd'
+            '--sd'
+            '*--stylize --s'
+            '*--chaos --c'
+            '*--weird --w'
+            '*--seed'
+            '*--stop'
+            '*--repeat --r'
+            '*--no'
+            '*--style'
+            '--raw'
+            '*--iw'
+            '*--sref'
+            '*--sw'
+            '*--sv'
+            '*--cref'
+            '*--cw'
+            '*--oref'
+            '*--ow'
+            '*--exp'
+            '*--p'
+            '--tile'
+            '--draft'
+            '--video'
+            '--fast'
+            '--relax'
+            '--turbo'
+            '--stealth'
+            '--public'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --mode --retries --timeout --callback-url -o --output --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        ;;
+    'describe-task')
+        options=(
+            '--wait'
+            '--timeout'
+            '-d --download --no-download'
+            '-o --output'
+            '--force'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --timeout -o --output --field --profile '
+        ;;
+    'auth')
+        commands=(login status logout)
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'auth login')
+        options=(
+            '--base-url'
+            '--token-in'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --base-url --token-in --field --profile '
+        ;;
+    'auth status')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'auth logout')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'config')
+        commands=(path list get set unset)
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'config path')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'config list')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'config get')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'config set')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'config unset')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'sandbox')
+        options=(
+            '--port'
+            '--seconds'
+            '--failure-rate'
+            '--error-rate'
+            '--cut-rate'
+            '--rate-limit'
+            '--require-token'
+            '--random-seed'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --port --seconds --failure-rate --error-rate --cut-rate --rate-limit --require-token --random-seed --field --profile '
+        ;;
+    'completion')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    esac
+}
+
+# Say which values $1 takes: a command and its option, or the argument's number.
+_mj_values() {
+    case $1 in
+    'imagine|--mode') values=('fast' 'relax' 'turbo') ;;
+    'action|--mask') kind=path ;;
+    'action|--mode') values=('fast' 'relax' 'turbo') ;;
+    'action|0') values=('upscale1' 'upscale2' 'upscale3' 'upscale4' 'variation1' 'variation2' 'variation3' 'variation4' 'reroll' 'upscale_2x' 'upscale_4x' 'upscale_subtle' 'upscale_creative' 'redo_upscale_2x' 'redo_upscale_4x' 'redo_upscale_subtle' 'redo_upscale_creative' 'variation_subtle' 'variation_strong' 'variation_region' 'zoom_out_2x' 'zoom_out_1_5x' 'pan_left' 'pan_right' 'pan_up' 'pan_down' 'square') ;;
+    'blend|--mode') values=('fast' 'relax' 'turbo') ;;
+    'auth login|--token-in') values=('header' 'query') ;;
+    'completion|0') values=('bash' 'zsh' 'fish' 'powershell') ;;
+    esac
+}
+
+# Offer the files or directories ($1) that begin with $3, each with $2 in front.
+_mj_files() {
+    local name
+    if [[ -z $2 ]] && ((BASH_VERSINFO[0] >= 4)); then
+        # Readline does it best: it knows about quotes and the tilde.
+        if [[ $1 == dir ]]; then
+            compopt -o dirnames 2>/dev/null
+        else
+            compopt -o default 2>/dev/null
+        fi
+        return
+    fi
+    for name in "$3"*; do
+        if [[ -d $name ]]; then
+            COMPREPLY+=("$2$name/")
+        elif [[ -e $name && $1 != dir ]]; then
+            COMPREPLY+=("$2$name")
+        fi
+    done
+}
+
+_mj() {
+    local IFS=$' \t\n'
+    local line=${COMP_LINE:0:COMP_POINT} rest piece current fixed='' word letters
+    local name='' used=' ' wanting='' ended='' prefix='' kind='' option flag
+    local -i i=0 n=0 position=0
+    local -a words commands options values
+    local valued=''
+    COMPREPLY=()
+
+    # COMP_WORDBREAKS has cut words at "=", ":" and "@": put together what no space separates.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        piece=${COMP_WORDS[i]}
+        rest=${line#"${line%%[![:space:]]*}"}
+        if ((i == COMP_CWORD)) && [[ -n $COMP_LINE ]]; then
+            piece=$rest
+        fi
+        if ((n > 0)) && [[ $rest == "$line" && -n $COMP_LINE ]]; then
+            words[n - 1]=${words[n - 1]}$piece
+        else
+            words[n]=$piece
+            n=n+1
+        fi
+        line=${rest#"$piece"}
+    done
+    current=${words[n - 1]}
+    # Readline replaces only the end of it ($2): "fixed" stays as it is.
+    if [[ $current == *"$2" ]]; then
+        fixed=${current%"$2"}
+    fi
+
+    _mj_command ''
+    for ((i = 1; i < n - 1; i++)); do
+        word=${words[i]}
+        if [[ -n $wanting ]]; then
+            wanting=''
+        elif [[ -n $ended || $word != -?* ]]; then
+            if ((${#commands[@]} == 0)); then
+                position=position+1
+            elif [[ " ${commands[*]} " == *" $word "* ]]; then
+                name=${name:+$name }$word
+                _mj_command "$name"
+            else
+                return
+            fi
+        elif [[ $word == -- ]]; then
+            ended=yes
+        elif [[ $word == --*=* ]]; then
+            used+="${word%%=*} "
+        elif [[ $word == --* ]]; then
+            used+="$word "
+            if [[ $valued == *" $word "* ]]; then
+                wanting=$word
+            fi
+        else
+            letters=${word#-}
+            while [[ -n $letters ]]; do
+                flag=-${letters:0:1}
+                letters=${letters:1}
+                used+="$flag "
+                if [[ $valued == *" $flag "* ]]; then
+                    if [[ -z $letters ]]; then
+                        wanting=$flag
+                    fi
+                    break
+                fi
+            done
+        fi
+    done
+
+    values=()
+    if [[ -n $wanting ]]; then
+        _mj_values "$name|$wanting"
+    elif [[ -z $ended && $current == --*=* ]]; then
+        prefix=${current%%=*}=
+        _mj_values "$name|${prefix%=}"
+    elif [[ -z $ended && $current == -* ]]; then
+        for option in "${options[@]}"; do
+            if [[ $option != \** ]]; then
+                for flag in $option; do
+                    if [[ $used == *" $flag "* ]]; then
+                        option=''
+                    fi
+                done
+            fi
+            for flag in ${option#\*}; do
+                values+=("$flag")
+            done
+        done
+    elif ((${#commands[@]} > 0)); then
+        values=("${commands[@]}")
+    else
+        _mj_values "$name|$position"
+    fi
+
+    if [[ -n $kind ]]; then
+        if [[ $fixed == "$prefix" ]]; then
+            prefix=''
+        fi
+        _mj_files "$kind" "$prefix" "${current#"${fixed:-$prefix}"}"
+        return
+    fi
+    for word in ${values[@]+"${values[@]}"}; do
+        if [[ $prefix$word == "$current"* ]]; then
+            word=$prefix$word
+            COMPREPLY+=("${word#"$fixed"}")
+        fi
+    done
+}
+
+if ((BASH_VERSINFO[0] >= 4)); then
+    complete -F _mj mj
+else
+    complete -o default -F _mj mj
+fi

@@ -1,0 +1,559 @@
+# fish completion for mj
+#
+# Everything there is to complete stands in this file: completing starts no process.
+
+# Read the words before the cursor: the command, the options given, the number of arguments.
+function __mj_read
+    set -l tokens (commandline -opc)
+    if set -q __mj_tokens; and test "$tokens" = "$__mj_tokens"
+        return
+    end
+    set -g __mj_tokens "$tokens"
+    set -g __mj_name mj
+    set -g __mj_used
+    set -g __mj_position 0
+    set -l wanting
+    set -l ended
+    for token in $tokens[2..-1]
+        if set -q wanting[1]
+            set -a __mj_used $wanting
+            set wanting
+        else if set -q ended[1]; or not string match -q -- '-?*' $token
+            if __mj_known "$__mj_name $token"
+                set __mj_name "$__mj_name $token"
+            else
+                set __mj_position (math $__mj_position + 1)
+            end
+        else if test x$token = x--
+            set ended yes
+        else if string match -q -- '--*=*' $token
+            set -a __mj_used (string replace -r -- '=.*' '' $token)
+        else if string match -q -- '--*' $token
+            if __mj_valued "$__mj_name $token"
+                set wanting $token
+            else
+                set -a __mj_used $token
+            end
+        else
+            set -l letters (string split '' -- (string sub -s 2 -- $token))
+            while set -q letters[1]
+                set -l flag -$letters[1]
+                set -e letters[1]
+                if __mj_valued "$__mj_name $flag"
+                    if not set -q letters[1]
+                        set wanting $flag
+                    else
+                        set -a __mj_used $flag
+                    end
+                    break
+                end
+                set -a __mj_used $flag
+            end
+        end
+    end
+end
+
+# Whether the command is $argv[1] and none of the other arguments has been given.
+function __mj_at
+    __mj_read
+    test "$__mj_name" = "$argv[1]"; or return 1
+    for flag in $argv[2..-1]
+        contains -- $flag $__mj_used; and return 1
+    end
+    return 0
+end
+
+# Whether the command is $argv[1] and its argument number $argv[2] comes next, or (with "more") a later one.
+function __mj_argument
+    __mj_at $argv[1]; or return 1
+    test $__mj_position -eq $argv[2]; and return 0
+    test "$argv[3]" = more; and test $__mj_position -gt $argv[2]
+end
+
+# Whether these words are a command.
+function __mj_known
+    switch $argv[1]
+        case 'mj imagine' \
+            'mj action' \
+            'mj blend' \
+            'mj describe-task' \
+            'mj auth' \
+            'mj auth login' \
+            'mj auth status' \
+            'mj auth logout' \
+            'mj config' \
+            'mj config path' \
+            'mj config list' \
+            'mj config get' \
+            'mj config set' \
+            'mj config unset' \
+            'mj sandbox' \
+            'mj completion'
+            return 0
+    end
+    return 1
+end
+
+# Whether this option of this command wants a value.
+function __mj_valued
+    switch $argv[1]
+        case 'mj --field' \
+            'mj --profile' \
+            'mj imagine --image' \
+            'mj imagine --mode' \
+            'mj imagine --retries' \
+            'mj imagine --timeout' \
+            'mj imagine --callback-url' \
+            'mj imagine -o' \
+            'mj imagine --output' \
+            'mj imagine --version' \
+            'mj imagine --v' \
+            'mj imagine --niji' \
+            'mj imagine --aspect' \
+            'mj imagine --ar' \
+            'mj imagine --quality' \
+            'mj imagine --q' \
+            'mj imagine --stylize' \
+            'mj imagine --s' \
+            'mj imagine --chaos' \
+            'mj imagine --c' \
+            'mj imagine --weird' \
+            'mj imagine --w' \
+            'mj imagine --seed' \
+            'mj imagine --stop' \
+            'mj imagine --repeat' \
+            'mj imagine --r' \
+            'mj imagine --no' \
+            'mj imagine --style' \
+            'mj imagine --iw' \
+            'mj imagine --sref' \
+            'mj imagine --sw' \
+            'mj imagine --sv' \
+            'mj imagine --cref' \
+            'mj imagine --cw' \
+            'mj imagine --oref' \
+            'mj imagine --ow' \
+            'mj imagine --exp' \
+            'mj imagine --p' \
+            'mj imagine --field' \
+            'mj imagine --profile' \
+            'mj action --mask' \
+            'mj action --prompt' \
+            'mj action --mode' \
+            'mj action --retries' \
+            'mj action --timeout' \
+            'mj action --callback-url' \
+            'mj action -o' \
+            'mj action --output' \
+            'mj action --field' \
+            'mj action --profile' \
+            'mj blend --mode' \
+            'mj blend --retries' \
+            'mj blend --timeout' \
+            'mj blend --callback-url' \
+            'mj blend -o' \
+            'mj blend --output' \
+            'mj blend --version' \
+            'mj blend --v' \
+            'mj blend --niji' \
+            'mj blend --aspect' \
+            'mj blend --ar' \
+            'mj blend --quality' \
+            'mj blend --q' \
+            'mj blend --stylize' \
+            'mj blend --s' \
+            'mj blend --chaos' \
+            'mj blend --c' \
+            'mj blend --weird' \
+            'mj blend --w' \
+            'mj blend --seed' \
+            'mj blend --stop' \
+            'mj blend --repeat' \
+            'mj blend --r' \
+            'mj blend --no' \
+            'mj blend --style' \
+            'mj blend --iw' \
+            'mj blend --sref' \
+            'mj blend --sw' \
+            'mj blend --sv' \
+            'mj blend --cref' \
+            'mj blend --cw' \
+            'mj blend --oref' \
+            'mj blend --ow' \
+            'mj blend --exp' \
+            'mj blend --p' \
+            'mj blend --field' \
+            'mj blend --profile' \
+            'mj describe-task --timeout' \
+            'mj describe-task -o' \
+            'mj describe-task --output' \
+            'mj describe-task --field' \
+            'mj describe-task --profile' \
+            'mj auth --field' \
+            'mj auth --profile' \
+            'mj auth login --base-url' \
+            'mj auth login --token-in' \
+            'mj auth login --field' \
+            'mj auth login --profile' \
+            'mj auth status --field' \
+            'mj auth status --profile' \
+            'mj auth logout --field' \
+            'mj auth logout --profile' \
+            'mj config --field' \
+            'mj config --profile' \
+            'mj config path --field' \
+            'mj config path --profile' \
+            'mj config list --field' \
+            'mj config list --profile' \
+            'mj config get --field' \
+            'mj config get --profile' \
+            'mj config set --field' \
+            'mj config set --profile' \
+            'mj config unset --field' \
+            'mj config unset --profile' \
+            'mj sandbox --port' \
+            'mj sandbox --seconds' \
+            'mj sandbox --failure-rate' \
+            'mj sandbox --error-rate' \
+            'mj sandbox --cut-rate' \
+            'mj sandbox --rate-limit' \
+            'mj sandbox --require-token' \
+            'mj sandbox --random-seed' \
+            'mj sandbox --field' \
+            'mj sandbox --profile' \
+            'mj completion --field' \
+            'mj completion --profile'
+            return 0
+    end
+    return 1
+end
+
+complete -c mj -e
+complete -c mj -f
+
+# mj
+complete -c mj -n '__mj_argument \'mj\' 0' -a imagine -d 'Make pictures from words'
+complete -c mj -n '__mj_argument \'mj\' 0' -a action -d 'Upscale, vary, zoom, pan or reroll an earlier image'
+complete -c mj -n '__mj_argument \'mj\' 0' -a blend -d 'Blend two to five images, with optional words'
+complete -c mj -n '__mj_argument \'mj\' 0' -a describe-task -d 'Tell what became of tasks: state, times, request and result'
+complete -c mj -n '__mj_argument \'mj\' 0' -a auth -d 'Log in, log out, and see whose token is in use'
+complete -c mj -n '__mj_argument \'mj\' 0' -a config -d 'Show and change the settings'
+complete -c mj -n '__mj_argument \'mj\' 0' -a sandbox -d 'Serve the embedded stand-in of the service on this machine'
+complete -c mj -n '__mj_argument \'mj\' 0' -a completion -d 'Print the script that completes mj\'s commands, options and values in a shell'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --version' -l version -d 'Print the version'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' -h --help' -s h -l help -d 'Show this help'
+
+# mj imagine
+complete -c mj -n '__mj_at \'mj imagine\'' -l image -x -d 'Put this image in front of the words (repeatable, five at most)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --translation --no-translation' -l translation -d 'Have the service translate the prompt into English'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --translation --no-translation' -l no-translation -d 'Have the service translate the prompt into English'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --style-reference --no-style-reference' -l style-reference -d 'Say that the prompt uses style references (dearer)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --style-reference --no-style-reference' -l no-style-reference -d 'Say that the prompt uses style references (dearer)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --moodboard --no-moodboard' -l moodboard -d 'Say that the prompt uses a moodboard (dearer)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --moodboard --no-moodboard' -l no-moodboard -d 'Say that the prompt uses a moodboard (dearer)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --mode' -l mode -x -a 'fast relax turbo' -d 'How fast, and how dear, the job is'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --split-images --no-split-images' -l split-images -d 'Have the four pictures of a grid one by one, too'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --split-images --no-split-images' -l no-split-images -d 'Have the four pictures of a grid one by one, too'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --retries' -l retries -x -d 'Send again at most so often what was certainly not accepted'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --no-ledger' -l no-ledger -d 'Keep no record of the job (it cannot be found again by mj)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --stream --no-stream' -l stream -d 'Wait by the stream (default; said aloud, --json prints every event) or by one plain answer'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --stream --no-stream' -l no-stream -d 'Wait by the stream (default; said aloud, --json prints every event) or by one plain answer'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --timeout' -l timeout -x -d 'Give up waiting after so long (default 900); also sent as the job\'s own time-out'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --no-wait' -l no-wait -d 'Answer the task id at once'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --callback-url' -l callback-url -x -d 'Have the service send the result there; answer the task id at once'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -s d -l download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -l no-download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --force' -l force -d 'Replace files that are there already'
+complete -c mj -n '__mj_at \'mj imagine\'' -l version -l v -x -d 'Model version'
+complete -c mj -n '__mj_at \'mj imagine\'' -l niji -x -d 'Model version for anime'
+complete -c mj -n '__mj_at \'mj imagine\'' -l aspect -l ar -x -d 'Proportions, width to height'
+complete -c mj -n '__mj_at \'mj imagine\'' -l quality -l q -x -d 'Time spent on details'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --hd' -l hd -d 'High definition (version 8 on)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --sd' -l sd -d 'Standard definition (version 8 on)'
+complete -c mj -n '__mj_at \'mj imagine\'' -l stylize -l s -x -d 'How strongly Midjourney\'s taste shows, 0-1000'
+complete -c mj -n '__mj_at \'mj imagine\'' -l chaos -l c -x -d 'How much the four pictures differ, 0-100'
+complete -c mj -n '__mj_at \'mj imagine\'' -l weird -l w -x -d 'How strange, 0-3000'
+complete -c mj -n '__mj_at \'mj imagine\'' -l seed -x -d 'Start from this noise, 0-4294967295'
+complete -c mj -n '__mj_at \'mj imagine\'' -l stop -x -d 'End early, at this percentage, 10-100'
+complete -c mj -n '__mj_at \'mj imagine\'' -l repeat -l r -x -d 'Make the job this many times, 1-40; each one is paid'
+complete -c mj -n '__mj_at \'mj imagine\'' -l no -x -d 'What shall not be seen, with commas'
+complete -c mj -n '__mj_at \'mj imagine\'' -l style -x -d 'raw; with --niji also cute, scenic, expressive, original'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --raw' -l raw -d 'The same as --style raw'
+complete -c mj -n '__mj_at \'mj imagine\'' -l iw -x -d 'Weight of the image prompts, 0-3'
+complete -c mj -n '__mj_at \'mj imagine\'' -l sref -x -d 'Style reference: link, code or random (repeatable)'
+complete -c mj -n '__mj_at \'mj imagine\'' -l sw -x -d 'Weight of --sref, 0-1000'
+complete -c mj -n '__mj_at \'mj imagine\'' -l sv -x -d 'Version of the style reference, 1-8'
+complete -c mj -n '__mj_at \'mj imagine\'' -l cref -x -d 'Character reference (repeatable)'
+complete -c mj -n '__mj_at \'mj imagine\'' -l cw -x -d 'Weight of --cref, 0-100'
+complete -c mj -n '__mj_at \'mj imagine\'' -l oref -x -d 'Omni reference'
+complete -c mj -n '__mj_at \'mj imagine\'' -l ow -x -d 'Weight of --oref, 1-1000'
+complete -c mj -n '__mj_at \'mj imagine\'' -l exp -x -d 'Experimental aesthetics, 0-100'
+complete -c mj -n '__mj_at \'mj imagine\'' -l p -x -d 'Personalisation code'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --tile' -l tile -d 'A pattern that repeats without a seam'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --draft' -l draft -d 'Draft mode'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --video' -l video -d 'Keep a video of the picture being made'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --fast' -l fast -d 'Fast mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --relax' -l relax -d 'Relax mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --turbo' -l turbo -d 'Turbo mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --stealth' -l stealth -d 'Keep the picture off the public gallery'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --public' -l public -d 'Show the picture in the public gallery'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -h --help' -s h -l help -d 'Show this help'
+
+# mj action
+complete -c mj -n '__mj_argument \'mj action\' 0' -a 'upscale1 upscale2 upscale3 upscale4 variation1 variation2 variation3 variation4 reroll \'upscale_2x\' \'upscale_4x\' \'upscale_subtle\' \'upscale_creative\' \'redo_upscale_2x\' \'redo_upscale_4x\' \'redo_upscale_subtle\' \'redo_upscale_creative\' \'variation_subtle\' \'variation_strong\' \'variation_region\' \'zoom_out_2x\' \'zoom_out_1_5x\' \'pan_left\' \'pan_right\' \'pan_up\' \'pan_down\' square' -d 'ACTION'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --mask' -l mask -r -F -d 'For variation_region: a grey picture, white where to redraw'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --prompt' -l prompt -x -d 'For variation_region: what to draw there'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --mode' -l mode -x -a 'fast relax turbo' -d 'How fast, and how dear, the job is'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --split-images --no-split-images' -l split-images -d 'Have the four pictures of a grid one by one, too'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --split-images --no-split-images' -l no-split-images -d 'Have the four pictures of a grid one by one, too'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --retries' -l retries -x -d 'Send again at most so often what was certainly not accepted'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --no-ledger' -l no-ledger -d 'Keep no record of the job (it cannot be found again by mj)'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --stream --no-stream' -l stream -d 'Wait by the stream (default; said aloud, --json prints every event) or by one plain answer'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --stream --no-stream' -l no-stream -d 'Wait by the stream (default; said aloud, --json prints every event) or by one plain answer'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --timeout' -l timeout -x -d 'Give up waiting after so long (default 900); also sent as the job\'s own time-out'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --no-wait' -l no-wait -d 'Answer the task id at once'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --callback-url' -l callback-url -x -d 'Have the service send the result there; answer the task id at once'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -s d -l download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -l no-download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --force' -l force -d 'Replace files that are there already'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -h --help' -s h -l help -d 'Show this help'
+
+# mj blend
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --translation --no-translation' -l translation -d 'Have the service translate the prompt into English'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --translation --no-translation' -l no-translation -d 'Have the service translate the prompt into English'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --mode' -l mode -x -a 'fast relax turbo' -d 'How fast, and how dear, the job is'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --split-images --no-split-images' -l split-images -d 'Have the four pictures of a grid one by one, too'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --split-images --no-split-images' -l no-split-images -d 'Have the four pictures of a grid one by one, too'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --retries' -l retries -x -d 'Send again at most so often what was certainly not accepted'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --no-ledger' -l no-ledger -d 'Keep no record of the job (it cannot be found again by mj)'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --stream --no-stream' -l stream -d 'Wait by the stream (default; said aloud, --json prints every event) or by one plain answer'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --stream --no-stream' -l no-stream -d 'Wait by the stream (default; said aloud, --json prints every event) or by one plain answer'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --timeout' -l timeout -x -d 'Give up waiting after so long (default 900); also sent as the job\'s own time-out'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --no-wait' -l no-wait -d 'Answer the task id at once'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --callback-url' -l callback-url -x -d 'Have the service send the result there; answer the task id at once'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -s d -l download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -l no-download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --force' -l force -d 'Replace files that are there already'
+complete -c mj -n '__mj_at \'mj blend\'' -l version -l v -x -d 'Model version'
+complete -c mj -n '__mj_at \'mj blend\'' -l niji -x -d 'Model version for anime'
+complete -c mj -n '__mj_at \'mj blend\'' -l aspect -l ar -x -d 'Proportions, width to height'
+complete -c mj -n '__mj_at \'mj blend\'' -l quality -l q -x -d 'Time spent on details'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --hd' -l hd -d 'High definition (version 8 on)'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --sd' -l sd -d 'Standard definition (version 8 on)'
+complete -c mj -n '__mj_at \'mj blend\'' -l stylize -l s -x -d 'How strongly Midjourney\'s taste shows, 0-1000'
+complete -c mj -n '__mj_at \'mj blend\'' -l chaos -l c -x -d 'How much the four pictures differ, 0-100'
+complete -c mj -n '__mj_at \'mj blend\'' -l weird -l w -x -d 'How strange, 0-3000'
+complete -c mj -n '__mj_at \'mj blend\'' -l seed -x -d 'Start from this noise, 0-4294967295'
+complete -c mj -n '__mj_at \'mj blend\'' -l stop -x -d 'End early, at this percentage, 10-100'
+complete -c mj -n '__mj_at \'mj blend\'' -l repeat -l r -x -d 'Make the job this many times, 1-40; each one is paid'
+complete -c mj -n '__mj_at \'mj blend\'' -l no -x -d 'What shall not be seen, with commas'
+complete -c mj -n '__mj_at \'mj blend\'' -l style -x -d 'raw; with --niji also cute, scenic, expressive, original'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --raw' -l raw -d 'The same as --style raw'
+complete -c mj -n '__mj_at \'mj blend\'' -l iw -x -d 'Weight of the image prompts, 0-3'
+complete -c mj -n '__mj_at \'mj blend\'' -l sref -x -d 'Style reference: link, code or random (repeatable)'
+complete -c mj -n '__mj_at \'mj blend\'' -l sw -x -d 'Weight of --sref, 0-1000'
+complete -c mj -n '__mj_at \'mj blend\'' -l sv -x -d 'Version of the style reference, 1-8'
+complete -c mj -n '__mj_at \'mj blend\'' -l cref -x -d 'Character reference (repeatable)'
+complete -c mj -n '__mj_at \'mj blend\'' -l cw -x -d 'Weight of --cref, 0-100'
+complete -c mj -n '__mj_at \'mj blend\'' -l oref -x -d 'Omni reference'
+complete -c mj -n '__mj_at \'mj blend\'' -l ow -x -d 'Weight of --oref, 1-1000'
+complete -c mj -n '__mj_at \'mj blend\'' -l exp -x -d 'Experimental aesthetics, 0-100'
+complete -c mj -n '__mj_at \'mj blend\'' -l p -x -d 'Personalisation code'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --tile' -l tile -d 'A pattern that repeats without a seam'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --draft' -l draft -d 'Draft mode'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --video' -l video -d 'Keep a video of the picture being made'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --fast' -l fast -d 'Fast mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --relax' -l relax -d 'Relax mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --turbo' -l turbo -d 'Turbo mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --stealth' -l stealth -d 'Keep the picture off the public gallery'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --public' -l public -d 'Show the picture in the public gallery'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -h --help' -s h -l help -d 'Show this help'
+
+# mj describe-task
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --wait' -l wait -d 'Wait until each task has ended'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --timeout' -l timeout -x -d 'With --wait: give up after so long (default 900)'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -d --download --no-download' -s d -l download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -d --download --no-download' -l no-download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --force' -l force -d 'Replace files that are there already'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -h --help' -s h -l help -d 'Show this help'
+
+# mj auth
+complete -c mj -n '__mj_argument \'mj auth\' 0' -a login -d 'Save the token of a profile'
+complete -c mj -n '__mj_argument \'mj auth\' 0' -a status -d 'Say which profile is in use and where its token comes from'
+complete -c mj -n '__mj_argument \'mj auth\' 0' -a logout -d 'Remove the token of a profile'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' -h --help' -s h -l help -d 'Show this help'
+
+# mj auth login
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --base-url' -l base-url -x -d 'Also keep this address of the API'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --token-in' -l token-in -x -a 'header query' -d 'Also keep where requests carry the token'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' -h --help' -s h -l help -d 'Show this help'
+
+# mj auth status
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' -h --help' -s h -l help -d 'Show this help'
+
+# mj auth logout
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' -h --help' -s h -l help -d 'Show this help'
+
+# mj config
+complete -c mj -n '__mj_argument \'mj config\' 0' -a path -d 'Print the path of the config file, whether it exists or not'
+complete -c mj -n '__mj_argument \'mj config\' 0' -a list -d 'Print every setting, its value and where the value comes from'
+complete -c mj -n '__mj_argument \'mj config\' 0' -a get -d 'Print the value of one setting, as it applies here and now'
+complete -c mj -n '__mj_argument \'mj config\' 0' -a set -d 'Change one setting in the config file'
+complete -c mj -n '__mj_argument \'mj config\' 0' -a unset -d 'Remove one setting from the config file'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' -h --help' -s h -l help -d 'Show this help'
+
+# mj config path
+complete -c mj -n '__mj_at \'mj config path\'' -n '__mj_at \'mj config path\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj config path\'' -n '__mj_at \'mj config path\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj config path\'' -n '__mj_at \'mj config path\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj config path\'' -n '__mj_at \'mj config path\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj config path\'' -n '__mj_at \'mj config path\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj config path\'' -n '__mj_at \'mj config path\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj config path\'' -n '__mj_at \'mj config path\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj config path\'' -n '__mj_at \'mj config path\' -h --help' -s h -l help -d 'Show this help'
+
+# mj config list
+complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' -h --help' -s h -l help -d 'Show this help'
+
+# mj config get
+complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' -h --help' -s h -l help -d 'Show this help'
+
+# mj config set
+complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' -h --help' -s h -l help -d 'Show this help'
+
+# mj config unset
+complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' -h --help' -s h -l help -d 'Show this help'
+
+# mj sandbox
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --port' -l port -x -d 'Listen on this port; 0 takes a free one'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --seconds' -l seconds -x -d 'How long a job takes'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --failure-rate' -l failure-rate -x -d 'Share of jobs that fail'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --error-rate' -l error-rate -x -d 'Share of requests answered with a 500 error'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --cut-rate' -l cut-rate -x -d 'Share of streams cut off in the middle'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --rate-limit' -l rate-limit -x -d 'Jobs accepted in a minute; more are answered 429'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --require-token' -l require-token -x -d 'Accept this made-up token only (the default accepts any)'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --random-seed' -l random-seed -x -d 'Make the faults repeatable'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' -h --help' -s h -l help -d 'Show this help'
+
+# mj completion
+complete -c mj -n '__mj_argument \'mj completion\' 0' -a 'bash zsh fish powershell' -d 'SHELL'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' -h --help' -s h -l help -d 'Show this help'

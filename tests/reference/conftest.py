@@ -1,0 +1,65 @@
+"""The command trees that the tests describe, and the scripts and pages made of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mjcli.app import root
+from mjcli.reference import Tree
+from mjcli.reference.completion import FILE_NAMES, SHELLS, render_completion
+from mjcli.reference.tree import describe
+from tests.reference import toy
+
+
+@pytest.fixture(scope="session")
+def live_tree() -> Tree:
+    """The commands as they are now, not as the package's data has them."""
+    return describe(root())
+
+
+@pytest.fixture(scope="session")
+def toy_tree() -> Tree:
+    return toy.tree()
+
+
+@pytest.fixture(scope="session")
+def scripts(live_tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the completion scripts of the live tree."""
+    return _written(live_tree, tmp_path_factory.mktemp("live"))
+
+
+@pytest.fixture(scope="session")
+def toy_scripts(toy_tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _written(toy_tree, tmp_path_factory.mktemp("toy"))
+
+
+def _written(tree: Tree, directory: Path) -> Path:
+    for shell in SHELLS:
+        (directory / FILE_NAMES[shell]).write_text(render_completion(shell, tree), encoding="utf-8")
+    return directory
+
+
+@pytest.fixture
+def tool():
+    """The path of a program; the test is skipped where there is none."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def trap_directory(tmp_path: Path) -> Path:
+    """A directory for PATH that holds nothing but an `mj` that leaves a mark when it is run."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    (directory / "mj").write_text(f"#!/bin/sh\n: > {tmp_path}/mark\n")
+    (directory / "mj").chmod(0o755)
+    return directory

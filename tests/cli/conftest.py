@@ -1,0 +1,129 @@
+"""The real program as a subprocess, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service import Service
+
+
+@dataclass
+class Result:
+    """What a run of `mj` left: exit status, standard output and standard error as bytes and text."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def out(self) -> str:
+        return self.stdout.decode()
+
+    @property
+    def err(self) -> str:
+        return self.stderr.decode()
+
+    @property
+    def json(self) -> list[Any]:
+        """Each line of standard output, read as JSON."""
+        return [json.loads(line) for line in self.stdout.split(b"\n") if line]
+
+    @property
+    def answer(self) -> Any:
+        """The one JSON object that was answered."""
+        (document,) = self.json
+        return document
+
+
+class Mj:
+    """Runs `mj` with an empty home and none of the tester's settings."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "MJ_CONFIG": str(home / "config" / "config.toml"),
+            "MJ_DATA_DIR": str(home / "data"),
+            "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONWARNINGS": "error",
+        }
+        self.cwd = home / "work"
+        self.cwd.mkdir()
+
+    def command(self, *arguments: object) -> list[str]:
+        return [sys.executable, "-m", "mjcli", *map(str, arguments)]
+
+    def environment(self, env: dict[str, str | None] | None = None) -> dict[str, str]:
+        """The program's environment; None takes a variable away."""
+        merged = {**self.env, **(env or {})}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def start(
+        self, *arguments: object, env: dict[str, str | None] | None = None, **popen: Any
+    ) -> subprocess.Popen[bytes]:
+        """The program running, its streams piped."""
+        pipes: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+        }
+        return subprocess.Popen(
+            self.command(*arguments), env=self.environment(env), cwd=self.cwd, **{**pipes, **popen}
+        )
+
+    def __call__(
+        self,
+        *arguments: object,
+        stdin: str | bytes | None = None,
+        env: dict[str, str | None] | None = None,
+        check: int | None = 0,
+        timeout: float = 60,
+    ) -> Result:
+        """Run to the end; `check` is the exit status that must come out (None: any)."""
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            self.command(*arguments),
+            env=self.environment(env),
+            cwd=self.cwd,
+            capture_output=True,
+            timeout=timeout,
+            **({"input": data} if data is not None else {"stdin": subprocess.DEVNULL}),  # type: ignore[call-overload]
+        )
+        result = Result(done.returncode, done.stdout, done.stderr)
+        if check is not None:
+            assert result.status == check, f"status {result.status}\nout: {result.out}\nerr: {result.err}"
+        assert b"Traceback" not in result.stderr
+        assert b"secret-token" not in result.stdout + result.stderr
+        return result
+
+
+@pytest.fixture
+def online(mj: Mj, service: Service) -> Iterator[Mj]:
+    """The program with a token and the scripted service as its API; no file but the config may hold the token."""
+    mj.env |= {"MJ_TOKEN": "secret-token", "MJ_BASE_URL": service.base_url}
+    yield mj
+    leaked = [
+        path
+        for path in mj.home.rglob("*")
+        if path != Path(mj.env["MJ_CONFIG"]) and path.is_file() and b"secret-token" in path.read_bytes()
+    ]
+    assert not leaked, f"the token stands in {leaked}"
+
+
+@pytest.fixture
+def mj(tmp_path: Path) -> Mj:
+    """The program, isolated in this test's own directory."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Mj(home)

@@ -1,0 +1,271 @@
+"""`mj auth`: the token goes into the config file and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Mj, Result
+
+SECRET = "sk-very-secret-0123456789"
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file modes and terminals")
+
+
+def saved(mj: Mj) -> Any:
+    return tomllib.loads(Path(mj.env["MJ_CONFIG"]).read_text(encoding="utf-8"))
+
+
+def silent(result: Result) -> Result:
+    """The result, which does not hold any of the token."""
+    assert "secret" not in result.out + result.err
+    return result
+
+
+@pytest.mark.parametrize(
+    "line", [SECRET, f"{SECRET}\n", f"{SECRET}\r\n", f"{SECRET}\nmore\n", f"\ufeff{SECRET}\n"]
+)
+def test_login_takes_one_line_from_standard_input(mj: Mj, line: str) -> None:
+    result = silent(mj("auth", "login", stdin=line))
+    assert saved(mj) == {"profiles": {"default": {"token": SECRET}}}
+    assert result.out == f"profile: default\ntoken: saved in {mj.env['MJ_CONFIG']}\n"
+    assert result.err == ""
+
+
+@posix
+def test_login_keeps_the_file_for_its_owner(mj: Mj) -> None:
+    mj("auth", "login", stdin=SECRET)
+    file = Path(mj.env["MJ_CONFIG"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_login_under_json_answers_one_object(mj: Mj) -> None:
+    result = silent(mj("auth", "login", "--json", stdin=SECRET))
+    assert result.answer == {"profile": "default", "token": True, "config_file": mj.env["MJ_CONFIG"]}
+
+
+def test_login_under_quiet_says_nothing(mj: Mj) -> None:
+    result = mj("auth", "login", "-q", stdin=f"Bearer {SECRET}", env={"MJ_TOKEN": "x"})
+    assert (result.out, result.err) == ("", "")
+
+
+def test_login_makes_the_profile_and_keeps_address_and_place(mj: Mj) -> None:
+    arguments = ["--profile", "work", "--base-url", "https://h/", "--token-in", "query"]
+    mj("auth", "login", *arguments, stdin=SECRET)
+    mj("--profile", "home", "auth", "login", stdin="other")
+    assert saved(mj)["profiles"] == {
+        "work": {"token": SECRET, "base_url": "https://h", "token_in": "query"},
+        "home": {"token": "other"},
+    }
+
+
+def test_login_leaves_out_the_word_bearer_and_says_so(mj: Mj) -> None:
+    result = mj("auth", "login", stdin=f"Bearer {SECRET}\n")
+    assert saved(mj)["profiles"]["default"]["token"] == SECRET
+    assert "Bearer" in result.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "\n",
+        "Bearer ",
+        f"{SECRET} x",
+        f" {SECRET}",
+        f"{SECRET}é",
+        f"{SECRET}\x1b[0m",
+        f"{SECRET}\x00",
+        SECRET * 5000,
+    ],
+)
+def test_login_refuses_what_is_no_token_and_does_not_echo_it(mj: Mj, line: str) -> None:
+    result = silent(mj("auth", "login", "--json", stdin=line, check=2))
+    assert result.answer["error"]["code"] == "usage"
+    assert result.err.startswith("mj: ")
+    assert not Path(mj.env["MJ_CONFIG"]).exists()
+
+
+def test_login_refuses_bytes_that_are_no_text(mj: Mj) -> None:
+    silent(mj("auth", "login", stdin=SECRET.encode() + b"\xff\xfe\n", check=2))
+
+
+def test_login_without_any_input_ends_at_once(mj: Mj) -> None:
+    assert "No token came" in mj("auth", "login", check=2).err
+
+
+@pytest.mark.parametrize("url", ["http://example.com", "example.com", "https://u:secret@h"])
+def test_login_refuses_an_address_that_would_betray_the_token(mj: Mj, url: str) -> None:
+    result = silent(mj("auth", "login", "--base-url", url, stdin=SECRET, check=2))
+    assert "--base-url must" in result.err
+    assert not Path(mj.env["MJ_CONFIG"]).exists()
+
+
+def test_login_says_when_the_environment_will_win(mj: Mj) -> None:
+    env: dict[str, str | None] = {"ACEDATACLOUD_API_TOKEN": "x", "MJ_BASE_URL": "https://x"}
+    result = mj("auth", "login", "--base-url", "https://h", stdin=SECRET, env=env)
+    assert "ACEDATACLOUD_API_TOKEN in the environment wins over the token" in result.err
+    assert "MJ_BASE_URL in the environment wins over the base_url" in result.err
+
+
+def test_there_is_no_option_for_the_token(mj: Mj) -> None:
+    mj("auth", "login", "--token", SECRET, stdin="", check=2)
+    assert not Path(mj.env["MJ_CONFIG"]).exists()
+
+
+def test_login_repairs_a_token_that_the_file_has_wrong(mj: Mj) -> None:
+    mj("auth", "login", stdin="x")
+    file = Path(mj.env["MJ_CONFIG"])
+    file.write_text('[profiles.default]\ntoken = "two words"\n')
+    mj("auth", "status", check=2)
+    mj("auth", "login", stdin=SECRET)
+    assert saved(mj)["profiles"]["default"]["token"] == SECRET
+
+
+@posix
+@pytest.mark.parametrize("typed", [f"{SECRET}\n", f"Bearer {SECRET}\r", "\n", "\x04"])
+def test_on_a_terminal_the_token_is_asked_for_and_not_shown(mj: Mj, typed: str) -> None:
+    status, shown = on_terminal(mj, ["auth", "login"], typed)
+    assert "Token (not shown): " in shown
+    assert "secret" not in shown
+    assert "Traceback" not in shown
+    if SECRET in typed:
+        assert status == 0, shown
+        assert saved(mj)["profiles"]["default"]["token"] == SECRET
+    else:
+        assert status == 2, shown
+        assert "No token was typed" in shown
+
+
+@posix
+def test_interrupting_the_question_saves_nothing_and_gives_the_echo_back(mj: Mj) -> None:
+    status, shown = on_terminal(mj, ["auth", "login"], "sk-sec\x03")
+    assert status == 130, shown
+    assert "sk-sec" not in shown
+    assert "Traceback" not in shown
+    assert not Path(mj.env["MJ_CONFIG"]).exists()
+
+
+def on_terminal(mj: Mj, arguments: list[str], typed: str) -> tuple[int, str]:
+    """Run `mj` with a terminal of its own, type once the question is there; its status and all it showed."""
+    import fcntl
+    import pty
+    import select
+    import termios
+
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            mj.command(*arguments),
+            env=mj.environment({"TERM": "xterm"}),
+            cwd=mj.cwd,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        shown = b""
+        asked = False
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            ended = process.poll() is not None
+            if select.select([ours], [], [], 0 if ended else 0.05)[0]:
+                shown += os.read(ours, 65536)
+            elif ended:
+                break
+            if not asked and b"(not shown): " in shown and not termios.tcgetattr(theirs)[3] & termios.ECHO:
+                os.write(ours, typed.encode())
+                asked = True
+        else:
+            process.kill()
+        status = process.wait()
+        assert termios.tcgetattr(theirs)[3] & termios.ECHO
+        return status, shown.decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_status_without_a_token_is_3_and_says_what_to_type(mj: Mj) -> None:
+    result = mj("auth", "status", "--json", check=3)
+    assert result.answer["error"]["code"] == "no_token"
+    assert "mj auth login" in result.err
+
+
+def test_status_says_where_the_token_comes_from_and_never_what_it_is(mj: Mj) -> None:
+    mj("auth", "login", "--profile", "work", stdin=SECRET)
+    result = silent(mj("auth", "status", "--profile", "work"))
+    place = f"profile work in {mj.env['MJ_CONFIG']}"
+    assert f"token: set ({place})\n" in result.out
+    result = silent(mj("auth", "status", "--json", env={"MJ_PROFILE": "work"}))
+    assert result.answer == {
+        "profile": "work",
+        "base_url": "https://api.acedata.cloud",
+        "token_in": "header",
+        "token": True,
+        "token_source": place,
+    }
+    result = silent(mj("auth", "status", "--field", "token_source", env={"MJ_TOKEN": SECRET}))
+    assert result.out == "environment MJ_TOKEN\n"
+
+
+def test_status_of_a_malformed_token_is_refused_and_not_echoed(mj: Mj) -> None:
+    result = silent(mj("auth", "status", "-v", env={"MJ_TOKEN": f"{SECRET}\nX: y"}, check=2))
+    assert "MJ_TOKEN must not hold a line break" in result.err
+
+
+@posix
+def test_a_token_that_others_can_read_is_warned_of_once(mj: Mj) -> None:
+    mj("auth", "login", stdin=SECRET)
+    Path(mj.env["MJ_CONFIG"]).chmod(0o644)
+    assert silent(mj("auth", "status")).err.count("chmod 600") == 1
+    mj("auth", "login", stdin=SECRET)
+    assert mj("auth", "status").err == ""
+
+
+def test_status_in_the_sandbox_needs_no_account(mj: Mj) -> None:
+    result = silent(mj("--sandbox", "auth", "status", "--json", env={"MJ_TOKEN": SECRET}))
+    assert result.answer["profile"] == "sandbox"
+    assert result.answer["token_source"] == "sandbox"
+
+
+def test_logout_removes_the_token_and_leaves_the_rest(mj: Mj) -> None:
+    mj("auth", "login", "--base-url", "https://h", stdin=SECRET)
+    result = silent(mj("auth", "logout"))
+    assert "removed from" in result.out
+    assert saved(mj) == {"profiles": {"default": {"base_url": "https://h"}}}
+    mj("auth", "status", check=3)
+    result = mj("auth", "logout", "--json")
+    assert result.answer == {"profile": "default", "removed": False, "config_file": mj.env["MJ_CONFIG"]}
+
+
+def test_logout_without_a_file_makes_none(mj: Mj) -> None:
+    assert "none was in" in mj("auth", "logout").out
+    assert not Path(mj.env["MJ_CONFIG"]).parent.exists()
+
+
+def test_logout_says_when_the_environment_still_gives_a_token(mj: Mj) -> None:
+    result = silent(mj("auth", "logout", env={"MJ_TOKEN": SECRET}))
+    assert "MJ_TOKEN in the environment still gives a token" in result.err
+
+
+def test_logout_of_an_unknown_profile_names_the_known_ones(mj: Mj) -> None:
+    mj("auth", "login", "--profile", "work", stdin=SECRET)
+    assert "it has work" in mj("auth", "logout", "--profile", "wrok", check=2).err
+
+
+@pytest.mark.parametrize("command", ["login", "logout"])
+@pytest.mark.parametrize(("option", "env"), [(["--sandbox"], {}), ([], {"MJ_SANDBOX": "1"})])
+def test_the_sandbox_has_no_token_to_change(
+    mj: Mj, command: str, option: list[str], env: dict[str, str]
+) -> None:
+    assert "sandbox" in mj("auth", command, *option, stdin=SECRET, env=dict(env), check=2).err
+    assert not Path(mj.env["MJ_CONFIG"]).exists()

@@ -1,0 +1,198 @@
+"""`mj config`: what is set, where it comes from, and changing it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Mj
+
+SECRET = "sk-very-secret-0123456789"
+
+
+def saved(mj: Mj) -> Any:
+    return tomllib.loads(Path(mj.env["MJ_CONFIG"]).read_text(encoding="utf-8"))
+
+
+def test_path_prints_the_file_even_if_there_is_none_or_a_broken_one(mj: Mj) -> None:
+    file = Path(mj.env["MJ_CONFIG"])
+    assert mj("config", "path").out == f"{file}\n"
+    assert mj("config", "path", "--json").answer == {"path": str(file)}
+    file.parent.mkdir()
+    file.write_text("[broken")
+    assert mj("config", "path", "-q").out == f"{file}\n"
+
+
+def test_path_follows_the_platform_s_custom(mj: Mj) -> None:
+    if sys.platform == "linux":
+        env: dict[str, str | None] = {"MJ_CONFIG": None, "XDG_CONFIG_HOME": None}
+        assert mj("config", "path", env=env).out == f"{mj.home}/.config/mj/config.toml\n"
+        assert mj("config", "path", env=env | {"XDG_CONFIG_HOME": "/x"}).out == "/x/mj/config.toml\n"
+
+
+def test_list_gives_each_value_and_its_source(mj: Mj) -> None:
+    mj("auth", "login", "--profile", "work", stdin=SECRET)
+    mj("config", "set", "defaults.mode", "relax")
+    mj("config", "set", "presets.poster.suffix", "--ar 2:3")
+    env: dict[str, str | None] = {"MJ_OUTPUT_DIR": "shots", "MJ_PROFILE": "work"}
+    file = mj.env["MJ_CONFIG"]
+    result = mj("config", "list", env=env)
+    assert result.out.splitlines() == [
+        "profile: work (environment MJ_PROFILE)",
+        f"token: ******** (profile work in {file})",
+        "base_url: https://api.acedata.cloud (default)",
+        "token_in: header (default)",
+        f"defaults.mode: relax (defaults in {file})",
+        "defaults.output: shots (environment MJ_OUTPUT_DIR)",
+        "defaults.download: false (default)",
+        f"presets.poster.suffix: --ar 2:3 (presets in {file})",
+        "sandbox: false (default)",
+        f"data_dir: {mj.env['MJ_DATA_DIR']} (environment MJ_DATA_DIR)",
+    ]
+    lines = mj("config", "list", "--json", env=env).json
+    assert lines[0] == {"key": "profile", "value": "work", "source": "environment MJ_PROFILE"}
+    assert lines[1] == {"key": "token", "value": "********", "source": f"profile work in {file}"}
+    assert lines[6] == {"key": "defaults.download", "value": False, "source": "default"}
+    assert "poster.suffix=--ar 2:3" in mj("config", "list", "-q").out
+
+
+def test_list_without_a_token_says_null(mj: Mj) -> None:
+    assert mj("config", "list", "--json").json[1] == {"key": "token", "value": None, "source": "default"}
+    assert "token: not set\n" in mj("config", "list").out
+
+
+def test_list_in_the_sandbox_shows_no_real_value(mj: Mj) -> None:
+    env: dict[str, str | None] = {"MJ_TOKEN": SECRET, "MJ_BASE_URL": "https://real"}
+    result = mj("config", "list", "--sandbox", env=env)
+    assert "sandbox: true (option --sandbox)" in result.out
+    assert "real" not in result.out
+
+
+def test_get_prints_the_bare_value_as_it_applies(mj: Mj) -> None:
+    assert mj("config", "get", "base_url").out == "https://api.acedata.cloud\n"
+    assert mj("config", "get", "base_url", env={"MJ_BASE_URL": "https://h/"}).out == "https://h\n"
+    assert mj("config", "get", "defaults.download").out == "false\n"
+    mj("config", "set", "profiles.work.base_url", "https://w")
+    assert mj("config", "get", "profiles.work.base_url").out == "https://w\n"
+    assert mj("config", "get", "base_url", "--profile", "work").out == "https://w\n"
+    assert mj("config", "get", "defaults.download", "--json").answer == {
+        "key": "defaults.download",
+        "value": False,
+        "source": "default",
+    }
+
+
+@pytest.mark.parametrize("key", ["token", "profiles.work.token"])
+def test_get_never_prints_a_token(mj: Mj, key: str) -> None:
+    result = mj("config", "get", key, env={"MJ_TOKEN": SECRET}, check=2)
+    assert result.out == ""
+    assert "never shown" in result.err
+
+
+def test_get_of_what_is_not_set_or_not_known_is_a_sentence(mj: Mj) -> None:
+    assert "defaults.mode is not set" in mj("config", "get", "defaults.mode", check=2).err
+    assert "presets.x.suffix is not set" in mj("config", "get", "presets.x.suffix", check=2).err
+    assert "did you mean defaults.mode?" in mj("config", "get", "mode", check=2).err
+
+
+def test_set_changes_the_profile_in_use_or_what_the_dots_name(mj: Mj) -> None:
+    mj("config", "set", "base_url", "https://a/")
+    mj("config", "set", "token_in", "query", "--profile", "work")
+    mj("config", "set", "defaults.download", "true")
+    assert saved(mj) == {
+        "profiles": {"default": {"base_url": "https://a"}, "work": {"token_in": "query"}},
+        "defaults": {"download": True},
+    }
+
+
+@pytest.mark.parametrize("suffix", ["--ar 2:3", "--raw", "--sref=1 --q 2", "bold, flat", "[bold] :cat:", ""])
+def test_a_preset_s_suffix_may_look_like_an_option(mj: Mj, suffix: str) -> None:
+    mj("config", "set", "presets.p.suffix", suffix)
+    assert saved(mj) == {"presets": {"p": {"suffix": suffix}}}
+    assert mj("config", "get", "presets.p.suffix").out == f"{suffix}\n"
+
+
+def test_set_answers_what_it_saved(mj: Mj) -> None:
+    result = mj("config", "set", "defaults.download", "true", "--json")
+    assert result.answer == {"key": "defaults.download", "value": True, "config_file": mj.env["MJ_CONFIG"]}
+    assert mj("config", "set", "defaults.mode", "fast").out == "defaults.mode: fast\n"
+    assert mj("config", "set", "defaults.mode", "fast", "-q").out == ""
+
+
+def test_set_says_when_the_environment_will_win(mj: Mj) -> None:
+    result = mj("config", "set", "defaults.output", "a", env={"MJ_OUTPUT_DIR": "b"})
+    assert "MJ_OUTPUT_DIR in the environment wins" in result.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("token", SECRET, "mj auth login"),
+        ("profiles.work.token", SECRET, "mj auth login"),
+        ("mode", "fast", "did you mean defaults.mode?"),
+        ("defaults.mode", "quick", "defaults.mode must be fast, relax or turbo"),
+        ("base_url", "http://example.com", "travel readable"),
+        ("profile", "work", "--profile or MJ_PROFILE"),
+        ("sandbox", "1", "--sandbox or MJ_SANDBOX"),
+        ("data_dir", "/x", "MJ_DATA_DIR"),
+    ],
+)
+def test_set_refuses_by_name_and_writes_nothing(mj: Mj, key: str, value: str, said: str) -> None:
+    result = mj("config", "set", key, value, check=2)
+    assert said in result.err
+    assert SECRET not in result.out + result.err
+    assert not Path(mj.env["MJ_CONFIG"]).exists()
+
+
+def test_unset_takes_one_key_out_and_keeps_the_comments(mj: Mj) -> None:
+    file = Path(mj.env["MJ_CONFIG"])
+    file.parent.mkdir()
+    file.write_text("# mine\n[defaults]\nmode = 'fast' # always\ndownload = true # too\n")
+    assert "removed from" in mj("config", "unset", "defaults.mode").out
+    assert file.read_text() == "# mine\n[defaults]\ndownload = true # too\n"
+    assert mj("config", "unset", "defaults.mode", "--json").answer["removed"] is False
+    assert "mj auth logout" in mj("config", "unset", "token", check=2).err
+
+
+@pytest.mark.parametrize("arguments", [["set", "defaults.mode", "fast"], ["unset", "defaults.mode"]])
+def test_the_sandbox_has_no_settings_to_change(mj: Mj, arguments: list[str]) -> None:
+    assert "sandbox" in mj("--sandbox", "config", *arguments, check=2).err
+    assert not Path(mj.env["MJ_CONFIG"]).exists()
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[defaults]\nmode = 'fa", b"\x89PNG\r\n\x1a\n\x00", b"[defaults]\nmodus = 'x'\n"]
+)
+def test_a_broken_file_is_one_sentence_and_status_2(mj: Mj, raw: bytes) -> None:
+    file = Path(mj.env["MJ_CONFIG"])
+    file.parent.mkdir()
+    file.write_bytes(raw)
+    for arguments in (["list"], ["get", "base_url"], ["set", "defaults.download", "true"]):
+        result = mj("config", *arguments, "--json", check=2)
+        assert result.answer["error"]["code"] == "config"
+        assert str(file) in result.err
+    assert file.read_bytes() == raw
+
+
+def test_several_programs_at_once_lose_nothing(mj: Mj) -> None:
+    running = [mj.start("config", "set", f"presets.p{n}.suffix", str(n)) for n in range(8)]
+    for process in running:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in running] == [0] * 8
+    assert saved(mj) == {"presets": {f"p{n}": {"suffix": str(n)} for n in range(8)}}
+
+
+def test_showing_settings_loads_no_library_for_writing_or_for_the_network(mj: Mj) -> None:
+    script = (
+        "import sys; sys.argv = ['mj', 'config', 'list', '-q']\n"
+        "from mjcli.__main__ import main; main()\n"
+        "print(*sorted({'tomlkit', 'httpx', 'sqlite3', 'rich'} & set(sys.modules)), file=sys.stderr)"
+    )
+    run = [sys.executable, "-c", script]
+    done = subprocess.run(run, env=mj.environment(), cwd=mj.cwd, capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []

@@ -5,6 +5,7 @@
     ├── ConfigError       2   config file, ledger, output directory
     ├── NoTokenError      3
     ├── ApiError        3-6   the service's own error object
+    ├── UnknownTask       4   a task that the service does not know
     ├── NetworkError      6   the request was never accepted
     ├── StillRunning      7   the wait was over before the job
     ├── DownloadError     8   the job is done, a file is missing
@@ -64,6 +65,11 @@ class MjError(Exception):
         self.task_id = task_id
         self.trace_id = trace_id
 
+    @property
+    def sentence(self) -> str:
+        """The message as people read it, which may say more than scripts need."""
+        return self.message
+
 
 class UsageError(MjError):
     """What was typed cannot be meant; nothing was sent."""
@@ -95,6 +101,17 @@ _EXIT_BY_CODE = {
     "used_up": ExitCode.BALANCE,
     "too_many_requests": ExitCode.BALANCE,
     "no_api": ExitCode.UNAVAILABLE,
+}
+
+_HINT_BY_CODE = {
+    "no_token": "mj auth login",
+    "invalid_token": "mj auth status shows where the token comes from; mj auth login saves another",
+    "token_expired": "mj auth login, with a new token",
+    "token_mismatched": "mj auth status shows where the token comes from; mj auth login saves another",
+    "used_up": "top up the balance on the service's site, then ask again",
+    "too_many_requests": "wait a minute, then ask again",
+    "no_api": "mj config list shows the address (base_url) and where it comes from",
+    "api_error": "try again later",
 }
 
 _CODE_BY_STATUS = {
@@ -146,6 +163,21 @@ class ApiError(MjError):
             self.exit_code = ExitCode.UNAVAILABLE
         else:
             self.exit_code = ExitCode.REFUSED
+        self.hint = hint or _HINT_BY_CODE.get(code)
+
+    @property
+    def sentence(self) -> str:
+        """The service's words, and what they mean for the money: a job is billed when it succeeds (api.md)."""
+        if self.accepted:
+            return f"The job failed ({self.code}), and a failed job is not billed: {self.message}"
+        return f"The service refused this ({self.code}), so nothing is paid: {self.message}"
+
+
+class UnknownTask(MjError):
+    """The service does not know a task that was asked about."""
+
+    code = "bad_request"
+    exit_code = ExitCode.REFUSED
 
 
 class NetworkError(MjError):

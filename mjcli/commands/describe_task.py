@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mjcli.errors import ApiError, LostAnswer, MjError, StillRunning
+from mjcli.errors import ApiError, LostAnswer, MjError, StillRunning, UnknownTask
 from mjcli.options import FileOptions, MjCommand, new_app, takes
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def describe_task(
             if record is None:
                 raise _unknown(task_id)
             _tell(runtime, task_id, record, target, force=files.force)
-        except (StillRunning, ApiError, LostAnswer) as error:
+        except (StillRunning, ApiError, LostAnswer, UnknownTask) as error:
             error.task_id = error.task_id or task_id
             if len(ids) == 1:
                 raise
@@ -98,10 +98,9 @@ def _follow(runtime: Runtime, task_id: str, deadline: float) -> TaskRecord | Non
             raise
 
 
-def _unknown(task_id: str) -> ApiError:
-    return ApiError(
+def _unknown(task_id: str) -> UnknownTask:
+    return UnknownTask(
         f"The service does not know the task {task_id}.",
-        code="bad_request",
         task_id=task_id,
         hint="check the id, and the profile: a task is known to its own token only",
     )

@@ -109,8 +109,11 @@ class Output:
         if not self.stdout.isatty():
             return "".join(f"{name}: {visible(value)}\n" for name, value in lines)
         on, off = ("\x1b[36m", "\x1b[0m") if self.colours(self.stdout) else ("", "")
-        width = max((len(name) for name, _ in lines), default=0) + 2
-        return "".join(f"{on}{name.ljust(width)}{off}{visible(value)}\n" for name, value in lines)
+        indent = max((len(name) for name, _ in lines), default=0) + 2
+        width = terminal_width(self.stdout, self._environ)
+        return "".join(
+            f"{on}{name.ljust(indent)}{off}{folded(visible(value), width, indent)}\n" for name, value in lines
+        )
 
     def _write(self, text: str) -> None:
         self._write_bytes(encode(text, self.stdout.encoding))
@@ -156,7 +159,7 @@ class Output:
             )
 
     def _failure_for_people(self, error: MjError) -> None:
-        lines = [f"{self._paint('mj:', '1;31')} {visible(error.message)}"]
+        lines = [f"{self._paint('mj:', '1;31')} {visible(error.sentence)}"]
         if error.task_id:
             lines.append(f"  task: {visible(error.task_id)}")
         if error.trace_id:
@@ -200,6 +203,9 @@ class Output:
         return f"\x1b[{sgr}m{text}\x1b[0m" if self.colours(self.stderr) else text
 
     def _say(self, text: str) -> None:
+        if self.stderr.isatty():
+            width = terminal_width(self.stderr, self._environ)
+            text = "\n".join(folded(line, width, len(line) - len(line.lstrip()) + 2) for line in text.split("\n"))
         if self.live is not None:
             self.live.above(text)
             return
@@ -222,6 +228,18 @@ def failure_document(error: MjError) -> dict[str, Any]:
     if error.trace_id:
         document["trace_id"] = error.trace_id
     return document
+
+
+def folded(text: str, width: int, indent: int) -> str:
+    """`text` broken between words for a terminal, its further lines indented; a link is never broken."""
+    body = text.lstrip(" ")
+    lines, room = [text[: len(text) - len(body)]], width - indent
+    for word in body.split(" "):
+        if lines[-1].strip() and len(lines[-1]) + 1 + len(word) > room:
+            lines.append(word)
+        else:
+            lines[-1] += f" {word}" if lines[-1].strip() else word
+    return f"\n{' ' * indent}".join(lines)
 
 
 def terminal_width(stream: TextIO, environ: Mapping[str, str]) -> int:

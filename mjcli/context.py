@@ -64,7 +64,8 @@ class Runtime:
     def output(self) -> Output:
         """Where the answer and the notices go. Raises `UsageError` for a bad --field."""
         flags = self.flags
-        mode = Mode(flags.json, flags.field, flags.quiet, flags.verbose, flags.no_color)
+        program = self.command("").rstrip()
+        mode = Mode(flags.json, flags.field, flags.quiet, flags.verbose, flags.no_color, program)
         return Output(self.stdout, self.stderr, self.environ, mode)
 
     @cached_property
@@ -163,7 +164,12 @@ class Runtime:
         """The job that made an image, if there is a ledger and it knows."""
         if not (self.data_dir / "ledger.db").exists():
             return None
-        return self.ledger.by_image(self.profile, image_id)
+        try:
+            return self.ledger.by_image(self.profile, image_id)
+        except ConfigError:
+            return (
+                None  # what it knows only helps; a job that needs the ledger will say what is wrong with it
+            )
 
     def command(self, rest: str) -> str:
         """An `mj` command to type next, for the same sandbox or profile."""

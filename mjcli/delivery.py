@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mjcli.errors import DownloadError, ExitCode, MjError, UsageError, take_up
+from mjcli.errors import ConfigError, DownloadError, ExitCode, MjError, UsageError, take_up
 from mjcli.filenames import Target, check_writable, fields_of, parse_target
+from mjcli.render.text import json_line
 from mjcli.render.watch import FilesWatch, JobWatch
 
 if TYPE_CHECKING:
@@ -97,6 +99,11 @@ def deliver(
         at_once=at_once,
         timeout=options.timeout,
     )
+    runtime.output.detail(
+        f"POST {runtime.base_url}{order.path}, profile {runtime.profile}: {json_line(body)}"
+    )
+    if not options.no_ledger:
+        runtime.output.detail(f"The ledger is {runtime.ledger.path}.")
     print_events = runtime.output.json and options.stream is True
     with JobWatch(runtime.output, bar=stream, print_events=print_events) as watch:
         identity, result = runtime.runner(ledger=not options.no_ledger).run(order, watch)
@@ -111,7 +118,8 @@ def deliver(
         )
         saved, failures = save_files(runtime, result, target, fields, force=files.force)
         if identity is not None and saved:
-            runtime.ledger.saved(identity, saved)
+            with contextlib.suppress(ConfigError):  # the files are there, whatever the ledger knows of them
+                runtime.ledger.saved(identity, saved)
     elif runtime.settings.sandbox.value:
         runtime.output.notice(
             "The sandbox ends with this command, and so does the link; --download keeps the picture."
@@ -216,7 +224,6 @@ def _show_request(runtime: Runtime, body: Mapping[str, Any], *, stream: bool) ->
     import shlex
 
     from mjcli.api.client import IMAGINE
-    from mjcli.render.text import json_line
 
     settings = runtime.settings
     # The sandbox's address is not known before it is up, and nothing is started for a dry run.

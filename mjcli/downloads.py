@@ -11,17 +11,18 @@ import ipaddress
 import os
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+from urllib.request import getproxies
 
 import httpx
 
 from mjcli import __version__
-from mjcli.errors import DownloadError
+from mjcli.errors import DownloadError, MjError
 from mjcli.filenames import Target, may_take, name_for
 from mjcli.filetypes import EXTENSIONS, extension_of, is_web_page, is_whole
 
@@ -32,6 +33,10 @@ REDIRECTS = 5
 PARALLEL = 4
 
 Progress = Callable[[int, int, "int | None"], None]  # index, bytes so far, bytes in all
+
+
+# The temporary files of this process, for an end that cannot wait for its threads.
+_parts: set[Path] = set()
 
 
 class Saved(NamedTuple):
@@ -106,18 +111,14 @@ class Downloader:
                 try:
                     return self.save(urls[index], name, force=force, progress=progress)
                 except LinkExpired:
-                    fresh = refresh() if refresh is not None else ()
+                    fresh = _asked(refresh)
                     if index >= len(fresh) or fresh[index] == urls[index]:
                         raise
                     return self.save(fresh[index], name, force=force, progress=progress)
             except DownloadError as error:
                 return error
 
-        if len(urls) == 1:
-            outcomes = [save(0)]
-        else:
-            with ThreadPoolExecutor(PARALLEL) as pool:
-                outcomes = list(pool.map(save, range(len(urls))))
+        outcomes = [save(0)] if len(urls) == 1 else _in_parallel(save, len(urls))
         saved = [each for each in outcomes if isinstance(each, Saved)]
         return saved, [each for each in outcomes if isinstance(each, DownloadError)]
 
@@ -165,7 +166,7 @@ class Downloader:
             with self._open(url, headers) as response:
                 _check_status(url, response, part)
                 resumed = response.status_code == 206
-                if resumed and not _starts_at(response, have):
+                if resumed and not _continues(response, have, part.validator):
                     part.validator = None
                     raise _BrokenOff("the server sent another part than the one asked for")
                 encoded = response.headers.get("content-encoding", "identity") != "identity"
@@ -181,6 +182,8 @@ class Downloader:
                     progress(done, total)
         except httpx.HTTPError as error:
             raise _BrokenOff(str(error) or type(error).__name__) from None
+        except httpx.InvalidURL as error:
+            raise DownloadError(f"The link {url} redirects to no address ({error}).") from None
 
     @contextlib.contextmanager
     def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
@@ -188,12 +191,34 @@ class Downloader:
         for _ in range(REDIRECTS):
             parsed = self._check_address(url)
             client = self._client(parsed.scheme)
-            with client.stream("GET", url, headers=headers) as response:
-                if not response.is_redirect:
+            with client.stream(
+                "GET", url, headers=headers, extensions={"trace": self._watch(url)}
+            ) as response:
+                if not response.has_redirect_location:
                     yield response
                     return
                 url = str(parsed.join(response.headers["location"]))
         raise DownloadError(f"The link {url} redirects without end.")
+
+    def _watch(self, url: str) -> Callable[[str, Mapping[str, Any]], None]:
+        """httpcore's trace extension: the address that was really connected to, before anything is asked of it.
+
+        A name may have another address by then. Behind a proxy it is the proxy's own, which says nothing.
+        """
+        proxied = self._use_environment and bool(getproxies())
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            if self._allow_private or proxied or not event.endswith("connect_tcp.complete"):
+                return
+            stream = info["return_value"]
+            peer = stream.get_extra_info("server_addr")
+            try:
+                _refuse_private(url, _addresses(str(peer[0])) if peer is not None else ())
+            except DownloadError:
+                stream.close()  # nobody else holds it yet
+                raise
+
+        return trace
 
     def _client(self, scheme: str) -> httpx.Client:
         if scheme not in self._clients:
@@ -222,11 +247,7 @@ class Downloader:
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise DownloadError(f"The link {url} is no http or https address and is not fetched.")
         if not self._allow_private:
-            for address in _addresses(parsed.host):
-                if not address.is_global:
-                    raise DownloadError(
-                        f"The link {url} leads to the private address {address} and is not fetched."
-                    )
+            _refuse_private(url, _addresses(parsed.host))
         return parsed
 
 
@@ -243,6 +264,44 @@ class _Name:
         """A whole file that is there already."""
         paths = dict.fromkeys(self.path(ext) for ext in EXTENSIONS)
         return next((path for path in paths if path.is_file() and is_whole(path)), None)
+
+
+def _in_parallel(save: Callable[[int], Saved | DownloadError], count: int) -> list[Saved | DownloadError]:
+    """The outcomes of `save(0)` … `save(count - 1)`, a few at a time.
+
+    The threads are daemons, unlike those of concurrent.futures, so that Ctrl-C need not wait for a
+    stalled transfer; what they leave behind then is taken away here.
+    """
+    outcomes: list[Saved | DownloadError | BaseException | None] = [None] * count
+    waiting = iter(range(count))
+    lock = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                index = next(waiting, None)
+            if index is None:
+                return
+            try:
+                outcomes[index] = save(index)
+            except BaseException as error:  # raised again in the thread that asked
+                outcomes[index] = error
+
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(min(PARALLEL, count))]
+    for worker in workers:
+        worker.start()
+    try:
+        for worker in workers:
+            worker.join()
+    except BaseException:
+        waiting = iter(())
+        for path in list(_parts):
+            path.unlink(missing_ok=True)
+        raise
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, DownloadError):
+            raise outcome
+    return [each for each in outcomes if isinstance(each, (Saved, DownloadError))]
 
 
 def _check_status(url: str, response: httpx.Response, part: _Part) -> None:
@@ -266,13 +325,30 @@ def _validator(response: httpx.Response) -> str | None:
     return response.headers.get("last-modified") or None
 
 
-def _starts_at(response: httpx.Response, have: int) -> bool:
-    return str(response.headers.get("content-range", "")).startswith(f"bytes {have}-")
+def _continues(response: httpx.Response, have: int, validator: str | None) -> bool:
+    """Whether a partial answer goes on just where we stopped, in the same version of the file."""
+    if not str(response.headers.get("content-range", "")).startswith(f"bytes {have}-"):
+        return False
+    return _validator(response) in (None, validator)
 
 
 def _total(response: httpx.Response, done: int) -> int | None:
     length = response.headers.get("content-length", "")
     return done + int(length) if length.isdecimal() else None
+
+
+def _asked(refresh: Callable[[], Sequence[str]] | None) -> Sequence[str]:
+    """The links anew; none when nobody can tell them, which is no worse than the expired ones."""
+    try:
+        return refresh() if refresh is not None else ()
+    except MjError:
+        return ()
+
+
+def _refuse_private(url: str, addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> None:
+    for address in addresses:
+        if not address.is_global:
+            raise DownloadError(f"The link {url} leads to the private address {address} and is not fetched.")
 
 
 def _kind_of(url: str, head: bytes) -> str:
@@ -319,11 +395,12 @@ def _place(part: Path, path: Path, *, force: bool) -> Saved:
 def _part_file(directory: Path) -> Iterator[_Part]:
     path = directory / f".mj-{os.getpid()}-{os.urandom(6).hex()}.part"
     try:
+        _parts.add(path)
         with path.open("x+b") as file:
             yield _Part(path, file)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        path.unlink(missing_ok=True)
+        _parts.discard(path)
 
 
 def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:

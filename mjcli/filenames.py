@@ -72,7 +72,7 @@ def _check_template(template: str) -> None:
 def check_writable(target: Target, *, force: bool) -> None:
     """Find out before anything is paid for that files cannot be put there. Raises `ConfigError`."""
     directory = target.directory
-    while not directory.exists():
+    while not os.path.lexists(directory):
         directory = directory.parent
     if not directory.is_dir():
         raise ConfigError(
@@ -141,7 +141,7 @@ def slug_of(prompt: str) -> str:
         if not word.lower().startswith(("http://", "https://")):
             words.append(word)
     kept = "".join(
-        c if unicodedata.category(c)[0] in "LNM" else " "
+        c if unicodedata.category(c)[0] in "LNM" and _storable(c) else " "
         for c in unicodedata.normalize("NFKC", " ".join(words))
     )
     return "-".join(kept.split()).lower()
@@ -149,7 +149,9 @@ def slug_of(prompt: str) -> str:
 
 def safe(text: str) -> str:
     """`text` as one path component: no separators, controls or marks that reorder, and not `.` or `..`."""
-    kept = "".join("_" if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" else c for c in text)
+    kept = "".join(
+        "_" if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" or not _storable(c) else c for c in text
+    )
     kept = cut(kept, 64)
     return kept.replace(".", "_") if kept.strip(". ") == "" else kept
 
@@ -157,6 +159,15 @@ def safe(text: str) -> str:
 def cut(text: str, limit: int) -> str:
     """At most `limit` bytes of UTF-8, never half a character."""
     return text.encode("utf-8", "ignore")[:limit].decode("utf-8", "ignore").rstrip("-_ ")
+
+
+def _storable(character: str) -> bool:
+    """Whether the file system's encoding has the character; outside UTF-8 it may not."""
+    try:
+        os.fsencode(character)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _undevice(name: str) -> str:

@@ -66,8 +66,9 @@ def _gif(file: BinaryIO, size: int) -> bool:
 
 
 def _mp4(file: BinaryIO, size: int) -> bool:
-    # A chain of boxes, each with its length; the last one ends where the file does.
-    offset = 0
+    # A chain of boxes, each with its length; the last one ends where the file does. Index (moov) and
+    # data (mdat) come in either order, and a file without one of them is cut.
+    offset, seen = 0, set()
     while offset < size:
         file.seek(offset)
         header = file.read(16)
@@ -75,11 +76,12 @@ def _mp4(file: BinaryIO, size: int) -> bool:
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
         elif length == 0:  # to the end of the file
-            return True
+            length = size - offset
         if length < 8:
             return False
+        seen.add(header[4:8])
         offset += length
-    return offset == size
+    return offset == size and {b"moov", b"mdat"} <= seen
 
 
 _WHOLE = {"png": _png, "jpg": _jpg, "webp": _webp, "gif": _gif, "mp4": _mp4}

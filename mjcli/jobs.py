@@ -7,12 +7,21 @@ that may have been accepted; a lost answer is looked for among the service's tas
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mjcli.api import Client, Hooks, Result, TaskRecord
-from mjcli.errors import ApiError, Interrupted, LostAnswer, MjError, NetworkError, StillRunning, take_up
+from mjcli.errors import (
+    ApiError,
+    ConfigError,
+    Interrupted,
+    LostAnswer,
+    MjError,
+    NetworkError,
+    StillRunning,
+    take_up,
+)
 from mjcli.ledger import Ledger
 
 DEADLINE_SECONDS = 900.0
@@ -23,7 +32,7 @@ UNREACHABLE_SECONDS = 30.0  # how long a known task is followed through an outag
 CLOCK_TOLERANCE = 5.0  # seconds that a task may seem to be older than its request
 
 # What a task must agree in with the request that it is taken for; the rest must not contradict it.
-_TELLING = ("prompt", "action", "image_id", "image_url", "video_id", "mask")
+_TELLING = ("prompt", "action", "image_id", "image_url", "video_id")
 _UNTOLD = ("callback_url", "async", "timeout")
 
 
@@ -156,14 +165,11 @@ class _Run:
             raise self._unfinished(error) from error
         except MjError as error:
             error.task_id = error.task_id or self._task_id
-            self._note_end("failed", error.code, error.message)
-            raise
-        if (
-            self._ledger is not None
-            and self.identity is not None
-            and not (self._order.at_once and not result.complete)
-        ):
-            self._ledger.done(self.identity, result.document, image_id=result.image_id)
+            if isinstance(error, (ApiError, NetworkError, ConfigError)):
+                self._note_end("failed", error.code, error.message)
+            raise  # anything else befell us, not the job
+        if result.complete or not self._order.at_once:
+            self._note(lambda ledger, job: ledger.done(job, result.document, image_id=result.image_id))
         return result
 
     def _finished(self) -> Result:
@@ -234,8 +240,7 @@ class _Run:
 
     def _accept(self, task_id: str) -> None:
         self._task_id = task_id
-        if self._ledger is not None and self.identity is not None:
-            self._ledger.running(self.identity, task_id)
+        self._note(lambda ledger, job: ledger.running(job, task_id))
         self._observer.accepted(task_id)
 
     # -- recover -----------------------------------------------------------------------------------
@@ -321,14 +326,21 @@ class _Run:
         """The end of the wait without the end of the job."""
         error.task_id = error.task_id or self._task_id
         if error.task_id and isinstance(error, StillRunning):
-            error.message = (
-                f"{error.message} Task {error.task_id} goes on at the service and is billed if it succeeds."
-            )
+            error.message = f"{error.message} It goes on at the service and is billed if it succeeds."
             error.hint = take_up(error.task_id)
         elif isinstance(error, LostAnswer):
             self._note_end("unknown", error.code, error.message)
         return error
 
     def _note_end(self, state: str, code: str, message: str) -> None:
-        if self._ledger is not None and self.identity is not None:
-            self._ledger.ended(self.identity, state, code=code, message=message)
+        self._note(lambda ledger, job: ledger.ended(job, state, code=code, message=message))
+
+    def _note(self, change: Callable[[Ledger, str], None]) -> None:
+        """Change the job's row. Once the request has left, a ledger that fails must not cost the job."""
+        if self._ledger is None or self.identity is None:
+            return
+        try:
+            change(self._ledger, self.identity)
+        except ConfigError as error:
+            self._observer.doubt(f"{error.message} The job goes on, but mj may not know it later.")
+            self._ledger = None

@@ -295,6 +295,6 @@ def _set_aside(path: Path) -> Path:
 def _unusable(path: Path, error: Exception) -> ConfigError:
     reason = getattr(error, "strerror", None) or str(error)
     return ConfigError(
-        f"The ledger {path} cannot be written ({reason}), so nothing was sent.",
+        f"The ledger {path} cannot be written ({reason}).",
         hint="set MJ_DATA_DIR to a directory you can write to, or use --no-ledger for this job",
     )

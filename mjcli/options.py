@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from mjcli import __version__
+from mjcli.errors import UsageError
 from mjcli.prompt.parameters import PARAMETERS, Parameter
 
 GLOBAL_PANEL = "Options for every command"
@@ -101,6 +102,14 @@ class MjGroup(_Documented, TyperGroup):
 
     def __init__(self, *, params: list[Any] | None = None, **settings: Any) -> None:
         super().__init__(params=[*(params or []), *global_options()], **settings)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args:
+            names = ", ".join(self.list_commands(ctx))
+            raise UsageError(
+                f"{ctx.command_path} needs a command: {names}.", hint=f"{ctx.command_path} --help"
+            )
+        return super().parse_args(ctx, args)
 
 
 def new_app(summary: str | None = None) -> typer.Typer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ class Client:
 
     `token_in` is `header` (default) or `query`, for hosts that want `?token=`. `retries` is how often a
     request that was certainly not accepted is sent again. `use_environment` honours the proxy variables
-    and SSL_CERT_FILE. Raises `ConfigError` when proxy or certificate settings cannot be used.
+    and SSL_CERT_FILE; its first use raises `ConfigError` when they cannot be used.
     """
 
     def __init__(
@@ -86,9 +87,8 @@ class Client:
             self._query["token"] = token
         else:
             self._headers["authorization"] = f"Bearer {token}"
-        # A paid request never goes over a connection that was used before: a peer that has closed it
-        # in the meantime would leave us not knowing whether the request was read.
-        self._paid = self._connect(keep=0)
+        self._certificates = _Certificates() if self.base_url.startswith("https:") else None
+        self._paid: httpx.Client | None = None
         self._cheap: httpx.Client | None = None
         #: Seconds by which the service's clock is ahead of ours, from its last `Date`.
         self.clock_offset = 0.0
@@ -101,9 +101,9 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._paid.close()
-        if self._cheap is not None:
-            self._cheap.close()
+        for client in (self._paid, self._cheap):
+            if client is not None:
+                client.close()
 
     # -- the service, typed ------------------------------------------------------------------------
 
@@ -214,6 +214,10 @@ class Client:
         self, path: str, body: Mapping[str, Any], accept: str, deadline: float | None, hooks: Hooks
     ) -> httpx.Response:
         """The open response to a paid request, sent again while it cannot have been accepted."""
+        if self._paid is None:
+            # A paid request never goes over a connection that was used before: a peer that has closed it
+            # in the meantime would leave us not knowing whether the request was read.
+            self._paid = self._connect(keep=0)
         tried = 0
         while True:
             refusal: MjError
@@ -314,8 +318,7 @@ class Client:
     def _connect(self, *, keep: int) -> httpx.Client:
         try:
             return httpx.Client(
-                # Plain http loads no certificates: that costs tens of milliseconds.
-                verify=self.base_url.startswith("https:"),
+                verify=False if self._certificates is None else self._certificates.context(),
                 trust_env=self._use_environment,
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=keep),
@@ -438,6 +441,29 @@ def _backoff(tried: int) -> float:
 
 def _read_seconds(deadline: float | None) -> float | None:
     return None if deadline is None else max(deadline - time.monotonic(), 0.001)
+
+
+class _Certificates:
+    """The certificates to trust, loaded in a thread: it takes tens of milliseconds, and there is else to do."""
+
+    def __init__(self) -> None:
+        self._context: ssl.SSLContext | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._load, daemon=True)
+        self._thread.start()
+
+    def _load(self) -> None:
+        try:
+            self._context = httpx.create_ssl_context()
+        except Exception as error:  # raised again in the thread that asks
+            self._error = error
+
+    def context(self) -> ssl.SSLContext:
+        """Raises what loading them raised (`OSError` for a missing file)."""
+        self._thread.join()
+        if self._context is None:
+            raise self._error or OSError("no certificates")
+        return self._context
 
 
 class _Guard:

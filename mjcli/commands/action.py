@@ -64,6 +64,7 @@ def action(
     already).
     """
     from mjcli.delivery import Wanted, deliver_all
+    from mjcli.prompt.compose import words_of
     from mjcli.references import expand, image_of
 
     runtime: Runtime = ctx.obj
@@ -73,7 +74,7 @@ def action(
     if mask is not None:
         extra["mask"] = _mask(mask)
     if prompt is not None:
-        extra["prompt"] = prompt
+        extra["prompt"] = words_of([prompt])
     _check_region(action, mask, prompt, force=files.force)
     images = [image_of(runtime, each) for each in expand(runtime, [image], "image")]
     jobs = [

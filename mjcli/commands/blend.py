@@ -54,13 +54,13 @@ def blend(
     not a page that shows it.
     """
     from mjcli.delivery import Wanted, deliver_all
-    from mjcli.prompt.compose import MAX_IMAGES, body_fields, compose, is_link
+    from mjcli.prompt.compose import MAX_IMAGES, body_fields, compose, is_link, words_of
     from mjcli.references import expand, link_of
 
     runtime: Runtime = ctx.obj
     every = expand(runtime, arguments or [], "image") if arguments else []
     named = list(takewhile(lambda each: is_link(each) or _means_image(each), every))
-    words = " ".join(every[len(named) :])
+    words = words_of(every[len(named) :])
     late = next((word for word in every[len(named) :] if is_link(word)), None)
     if late is not None:
         raise UsageError(f"The image {late} stands behind the words; the images come first.")

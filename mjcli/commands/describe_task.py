@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mjcli.errors import ApiError, LostAnswer, MjError, StillRunning, UnknownTask
+from mjcli.errors import ApiError, LostAnswer, MjError, StillRunning, UnknownTask, UsageError
 from mjcli.options import FileOptions, MjCommand, new_app, takes
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def describe_task(
     from mjcli.references import expand, task_of
 
     runtime: Runtime = ctx.obj
+    if timeout is not None and not wait:
+        raise UsageError(
+            "--timeout is for --wait, which is not given.", hint="mj describe-task TASK --wait --timeout N"
+        )
     ids = [task_of(runtime, each) for each in expand(runtime, tasks, "task")]
     target = file_target(runtime, files)
     deadline = time.monotonic() + (DEADLINE_SECONDS if timeout is None else timeout) if wait else None
@@ -91,10 +95,8 @@ def _follow(runtime: Runtime, task_id: str, deadline: float) -> TaskRecord | Non
         try:
             return follow(runtime.client, task_id, watch, deadline=deadline)
         except StillRunning as error:
-            error.message = (
-                f"{error.message} Task {task_id} goes on at the service and is billed if it succeeds."
-            )
-            error.hint = runtime.command(take_up(task_id).removeprefix("mj "))
+            error.message = f"{error.message} It goes on at the service and is billed if it succeeds."
+            error.hint = take_up(task_id)
             raise
 
 

@@ -96,10 +96,11 @@ def imagine(
 
 def _words(runtime: Runtime, words: list[str], *, images: bool) -> str:
     """The prompt's words: the arguments, or standard input when there are none or they are `-`."""
+    from mjcli.prompt.compose import words_of
     from mjcli.references import read_stdin
 
     if words and words != ["-"]:
-        return _utf8(" ".join(words))
+        return words_of(words)
     if not words and runtime.stdin.isatty():
         if images:
             return ""
@@ -109,12 +110,4 @@ def _words(runtime: Runtime, words: list[str], *, images: bool) -> str:
     text = read_stdin(runtime, "the prompt").strip()
     if not text and not (images and not words):
         raise UsageError("There is no prompt: standard input is empty.", hint='mj imagine "a cat on a table"')
-    return text
-
-
-def _utf8(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError("The prompt is not UTF-8 text.") from None
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
@@ -14,6 +15,20 @@ MAX_IMAGES = 5  # the service takes no more (api.md, "Endpoints")
 def is_link(text: str) -> bool:
     """Whether a word is the link of an image."""
     return text.lower().startswith(("http://", "https://")) and len(text.partition("://")[2]) > 0
+
+
+def words_of(arguments: Sequence[str]) -> str:
+    """Arguments as the words of a prompt. Raises `UsageError` when they are not text."""
+    text = " ".join(arguments)
+    try:
+        # In a locale without UTF-8 the bytes of the arguments arrive as surrogates.
+        return os.fsencode(text).decode("utf-8") if _has_surrogates(text) else text
+    except UnicodeError:
+        raise UsageError("The prompt is not UTF-8 text.") from None
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def compose(images: Sequence[str], words: str, given: Mapping[str, Sequence[str]]) -> str:

@@ -61,7 +61,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("no", "What shall not be seen, with commas.", form="WORDS"),
     Parameter(
         "style",
-        "raw; with --niji also cute, scenic, expressive, original.",
+        "Less of Midjourney's taste; all but raw with --niji.",
         words=("raw", "cute", "scenic", "expressive", "original"),
     ),
     Parameter("raw", "The same as --style raw.", flag=True),

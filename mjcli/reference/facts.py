@@ -29,7 +29,10 @@ EXIT_STATUSES: tuple[tuple[str, str], ...] = (
         " nothing sends it a second time by itself.",
     ),
     ("10", "A batch in which some jobs failed."),
-    ("130, 143, 129, 141", "SIGINT, SIGTERM, SIGHUP, a closed output pipe. The task id, where known, is printed first."),
+    (
+        "130, 143, 129, 141",
+        "SIGINT, SIGTERM, SIGHUP, a closed output pipe. The task id, where known, is printed first.",
+    ),
 )
 
 ENVIRONMENT: tuple[tuple[str, str], ...] = (

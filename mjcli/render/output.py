@@ -32,6 +32,7 @@ class Mode(NamedTuple):
     quiet: bool = False
     verbose: bool = False
     no_color: bool = False
+    program: str = "mj"  # how commands to type next begin, with the sandbox or profile in use
 
 
 class Output:
@@ -64,6 +65,11 @@ class Output:
         return (
             not self.mode.quiet and self.stderr.isatty() and self._environ.get("TERM", "") not in ("", "dumb")
         )
+
+    @property
+    def _one_screen(self) -> bool:
+        """Whether one person sees both streams, so that nothing needs saying twice."""
+        return self.stdout.isatty() and self.stderr.isatty() and not self.mode.quiet
 
     @property
     def stdout_is_terminal(self) -> bool:
@@ -152,7 +158,7 @@ class Output:
         self._failure_for_people(error)
         if self.json:
             self._document({**(document or {}), **failure_document(error)})
-        elif error.task_id and error.exit_code in _UNFINISHED:
+        elif error.task_id and error.exit_code in _UNFINISHED and not self._one_screen:
             # The task id is the answer that there is.
             self._write(
                 f"{visible(error.task_id)}\n" if self.mode.quiet else self._people([("task", error.task_id)])
@@ -165,15 +171,17 @@ class Output:
         if error.trace_id:
             lines.append(f"  trace: {visible(error.trace_id)} (quote it to the service's support)")
         if error.hint:
-            lines.append(f"  next: {visible(error.hint)}")
+            lines.append(f"  next: {visible(self._for_same_world(error.hint))}")
         self._say("\n".join(lines))
+
+    def _for_same_world(self, hint: str) -> str:
+        """A command to type next, for the same sandbox or profile."""
+        return f"{self.mode.program}{hint[2:]}" if hint.startswith("mj ") else hint
 
     def interrupted(self, stop: Interrupted) -> None:
         """The program was told to stop: what became of the job, and how to take it up."""
         if stop.task_id:
-            sentence = (
-                f"Interrupted. Task {stop.task_id} goes on at the service and is billed if it succeeds."
-            )
+            sentence = "Interrupted. The job goes on at the service and is billed if it succeeds."
             hint: str | None = take_up(stop.task_id)
         elif stop.sent:
             sentence = (
@@ -205,7 +213,9 @@ class Output:
     def _say(self, text: str) -> None:
         if self.stderr.isatty():
             width = terminal_width(self.stderr, self._environ)
-            text = "\n".join(folded(line, width, len(line) - len(line.lstrip()) + 2) for line in text.split("\n"))
+            text = "\n".join(
+                folded(line, width, len(line) - len(line.lstrip()) + 2) for line in text.split("\n")
+            )
         if self.live is not None:
             self.live.above(text)
             return

@@ -33,6 +33,7 @@ class JobWatch:
             live.stop(done=kind is None)
 
     def sent(self) -> None:
+        self._output.detail("The request has left; waiting for the answer.")
         # Events on the same terminal would run into a bar.
         crowded = self._print_events and self._output.stdout_is_terminal
         if self._output.animates and not crowded and self._output.live is None:

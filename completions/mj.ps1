@@ -68,7 +68,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--stop'); Repeatable = $true; Help = 'End early, at this percentage, 10-100' }
                 @{ Flags = @('--repeat', '--r'); Repeatable = $true; Help = 'Make the job this many times, 1-40; each one is paid' }
                 @{ Flags = @('--no'); Repeatable = $true; Help = 'What shall not be seen, with commas' }
-                @{ Flags = @('--style'); Repeatable = $true; Help = 'raw; with --niji also cute, scenic, expressive, original' }
+                @{ Flags = @('--style'); Repeatable = $true; Help = 'Less of Midjourney''s taste; all but raw with --niji' }
                 @{ Flags = @('--raw'); Repeatable = $false; Help = 'The same as --style raw' }
                 @{ Flags = @('--iw'); Repeatable = $true; Help = 'Weight of the image prompts, 0-3' }
                 @{ Flags = @('--sref'); Repeatable = $true; Help = 'Style reference: link, code or random (repeatable)' }
@@ -79,7 +79,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--oref'); Repeatable = $true; Help = 'Omni reference' }
                 @{ Flags = @('--ow'); Repeatable = $true; Help = 'Weight of --oref, 1-1000' }
                 @{ Flags = @('--exp'); Repeatable = $true; Help = 'Experimental aesthetics, 0-100' }
-                @{ Flags = @('--p'); Repeatable = $true; Help = 'Personalisation code' }
+                @{ Flags = @('--p'); Repeatable = $true; Help = 'Personalisation code (repeatable)' }
                 @{ Flags = @('--tile'); Repeatable = $false; Help = 'A pattern that repeats without a seam' }
                 @{ Flags = @('--draft'); Repeatable = $false; Help = 'Draft mode' }
                 @{ Flags = @('--video'); Repeatable = $false; Help = 'Keep a video of the picture being made' }
@@ -167,7 +167,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--stop'); Repeatable = $true; Help = 'End early, at this percentage, 10-100' }
                 @{ Flags = @('--repeat', '--r'); Repeatable = $true; Help = 'Make the job this many times, 1-40; each one is paid' }
                 @{ Flags = @('--no'); Repeatable = $true; Help = 'What shall not be seen, with commas' }
-                @{ Flags = @('--style'); Repeatable = $true; Help = 'raw; with --niji also cute, scenic, expressive, original' }
+                @{ Flags = @('--style'); Repeatable = $true; Help = 'Less of Midjourney''s taste; all but raw with --niji' }
                 @{ Flags = @('--raw'); Repeatable = $false; Help = 'The same as --style raw' }
                 @{ Flags = @('--iw'); Repeatable = $true; Help = 'Weight of the image prompts, 0-3' }
                 @{ Flags = @('--sref'); Repeatable = $true; Help = 'Style reference: link, code or random (repeatable)' }
@@ -178,7 +178,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--oref'); Repeatable = $true; Help = 'Omni reference' }
                 @{ Flags = @('--ow'); Repeatable = $true; Help = 'Weight of --oref, 1-1000' }
                 @{ Flags = @('--exp'); Repeatable = $true; Help = 'Experimental aesthetics, 0-100' }
-                @{ Flags = @('--p'); Repeatable = $true; Help = 'Personalisation code' }
+                @{ Flags = @('--p'); Repeatable = $true; Help = 'Personalisation code (repeatable)' }
                 @{ Flags = @('--tile'); Repeatable = $false; Help = 'A pattern that repeats without a seam' }
                 @{ Flags = @('--draft'); Repeatable = $false; Help = 'Draft mode' }
                 @{ Flags = @('--video'); Repeatable = $false; Help = 'Keep a video of the picture being made' }

@@ -20,35 +20,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `mj` with these arguments (default: the process's own) and give the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments == ["--version"]:
-            sys.stdout.write(f"mj {__version__}\n")
-            sys.stdout.flush()
+        if arguments == ["--version"] and _said(f"mj {__version__}\n"):
             return 0
-        if not arguments or arguments[-1] in ("--help", "-h"):
-            shown = _help(tuple(arguments[:-1]))
-            if shown is not None:
-                return shown
-    except BrokenPipeError:
-        return _closed_pipe()
-    return _run(arguments)
+        return _run(arguments)
+    except KeyboardInterrupt:  # before the program was there to catch it
+        return 130
 
 
-def _help(path: tuple[str, ...]) -> int | None:
-    """Show the help of `mj PATH --help` from the generated reference, without loading the program."""
-    from mjcli import reference
-
-    if not reference.known_path(path):
-        return None
-    from mjcli.context import Runtime
-    from mjcli.reference.help import render_help
-
-    runtime = Runtime.of_process()
-    runtime.output.text(render_help(path, runtime.help_layout()))
-    return 0
+def _said(text: str) -> bool:
+    """Write to standard output; False when that fails, which the whole program knows how to tell."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, AttributeError):
+        return False
+    return True
 
 
 def _run(arguments: list[str]) -> int:
-    """Run the command tree; every way in which it ends is turned into a message and a status here."""
+    """Do what the arguments ask; every way in which it ends becomes a message and a status here."""
     import gc
 
     # What the imports make lives until the end; looking through it again and again costs a twentieth of the start.
@@ -63,12 +53,11 @@ def _run(arguments: list[str]) -> int:
     runtime.flags.json = "--json" in asked
     try:
         try:
-            _invoke(runtime, arguments)
+            if not _show_help(runtime, arguments):
+                _invoke(runtime, arguments)
         except MjError as error:
             runtime.fail(error.exit_code)
             runtime.report(error)
-        except Interrupted:
-            raise
         except Exception as error:
             runtime.fail(ExitCode.INTERNAL)
             _report_fault(runtime, error)
@@ -76,6 +65,21 @@ def _run(arguments: list[str]) -> int:
     except Interrupted as stop:
         return _interrupted(runtime, stop)
     return runtime.status
+
+
+def _show_help(runtime: Runtime, arguments: list[str]) -> bool:
+    """Answer `mj`, `mj --help` and `mj PATH --help` from the generated reference, without loading the parser."""
+    if arguments and arguments[-1] not in ("--help", "-h"):
+        return False
+    from mjcli import reference
+
+    path = tuple(arguments[:-1])
+    if not reference.known_path(path):
+        return False
+    from mjcli.reference.help import render_help
+
+    runtime.output.text(render_help(path, runtime.help_layout()))
+    return True
 
 
 def _invoke(runtime: Runtime, arguments: list[str]) -> None:
@@ -135,23 +139,14 @@ def _catch_signals(runtime: Runtime) -> None:
 
 def _interrupted(runtime: Runtime, stop: Interrupted) -> int:
     """A signal or a closed output pipe: say what is known of the job, then end with 128 + signal."""
+    from mjcli.errors import Interrupted
+
     runtime.close(in_haste=True)
-    if stop.closed_pipe:
-        runtime.output.interrupted(stop)
-        return _closed_pipe()
     try:
         runtime.output.interrupted(stop)
     except Interrupted:
-        return _closed_pipe()
+        pass  # there is no reader left either; the signal came first
     return 128 + stop.signal_number
-
-
-def _closed_pipe() -> int:
-    """Whoever read standard output has gone: say nothing more, and nothing at interpreter exit either."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141
 
 
 if __name__ == "__main__":

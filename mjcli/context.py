@@ -6,21 +6,26 @@ import contextlib
 import sys
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from mjcli.errors import ConfigError, ExitCode, MjError, NoTokenError
+from mjcli.errors import ConfigError, DownloadError, ExitCode, MjError, NoTokenError
 from mjcli.render.output import Mode, Output, terminal_width
+from mjcli.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Literal
 
-    from mjcli.api import Client
+    from mjcli.api import Client, TaskRecord
     from mjcli.config import Settings
     from mjcli.jobs import Runner
     from mjcli.ledger import Job, Ledger
     from mjcli.reference.help import HelpLayout
     from mjcli.sandbox import Sandbox
+
+
+T = TypeVar("T")
 
 
 class Flags:
@@ -122,11 +127,13 @@ class Runtime:
                 f"There is no token for the profile {settings.profile.value}.",
                 hint='mj auth login, or set MJ_TOKEN; or try it without an account: mj --sandbox imagine "a cat"',
             )
+        self.output.secret = Secret(settings.token.value)
         client = Client(
             settings.token.value,
             base_url=self.base_url,
             token_in=settings.token_in.value,
-            use_environment=not settings.sandbox.value,
+            # What is on this machine is not asked through a proxy, which would see the token.
+            use_environment=not self.on_this_machine,
         )
         self._open.callback(client.close)
         return client
@@ -137,6 +144,7 @@ class Runtime:
         from mjcli.ledger import Ledger
 
         ledger = Ledger.open(self.data_dir / "ledger.db", notice=self.output.warning)
+        ledger.secret = Secret(self.settings.token.value)
         self._open.callback(ledger.close)
         return ledger
 
@@ -144,6 +152,11 @@ class Runtime:
     def profile(self) -> str:
         """The name of the profile in use."""
         return str(self.settings.profile.value)
+
+    @property
+    def host(self) -> str:
+        """Where tasks live, for the ledger; the sandbox's port changes from run to run, its tasks stay."""
+        return "sandbox" if self.settings.sandbox.value else self.base_url
 
     @property
     def on_this_machine(self) -> bool:
@@ -156,20 +169,29 @@ class Runtime:
         """What runs jobs for the profile in use; without `ledger` no record is kept."""
         from mjcli.jobs import Runner
 
-        # The sandbox's port changes from run to run; its jobs are the same.
-        host = "sandbox" if self.settings.sandbox.value else self.base_url
-        return Runner(self.client, self.ledger if ledger else None, profile=self.profile, host=host)
+        return Runner(self.client, self.ledger if ledger else None, profile=self.profile, host=self.host)
 
     def known_image(self, image_id: str) -> Job | None:
         """The job that made an image, if there is a ledger and it knows."""
+        return self._asking_ledger(lambda ledger: ledger.by_image(self.profile, image_id))
+
+    def note_task(self, record: TaskRecord, files: Sequence[str]) -> None:
+        """Tell the ledger, if there is one, what a look at a task showed."""
+        from mjcli.jobs import note_task
+
+        self._asking_ledger(lambda ledger: note_task(ledger, self.host, record, files))
+
+    def _asking_ledger(self, ask: Callable[[Ledger], T]) -> T | None:
+        """What `ask` gets from a ledger that is there already; None where there is none or it cannot be used.
+
+        This is for what only helps: a job that needs the ledger says what is wrong with it.
+        """
         if not (self.data_dir / "ledger.db").exists():
             return None
         try:
-            return self.ledger.by_image(self.profile, image_id)
+            return ask(self.ledger)
         except ConfigError:
-            return (
-                None  # what it knows only helps; a job that needs the ledger will say what is wrong with it
-            )
+            return None
 
     def command(self, rest: str) -> str:
         """An `mj` command to type next, for the same sandbox or profile."""
@@ -194,7 +216,10 @@ class Runtime:
             output = self.output
         except MjError:
             output = Output(self.stdout, self.stderr, self.environ, Mode(json=self.flags.json))
-        output.failure(error)
+        try:
+            output.failure(error)
+        except DownloadError:
+            pass  # standard output is full; people were told on the other one what is wrong
 
     def close(self, *, in_haste: bool = False) -> None:
         """End what was started (client, ledger, sandbox); `in_haste` waits for nothing."""

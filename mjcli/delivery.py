@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mjcli.errors import ConfigError, DownloadError, ExitCode, MjError, UsageError, take_up
+from mjcli.errors import ConfigError, DownloadError, ExitCode, Interrupted, MjError, UsageError, take_up
 from mjcli.filenames import Target, check_writable, fields_of, parse_target
 from mjcli.render.text import json_line
 from mjcli.render.watch import FilesWatch, JobWatch
@@ -41,14 +41,17 @@ def deliver_all(runtime: Runtime, jobs: Sequence[Wanted], options: JobOptions, f
     """Run jobs one after the other; one that fails by itself does not stop the rest."""
     check_options(options)
     target = file_target(runtime, files)
-    for job in jobs:
+    for number, job in enumerate(jobs):
         try:
             deliver(runtime, job, options, files, target)
         except MjError as error:
-            if len(jobs) == 1 or error.exit_code not in _ONE_JOB_ONLY:
+            if len(jobs) == 1:
                 raise
             runtime.output.failure(error)
             runtime.fail(error.exit_code)
+            if error.exit_code not in _ONE_JOB_ONLY:
+                runtime.output.not_done(len(jobs) - number - 1, error)
+                return
 
 
 def check_options(options: JobOptions) -> None:
@@ -107,16 +110,36 @@ def deliver(
     print_events = runtime.output.json and options.stream is True
     with JobWatch(runtime.output, bar=stream, print_events=print_events) as watch:
         identity, result = runtime.runner(ledger=not options.no_ledger).run(order, watch)
-    if at_once and not result.complete:
-        _answer_task(runtime, result, files_asked=target is not None)
-        return
+    try:
+        if at_once and not result.complete:
+            _answer_task(runtime, result, files_asked=target is not None)
+        else:
+            _finish(runtime, wanted, result, identity, target, force=files.force)
+    except Interrupted as stop:
+        stop.sent, stop.finished, stop.task_id = True, result.complete, result.task_id
+        raise
+    except DownloadError as error:
+        error.task_id = error.task_id or result.task_id
+        raise
+
+
+def _finish(
+    runtime: Runtime,
+    wanted: Wanted,
+    result: Result,
+    identity: str | None,
+    target: Target | None,
+    *,
+    force: bool,
+) -> None:
+    """Save the files of a job that is done, and answer."""
     saved: list[str] = []
     failures: list[DownloadError] = []
     if target is not None:
         fields = fields_of(
             prompt=wanted.slug, image_id=result.image_id, task_id=result.task_id, action=wanted.action
         )
-        saved, failures = save_files(runtime, result, target, fields, force=files.force)
+        saved, failures = save_files(runtime, result, target, fields, force=force)
         if identity is not None and saved:
             with contextlib.suppress(ConfigError):  # the files are there, whatever the ledger knows of them
                 runtime.ledger.saved(identity, saved)
@@ -242,7 +265,7 @@ def _show_request(runtime: Runtime, body: Mapping[str, Any], *, stream: bool) ->
         "-H",
         shlex.quote("content-type: application/json"),
         "--data-raw",
-        shlex.quote(json_line(body)),
+        shlex.quote(runtime.output.sayable_json(body)),
     ]
     command = " ".join(words)
     document = {

@@ -81,7 +81,8 @@ class Downloader:
     def __init__(self, *, allow_private: bool = False, use_environment: bool = True) -> None:
         self._allow_private = allow_private
         self._use_environment = use_environment
-        self._clients: dict[str, httpx.Client] = {}
+        self._clients: dict[tuple[str, bool], httpx.Client] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Downloader:
         return self
@@ -190,7 +191,7 @@ class Downloader:
         """The response behind a link, redirects followed and each address looked at first."""
         for _ in range(REDIRECTS):
             parsed = self._check_address(url)
-            client = self._client(parsed.scheme)
+            client = self._client(parsed)
             with client.stream(
                 "GET", url, headers=headers, extensions={"trace": self._watch(url)}
             ) as response:
@@ -220,23 +221,33 @@ class Downloader:
 
         return trace
 
-    def _client(self, scheme: str) -> httpx.Client:
-        if scheme not in self._clients:
-            try:
-                self._clients[scheme] = httpx.Client(
-                    verify=scheme == "https",  # plain http needs no certificates, which take long to load
-                    trust_env=self._use_environment,
-                    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                    headers={
-                        "user-agent": f"mj/{__version__}",
-                        "accept": "*/*",
-                        "accept-encoding": "identity",
-                    },
-                    timeout=httpx.Timeout(STALL_SECONDS, connect=10.0),
-                )
-            except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
-                raise DownloadError(f"The connection cannot be set up: {error}.") from error
-        return self._clients[scheme]
+    def _client(self, url: httpx.URL) -> httpx.Client:
+        """The client for an address: one for http, which needs no certificates, and one for https.
+
+        What is on this machine is not asked through a proxy.
+        """
+        local = self._allow_private and any(each.is_loopback for each in _addresses(url.host))
+        key = (url.scheme, local)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._connect(verify=url.scheme == "https", proxies=not local)
+            return self._clients[key]
+
+    def _connect(self, *, verify: bool, proxies: bool) -> httpx.Client:
+        try:
+            return httpx.Client(
+                verify=verify,
+                trust_env=self._use_environment and proxies,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                headers={
+                    "user-agent": f"mj/{__version__}",
+                    "accept": "*/*",
+                    "accept-encoding": "identity",
+                },
+                timeout=httpx.Timeout(STALL_SECONDS, connect=10.0),
+            )
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+            raise DownloadError(f"The connection cannot be set up: {error}.") from error
 
     def _check_address(self, url: str) -> httpx.URL:
         """Refuse what no picture of the service is behind: other schemes, and hosts on the inside."""
@@ -347,7 +358,7 @@ def _asked(refresh: Callable[[], Sequence[str]] | None) -> Sequence[str]:
 
 def _refuse_private(url: str, addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> None:
     for address in addresses:
-        if not address.is_global:
+        if not address.is_global or address.is_multicast:
             raise DownloadError(f"The link {url} leads to the private address {address} and is not fetched.")
 
 
@@ -413,4 +424,13 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
         except (OSError, UnicodeError):
             return []
         found = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in infos]
-    return [getattr(each, "ipv4_mapped", None) or each for each in found]
+    return [_embedded(each) or each for each in found]
+
+
+def _embedded(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, or behind NAT64 (RFC 6052)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in ipaddress.ip_network("64:ff9b::/96"):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour

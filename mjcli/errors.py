@@ -216,14 +216,15 @@ class LostAnswer(MjError):
 class Interrupted(BaseException):
     """A signal that ends the program, or a reader of standard output that went away (SIGPIPE).
 
-    `sent` says that a paid request had left; `task_id` is its task, where known. Whoever holds the job
-    fills them in as the exception passes.
+    `sent` says that a paid request had left, `finished` that its job is done; `task_id` is its task, where
+    known. Whoever holds the job fills them in as the exception passes.
     """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.signal_number = signal_number
         self.sent = False
+        self.finished = False
         self.task_id: str | None = None
 
     @property

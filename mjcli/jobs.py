@@ -7,7 +7,7 @@ that may have been accepted; a lost answer is looked for among the service's tas
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,7 +29,7 @@ POLL_FIRST, POLL_LAST = 1.5, 5.0  # seconds between looks at a task
 LOOKS = (0.0, 1.0, 2.0, 4.0)  # pauses before each look among the recent tasks
 UNSEEN_LOOKS = 10  # how often a task that we were told of may be unknown to the tasks endpoint
 UNREACHABLE_SECONDS = 30.0  # how long a known task is followed through an outage
-CLOCK_TOLERANCE = 5.0  # seconds that a task may seem to be older than its request
+CLOCK_TOLERANCE = 2.0  # seconds that a task may seem to be older than its request
 
 # What a task must agree in with the request that it is taken for; the rest must not contradict it.
 _TELLING = ("prompt", "action", "image_id", "image_url", "video_id")
@@ -64,6 +64,9 @@ class Observer(Protocol):
 
     def event(self, event: Result) -> None:
         """An event of the stream that is not the last one."""
+
+    def drained(self) -> None:
+        """All events that arrived together were told; the next may be a long time coming."""
 
     def progress(self, percent: int | None) -> None:
         """A look at the task showed this much."""
@@ -137,6 +140,20 @@ def follow(client: Client, task_id: str, observer: Observer, *, deadline: float 
         pause = min(pause * 1.3, POLL_LAST)
 
 
+def note_task(ledger: Ledger, host: str, record: TaskRecord, files: Sequence[str]) -> None:
+    """Tell the ledger what a look at a task showed, where it has the job of that task."""
+    job = ledger.by_task(host, record.id) if record.id else None
+    if job is None:
+        return
+    if record.state == "failed":
+        error = record.error()
+        ledger.ended(job.uuid, "failed", code=error.code, message=error.message)
+    elif record.state == "done" and record.response is not None:
+        ledger.done(job.uuid, record.response.document, image_id=record.response.image_id)
+    if files:
+        ledger.saved(job.uuid, list(dict.fromkeys((*job.files, *files))))
+
+
 class _Run:
     """One order on its way."""
 
@@ -194,7 +211,11 @@ class _Run:
 
     def _submitted(self) -> Result:
         hooks = Hooks(
-            leaving=self._leave, sent=self._observer.sent, retrying=self._retry, doubt=self._observer.doubt
+            leaving=self._leave,
+            sent=self._observer.sent,
+            drained=self._observer.drained,
+            retrying=self._retry,
+            doubt=self._observer.doubt,
         )
         path, body = self._order.path, self._order.body
         if not self._order.stream:

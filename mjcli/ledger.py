@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mjcli.errors import ConfigError
+from mjcli.secret import Secret
 
 BUSY_SECONDS = 30.0
 
@@ -92,6 +93,7 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
+        self.secret = Secret()  # never comes into the file, even where a peer repeats it
 
     @classmethod
     def open(cls, path: Path, *, notice: Callable[[str], None]) -> Ledger:
@@ -203,11 +205,17 @@ class Ledger:
     # -- reading -----------------------------------------------------------------------------------
 
     def nth_newest(self, profile: str, n: int) -> Job | None:
-        """The nth newest job (1: the newest) of a profile, of those that the service took on."""
-        return self._one(
-            "WHERE profile = ? AND (task_id IS NOT NULL OR state = 'done') ORDER BY number DESC LIMIT 1 OFFSET ?",
-            (profile, n - 1),
+        """The nth newest job (1: the newest) of a profile."""
+        return self._one("WHERE profile = ? ORDER BY number DESC LIMIT 1 OFFSET ?", (profile, n - 1))
+
+    def newest_with_image(self, profile: str) -> int | None:
+        """Which newest job (1: the newest) of a profile is the first that has an image; None when none has."""
+        newer = (
+            "SELECT COUNT(*) FROM jobs WHERE profile = ? AND number >="
+            " (SELECT MAX(number) FROM jobs WHERE profile = ? AND image_id IS NOT NULL)"
         )
+        ((count,),) = self._query(newer, (profile, profile))
+        return count or None
 
     def by_task(self, host: str, task_id: str) -> Job | None:
         """The job that has this task."""
@@ -237,7 +245,8 @@ class Ledger:
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         try:
-            self._connection.execute(statement, values)
+            kept = [self.secret.hide(value) if isinstance(value, str) else value for value in values]
+            self._connection.execute(statement, kept)
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
 

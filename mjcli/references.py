@@ -60,7 +60,9 @@ def image_of(runtime: Runtime, text: str) -> Image:
         return Image(_id(text, "image"), runtime.known_image(text))
     job = _referenced(runtime, text)
     if job.image_id is None:
-        raise UsageError(f"{text} has no image: that job is {job.state}.", hint=_look(job))
+        raise UsageError(
+            f"{text} has no image: the state of that job is {job.state}.", hint=_instead(runtime, job)
+        )
     return Image(job.image_id, job)
 
 
@@ -113,5 +115,9 @@ def _id(text: str, what: str) -> str:
     return text
 
 
-def _look(job: Job) -> str | None:
-    return f"mj describe-task {job.task_id}" if job.task_id else None
+def _instead(runtime: Runtime, job: Job) -> str | None:
+    """What to type instead of a reference to a job without an image."""
+    if job.state == "running" and job.task_id:
+        return f"mj describe-task {job.task_id} --wait"
+    number = runtime.ledger.newest_with_image(runtime.profile)
+    return f"@{number} is the newest one that has an image" if number else None

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from mjcli import __version__
-from mjcli.api.models import Result, TaskRecord, error_of, is_error
+from mjcli.api.models import Result, TaskRecord, error_of, is_error, number_of
 from mjcli.api.ndjson import LineDecoder, LineTooLong, parse_object
 from mjcli.errors import ApiError, ConfigError, LostAnswer, MjError, NetworkError, StillRunning
 
@@ -45,11 +45,13 @@ class Hooks:
     """What a caller may want to know while a request is under way; each is called in the calling thread.
 
     `leaving()` before the first byte of the request leaves, `sent()` after its last one,
+    `drained()` when all events that arrived together were handed on and the next one is waited for,
     `retrying(seconds, reason)` before a wait, `doubt(sentence)` for something odd that is passed over.
     """
 
     leaving: Callable[[], None] = _nothing
     sent: Callable[[], None] = _nothing
+    drained: Callable[[], None] = _nothing
     retrying: Callable[[float, str], None] = _nothing
     doubt: Callable[[str], None] = _nothing
 
@@ -126,8 +128,16 @@ class Client:
 
     def tasks(self, task_ids: Sequence[str], *, deadline: float | None = None) -> list[TaskRecord]:
         """Many tasks at once, in any order; those that the service does not know are missing."""
-        body = {"action": "retrieve_batch", "ids": list(task_ids), "limit": len(task_ids)}
-        return _items(self._read(body, deadline))
+        found: dict[str | None, TaskRecord] = {}
+        missing = list(task_ids)
+        while missing:
+            # The service may give fewer at a time than it has.
+            answer = self._read({"action": "retrieve_batch", "ids": missing, "limit": len(missing)}, deadline)
+            items = _items(answer)
+            found |= {task.id: task for task in items}
+            more = bool(items) and (number_of(answer.get("count")) or 0) > len(items)
+            missing = [task_id for task_id in missing if task_id not in found] if more else []
+        return list(found.values())
 
     def recent_tasks(
         self, *, offset: int = 0, limit: int = 50, deadline: float | None = None
@@ -204,6 +214,7 @@ class Client:
                     # Nothing but the end can follow; a server that forgets to end must not hold us.
                     guard.shorten(FINAL_GRACE)
                 yield result
+            hooks.drained()
         if not seen:
             whole = _object(b"\n".join(unread))  # one object, printed over several lines
             if whole is None:
@@ -389,7 +400,7 @@ def _refusal(response: httpx.Response) -> MjError:
         # Whoever in between answered so, the request went no further.
         return error_of({}, status=status, accepted=False)
     if 300 <= status < 400:
-        where = response.headers.get("location", "another place")
+        where = response.headers.get("location", "another place").partition("?")[0]
         return LostAnswer(
             f"The answer is a redirect to {where}, which a paid request does not follow (HTTP {status}).",
             hint="mj config get base_url: it is probably not the API's address",

@@ -44,11 +44,12 @@ class Result:
     `document` is the object as it came, unknown fields included; `raw` its bytes, where it came as a line.
     """
 
-    __slots__ = ("document", "raw")
+    __slots__ = ("_final", "document", "raw")
 
     def __init__(self, document: Mapping[str, Any], raw: bytes = b"") -> None:
         self.document = document
         self.raw = raw
+        self._final: bool | None = None
 
     @property
     def task_id(self) -> str | None:
@@ -63,7 +64,10 @@ class Result:
     @property
     def progress(self) -> int | None:
         """Percentage 0-100, None when the object does not say."""
-        number = number_of(self.document.get("progress"))
+        value = self.document.get("progress")
+        if type(value) is int and 0 <= value <= 100:  # as nearly always; a stream may bring very many
+            return value
+        number = number_of(value)
         return None if number is None else int(min(max(number, 0), 100))
 
     @property
@@ -99,10 +103,11 @@ class Result:
     @property
     def final(self) -> bool:
         """Whether this object ends the job: a failure, all of its progress, or actions on offer."""
-        if self.failed:
-            return True
-        progress = self.progress
-        return progress >= 100 if progress is not None else bool(self.actions)
+        if self._final is None:
+            progress = self.progress
+            ended = progress >= 100 if progress is not None else bool(self.actions)
+            self._final = ended or self.failed
+        return self._final
 
     @property
     def complete(self) -> bool:

@@ -7,6 +7,7 @@ Lines end with `\\n` or `\\r\\n` and with nothing else: U+2028 and its like may 
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any, NoReturn
 
 # No event of the service comes near it; an endless line must not eat the memory.
@@ -22,15 +23,23 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+def _finite(text: str) -> float:
+    # What is too large for a float would become infinity, which cannot be said in JSON; jq clamps it, too.
+    return min(max(float(text), -sys.float_info.max), sys.float_info.max)
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).raw_decode
 
 
 def parse_object(line: bytes) -> dict[str, Any]:
     """The JSON object that `line` is; `ValueError` with a reason when it is anything else."""
+    text = line.decode("utf-8").strip(" \t\r\n")
     try:
-        document = _decode(line.decode("utf-8"))
+        document, end = _decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if end != len(text):
+        raise ValueError("JSON with something behind it")
     if type(document) is not dict:
         raise ValueError("JSON, but no object")
     return document
@@ -56,7 +65,9 @@ class LineDecoder:
         *lines, rest = b"".join((*self._pieces, data)).split(b"\n")
         self._pieces, self._held = [], 0
         self._hold(rest)
-        return [line for line in map(self._clean, lines) if line]
+        if self._first:
+            lines[0] = self._clean(lines[0])
+        return [line for line in [each.strip(b" \t\r") for each in lines] if line]
 
     def end(self) -> list[bytes]:
         """The last line, when the stream ended without a line end."""

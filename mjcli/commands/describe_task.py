@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mjcli.errors import ApiError, LostAnswer, MjError, StillRunning, UnknownTask, UsageError
+from mjcli.errors import ApiError, Interrupted, LostAnswer, MjError, StillRunning, UnknownTask, UsageError
 from mjcli.options import FileOptions, MjCommand, new_app, takes
 
 if TYPE_CHECKING:
@@ -59,25 +59,30 @@ def describe_task(
     ids = [task_of(runtime, each) for each in expand(runtime, tasks, "task")]
     target = file_target(runtime, files)
     deadline = time.monotonic() + (DEADLINE_SECONDS if timeout is None else timeout) if wait else None
-    if wait:
-        known = {}
-    elif len(ids) == 1:
-        record = runtime.client.task(ids[0])
-        known = {} if record is None else {ids[0]: record}
-    else:
-        known = {str(record.id): record for record in runtime.client.tasks(list(dict.fromkeys(ids)))}
+    known = _known(runtime, ids) if deadline is None else {}
     for task_id in ids:
         try:
-            record = _follow(runtime, task_id, deadline) if deadline is not None else known.get(task_id)
+            record = known.get(task_id) if deadline is None else _follow(runtime, task_id, deadline)
             if record is None:
                 raise _unknown(task_id)
             _tell(runtime, task_id, record, target, force=files.force)
+        except Interrupted as stop:
+            stop.sent, stop.task_id = True, task_id
+            raise
         except (StillRunning, ApiError, LostAnswer, UnknownTask) as error:
             error.task_id = error.task_id or task_id
             if len(ids) == 1:
                 raise
             runtime.output.failure(error)
             runtime.fail(error.exit_code)
+
+
+def _known(runtime: Runtime, ids: list[str]) -> dict[str, TaskRecord]:
+    """The tasks that the service knows, asked for in one request."""
+    if len(ids) == 1:
+        record = runtime.client.task(ids[0])
+        return {} if record is None else {ids[0]: record}
+    return {str(record.id): record for record in runtime.client.tasks(list(dict.fromkeys(ids)))}
 
 
 def _follow(runtime: Runtime, task_id: str, deadline: float) -> TaskRecord | None:
@@ -128,6 +133,8 @@ def _tell(runtime: Runtime, task_id: str, record: TaskRecord, target: Target | N
         )
         saved, failures = save_files(runtime, response, target, fields, force=force)
         problem = failures[0] if failures else None
+    if record.state != "running":
+        runtime.note_task(record, saved)
     document = {**record.document, "files": saved}
     quiet = saved or [each for each in [response.picture_url if response else None] if each] or [task_id]
     if problem is None or not runtime.output.json:

@@ -74,7 +74,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("oref", "Omni reference.", form="URL"),
     Parameter("ow", "Weight of --oref, 1-1000.", range=(1, 1000)),
     Parameter("exp", "Experimental aesthetics, 0-100.", range=(0, 100)),
-    Parameter("profile", "Personalisation code.", "p", form="CODE"),
+    Parameter("profile", "Personalisation code (repeatable).", "p", form="CODE", many=True),
     Parameter("tile", "A pattern that repeats without a seam.", flag=True),
     Parameter("draft", "Draft mode.", flag=True),
     Parameter("video", "Keep a video of the picture being made.", flag=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -17,6 +18,7 @@ from mjcli.render.text import (
     select_field,
     visible,
 )
+from mjcli.secret import Secret
 
 if TYPE_CHECKING:
     from mjcli.render.human import Live
@@ -47,6 +49,7 @@ class Output:
         self._environ = environ
         self.mode = mode
         self.live: Live | None = None
+        self.secret = Secret()  # set as soon as a token is in use
         self._field: list[str | int] | None = None
         if mode.field is not None:
             try:
@@ -96,41 +99,49 @@ class Output:
             self._write(self._people(people))
 
     def event(self, raw: bytes, document: Mapping[str, Any]) -> None:
-        """One event of a stream, for `--json --stream`: as it came, flushed at once."""
+        """One event of a stream, for `--json --stream`, as it came; `flush` must follow what arrived with it."""
         if self._field is not None:
-            self._document(document)
+            self._document(document, flush=False)
         else:
-            self._write_bytes(encode_json(raw_json_line(raw) + "\n"))
+            self._write_bytes(raw_json_line(raw) + b"\n", flush=False)
+
+    def flush(self) -> None:
+        """Let the reader have all that was written."""
+        self._write_bytes(b"")
 
     def text(self, text: str) -> None:
         """Text that is the answer, written as it is."""
         self._write(text)
 
-    def _document(self, document: Mapping[str, Any]) -> None:
+    def _document(self, document: Mapping[str, Any], *, flush: bool = True) -> None:
         field = self._field
         line = json_line(document) if field is None else raw_value(select_field(document, field))
-        self._write_bytes(encode_json(line + "\n"))
+        self._write_bytes(encode_json(line + "\n"), flush=flush)
 
     def _people(self, lines: Lines) -> str:
+        lines = [(visible(name), visible(value)) for name, value in lines]
         if not self.stdout.isatty():
-            return "".join(f"{name}: {visible(value)}\n" for name, value in lines)
+            return "".join(f"{name}: {value}\n" for name, value in lines)
         on, off = ("\x1b[36m", "\x1b[0m") if self.colours(self.stdout) else ("", "")
         indent = max((len(name) for name, _ in lines), default=0) + 2
         width = terminal_width(self.stdout, self._environ)
         return "".join(
-            f"{on}{name.ljust(indent)}{off}{folded(visible(value), width, indent)}\n" for name, value in lines
+            f"{on}{name.ljust(indent)}{off}{folded(value, width, indent)}\n" for name, value in lines
         )
 
     def _write(self, text: str) -> None:
         self._write_bytes(encode(text, self.stdout.encoding))
 
-    def _write_bytes(self, data: bytes) -> None:
+    def _write_bytes(self, data: bytes, *, flush: bool = True) -> None:
         try:
-            self.stdout.buffer.write(data)
-            self.stdout.buffer.flush()
+            self.stdout.buffer.write(self.secret.hide_bytes(data))
+            if flush:
+                self.stdout.buffer.flush()
         except BrokenPipeError:
+            _discard(self.stdout)
             raise Interrupted(ExitCode.SIGPIPE - 128) from None
         except OSError as error:
+            _discard(self.stdout)
             raise DownloadError(f"Standard output cannot be written: {error.strerror}.") from error
 
     # -- standard error ----------------------------------------------------------------------------
@@ -180,9 +191,12 @@ class Output:
 
     def interrupted(self, stop: Interrupted) -> None:
         """The program was told to stop: what became of the job, and how to take it up."""
-        if stop.task_id:
+        if stop.finished:
+            sentence = "Interrupted after the job was done."
+            hint: str | None = take_up(stop.task_id) if stop.task_id else None
+        elif stop.task_id:
             sentence = "Interrupted. The job goes on at the service and is billed if it succeeds."
-            hint: str | None = take_up(stop.task_id)
+            hint = take_up(stop.task_id)
         elif stop.sent:
             sentence = (
                 "Interrupted after the request had left: it may have been accepted. Nothing is sent again."
@@ -203,6 +217,22 @@ class Output:
         if self.live is not None:
             os.write(self.stderr.fileno(), b"\x1b[?25h\n")
 
+    def not_done(self, count: int, error: MjError) -> None:
+        """Further things asked that the same failure keeps from being tried; each is an object under --json."""
+        if count and not self.json:
+            self.notice(f"{count} more {'was' if count == 1 else 'were'} not sent.")
+        for _ in range(count if self.json else 0):
+            self._document(failure_document(MjError(f"Not sent, after: {error.message}", code=error.code)))
+
+    def sayable_json(self, document: object) -> str:
+        """JSON that standard output can carry as text in its own encoding, whatever that is."""
+        line = json_line(document)
+        try:
+            line.encode(self.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:
+            return json.dumps(document)
+        return line
+
     def traceback(self, text: str) -> None:
         """A Python traceback, which only --verbose asks for."""
         self._say("\n".join(visible(line) for line in text.rstrip().split("\n")))
@@ -211,6 +241,7 @@ class Output:
         return f"\x1b[{sgr}m{text}\x1b[0m" if self.colours(self.stderr) else text
 
     def _say(self, text: str) -> None:
+        text = self.secret.hide(text)
         if self.stderr.isatty():
             width = terminal_width(self.stderr, self._environ)
             text = "\n".join(
@@ -223,7 +254,7 @@ class Output:
             self.stderr.buffer.write(encode(text + "\n", self.stderr.encoding))
             self.stderr.buffer.flush()
         except OSError:
-            pass  # Nobody reads standard error; the answer and the exit status still count.
+            _discard(self.stderr)  # nobody reads it; the answer and the exit status still count
 
 
 # Ends that leave a job behind which can be taken up again.
@@ -238,6 +269,13 @@ def failure_document(error: MjError) -> dict[str, Any]:
     if error.trace_id:
         document["trace_id"] = error.trace_id
     return document
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still written to a stream that failed go nowhere, also at the interpreter's end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def folded(text: str, width: int, indent: int) -> str:

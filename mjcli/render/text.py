@@ -33,10 +33,11 @@ def json_line(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).translate(_JSON_ESCAPES)
 
 
-def raw_json_line(line: bytes) -> str:
+def raw_json_line(line: bytes) -> bytes:
     """One line of valid JSON as it came, except that what could drive a terminal is escaped."""
-    text = line.decode("utf-8")
-    return text if text.isascii() and "\x7f" not in text else text.translate(_JSON_ESCAPES)
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return line.decode("utf-8").translate(_JSON_ESCAPES).encode("utf-8")
 
 
 def encode(text: str, encoding: str | None) -> bytes:

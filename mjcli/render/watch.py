@@ -50,6 +50,10 @@ class JobWatch:
             self._output.event(event.raw, event.document)
         self.progress(event.progress)
 
+    def drained(self) -> None:
+        if self._print_events:
+            self._output.flush()
+
     def progress(self, percent: int | None) -> None:
         # Never back: a number that falls is the service counting another stage.
         if percent is None or percent <= self._percent:

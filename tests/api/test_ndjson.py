@@ -1,0 +1,102 @@
+"""Bytes in, lines and objects out."""
+
+from __future__ import annotations
+
+import pytest
+
+from mjcli.api.ndjson import LineDecoder, LineTooLong, parse_object
+
+TEXT = '{"a": "森é🐈"}\r\n\r\n{"b": "x\u2028y\u0085z"}\n  {"c": 3} \t\r\n{"d": 4}'.encode()
+LINES = ['{"a": "森é🐈"}'.encode(), '{"b": "x\u2028y\u0085z"}'.encode(), b'{"c": 3}', b'{"d": 4}']
+
+
+def decoded(*pieces: bytes, limit: int = 1 << 20) -> list[bytes]:
+    decoder = LineDecoder(limit)
+    return [line for piece in pieces for line in decoder.feed(piece)] + decoder.end()
+
+
+@pytest.mark.parametrize("size", range(1, len(TEXT) + 1))
+def test_lines_do_not_depend_on_the_pieces(size: int) -> None:
+    assert decoded(*(TEXT[i : i + size] for i in range(0, len(TEXT), size))) == LINES
+
+
+def test_empty_pieces_say_nothing() -> None:
+    assert decoded(b"", b"{}", b"", b"\n", b"") == [b"{}"]
+
+
+@pytest.mark.parametrize(
+    "pieces", [(b"\xef\xbb\xbf{}",), (b"\xef", b"\xbb", b"\xbf", b"{}\n"), (b"\xef\xbb\xbf\n{}",)]
+)
+def test_a_byte_order_mark_in_front_is_dropped(pieces: tuple[bytes, ...]) -> None:
+    assert decoded(*pieces) == [b"{}"]
+
+
+def test_a_byte_order_mark_further_on_is_not_dropped() -> None:
+    assert decoded(b"{}\n\xef\xbb\xbf{}\n")[1] == b"\xef\xbb\xbf{}"
+
+
+def test_each_line_comes_as_soon_as_it_is_whole() -> None:
+    decoder = LineDecoder()
+    assert decoder.feed(b'{"a"') == []
+    assert decoder.feed(b": 1}\r\n{") == [b'{"a": 1}']
+    assert decoder.feed(b"}\n") == [b"{}"]
+    assert decoder.end() == []
+
+
+@pytest.mark.parametrize(
+    "pieces", [(b"x" * 101,), (b"x" * 50, b"x" * 51), (b"{}\n" + b"x" * 101,), (b"x",) * 101]
+)
+def test_a_line_past_the_limit_is_refused(pieces: tuple[bytes, ...]) -> None:
+    with pytest.raises(LineTooLong):
+        decoded(*pieces, limit=100)
+
+
+def test_many_lines_may_be_longer_together_than_one_may_be() -> None:
+    assert len(decoded(b"{}\n" * 1000, limit=100)) == 1000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"x",
+        b"[]",
+        b"1",
+        b"null",
+        b'"a"',
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": 1',
+        b"{} {}",
+        b"{'a': 1}",
+        b'{"a": "\xff"}',
+        b'{"a": "\xed\xa0\x80"}',
+        b'{"a": "raw\ttab"}',
+        b'{"a": ' * 100_000,
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+    ids=lambda line: repr(line[:20]),
+)
+def test_what_is_no_object_is_a_value_error(line: bytes) -> None:
+    with pytest.raises(ValueError):
+        parse_object(line)
+
+
+def test_an_object_is_read_with_every_field() -> None:
+    line = '{"a": null, "b": [1, 2.5, true], "ü": {"c": "\\u2028"}, "id": 12345678901234567890}'.encode()
+    assert parse_object(line) == {
+        "a": None,
+        "b": [1, 2.5, True],
+        "ü": {"c": "\u2028"},
+        "id": 12345678901234567890,
+    }
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_too_large_does_not_become_infinity(number: str) -> None:
+    """Infinity cannot be said in JSON, so the object could not be handed on."""
+    try:
+        document = parse_object(b'{"a": %s}' % number.encode())
+    except ValueError:
+        return
+    assert document["a"] not in (float("inf"), float("-inf"))

@@ -1,0 +1,105 @@
+"""`mj blend`: one picture out of two to five."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Mj
+from tests.service import Service, fixture
+
+A, B, C = (f"https://example.com/{name}.png" for name in "abc")
+
+
+@pytest.fixture
+def done(service: Service) -> Service:
+    """A service that finishes every job at once."""
+    service.answer(fixture("blend.json"))
+    return service
+
+
+def sent(service: Service) -> Any:
+    (post,) = service.posts()
+    return post.body
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prompt"),
+    [
+        ([A, B], f"{A} {B}"),
+        ([A, B, "the bear holds the saw"], f"{A} {B} the bear holds the saw"),
+        ([A, B, "the", "bear", "--iw", "2"], f"{A} {B} the bear --iw 2"),
+        ([A, B, C, A, B], f"{A} {B} {C} {A} {B}"),
+        ([A, f"{B}?ex=66&is=2&hm=f&"], f"{A} {B}?ex=66&is=2&hm=f&"),
+        (["HTTPS://example.com/A.png", B], f"HTTPS://example.com/A.png {B}"),
+    ],
+)
+def test_the_images_stand_first_and_the_words_last(
+    online: Mj, done: Service, arguments: list[str], prompt: str
+) -> None:
+    online("blend", *arguments)
+    assert sent(done) == {"action": "generate", "prompt": prompt}
+
+
+def test_a_blend_takes_the_fields_of_the_body(online: Mj, done: Service) -> None:
+    online("blend", A, B, "--mode", "relax", "--split-images", "--translation", "--v", "7", "--hd")
+    body = sent(done)
+    assert body.pop("prompt").startswith(f"{A} {B} --")
+    assert body == {
+        "action": "generate",
+        "mode": "relax",
+        "split_images": True,
+        "translation": True,
+        "version": "7",
+        "hd": True,
+    }
+
+
+def test_links_may_come_from_standard_input(online: Mj, done: Service) -> None:
+    online("blend", "-", "a family", stdin=f"{A}\r\n{B}\n\n{C}\n")
+    assert sent(done)["prompt"] == f"{A} {B} {C} a family"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        [A],
+        [A, "words"],
+        ["words"],
+        ["words", A, B],
+        [A, B, "words", C],
+        [A, B, C, A, B, C],
+        [A, "@last"],
+        [A, "/etc/hostname"],
+        [A, "ftp://example.com/b.png"],
+        [A, "12341971970679153650"],
+        [A, "https://example.com/two words.png"],
+        [A, B, "words", "--ar", "wide"],
+        [A, B, f"{C} {A} {B} {C} words"],
+    ],
+)
+def test_fewer_than_two_more_than_five_or_no_images_are_refused(
+    online: Mj, service: Service, arguments: list[str]
+) -> None:
+    result = online("blend", *arguments, "--json", check=2)
+    assert result.answer["error"]["code"] == "usage"
+    assert service.received == []
+
+
+def test_the_newest_pictures_blend_by_reference(online: Mj, service: Service) -> None:
+    for name in ("one", "two"):
+        service.answer(service.result(raw_image_url=f"https://example.com/{name}.png", image_id=name))
+        online("imagine", name)
+    online("blend", "@2", "@last", "both")
+    assert service.posts()[-1].body["prompt"] == (
+        "https://example.com/one.png https://example.com/two.png both"
+    )
+
+
+def test_an_id_that_the_ledger_knows_is_an_image_too(online: Mj, service: Service) -> None:
+    service.answer(service.result(image_id="1234197197067915365"))
+    online("imagine", "one")
+    online("blend", "1234197197067915365", A)
+    assert service.posts()[-1].body["prompt"] == f"{service.base_url}/files/cat.png {A}"

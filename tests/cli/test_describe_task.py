@@ -1,0 +1,239 @@
+"""`mj describe-task`: what became of a task."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Mj
+from tests.service import Received, Reply, Service, fixture, task_record
+
+ID = "7489df4c-ef03-4de0-b598-e9a590793434"
+REQUEST = {"action": "generate", "prompt": "a cat"}
+FAILURE = {"success": False, "error": {"code": "forbidden", "message": "refused by moderation"}}
+
+
+@pytest.fixture
+def tasks(service: Service) -> dict[str, Any]:
+    """One task of each kind."""
+    service.tasks |= {
+        ID: fixture("task.json"),
+        "runs": task_record("runs", REQUEST, None, progress=35),
+        "failed": task_record("failed", REQUEST, FAILURE),
+        "done": task_record("done", REQUEST, service.result(task_id="done")),
+    }
+    return service.tasks
+
+
+def asked(service: Service) -> list[Any]:
+    return [each.body for each in service.posts(Service.TASKS)]
+
+
+def test_one_task_is_told_with_state_times_request_and_result(
+    online: Mj, service: Service, tasks: dict[str, Any]
+) -> None:
+    result = online("describe-task", ID)
+    lines = result.out.splitlines()
+    assert f"task: {ID}" in lines
+    assert "state: done" in lines
+    assert "request prompt: A cat sitting on a table" in lines
+    assert f"link: {tasks[ID]['response']['raw_image_url']}" in lines
+    assert "id: 1259525319472185344" in lines
+    assert any(line.startswith("created: 2024-07-0") for line in lines)
+    assert asked(service) == [{"action": "retrieve", "id": ID}]
+    assert service.posts() == []
+
+
+def test_under_json_the_record_comes_as_the_service_sent_it(online: Mj, tasks: dict[str, Any]) -> None:
+    result = online("describe-task", ID, "--json")
+    assert result.answer == {**fixture("task.json"), "files": []}
+    assert result.err == ""
+
+
+def test_a_running_task_is_no_failure_without_wait(online: Mj, tasks: dict[str, Any]) -> None:
+    result = online("describe-task", "runs")
+    assert "state: running" in result.out
+    assert "35%" in result.out
+    assert "describe-task runs --wait" in result.out
+
+
+def test_quiet_prints_the_link_of_what_is_done_and_the_id_of_what_is_not(
+    online: Mj, service: Service, tasks: dict[str, Any]
+) -> None:
+    assert online("describe-task", "done", "-q").out == f"{service.base_url}/files/cat.png\n"
+    assert online("describe-task", "runs", "-q").out == "runs\n"
+
+
+def test_a_failed_task_is_4_with_its_code_and_trace(online: Mj, tasks: dict[str, Any]) -> None:
+    result = online("describe-task", "failed", "--json", check=4)
+    answer = result.answer
+    assert answer["success"] is False
+    assert answer["error"] == {"code": "forbidden", "message": "refused by moderation"}
+    assert (answer["task_id"], answer["trace_id"]) == ("failed", "trace-failed")
+    assert "refused by moderation" in result.err
+    assert "trace-failed" in result.err
+
+
+def test_an_unknown_task_is_4(online: Mj, service: Service) -> None:
+    result = online("describe-task", "nobody", "--json", check=4)
+    assert result.answer["success"] is False
+    assert result.answer["task_id"] == "nobody"
+    assert "nobody" in result.err
+
+
+def test_an_unknown_task_is_4_at_once_even_with_wait(online: Mj, service: Service) -> None:
+    online("describe-task", "nobody", "--wait", check=4)
+    assert len(asked(service)) == 1
+
+
+def test_several_tasks_are_told_in_the_order_asked_with_one_request(
+    online: Mj, service: Service, tasks: dict[str, Any]
+) -> None:
+    result = online("describe-task", "runs", "nobody", ID, "failed", "runs", "--json", check=4)
+    told = [each.get("id") or each["task_id"] for each in result.json]
+    assert told == ["runs", "nobody", ID, "failed", "runs"]
+    assert len(asked(service)) == 1
+    assert asked(service)[0]["action"] == "retrieve_batch"
+    assert asked(service)[0]["ids"] == ["runs", "nobody", ID, "failed"]
+
+
+def test_more_tasks_than_a_page_are_all_told(online: Mj, service: Service) -> None:
+    names = [f"t-{n}" for n in range(40)]
+    service.tasks |= {name: task_record(name, REQUEST, service.result(task_id=name)) for name in names}
+    result = online("describe-task", "-", "--json", stdin="\n".join(names))
+    assert [each["id"] for each in result.json] == names
+
+
+def test_a_service_that_gives_fewer_at_a_time_does_not_make_tasks_unknown(
+    online: Mj, service: Service
+) -> None:
+    names = [f"t-{n}" for n in range(30)]
+    service.tasks |= {name: task_record(name, REQUEST, service.result(task_id=name)) for name in names}
+
+    def page(request: Received, reply: Reply) -> None:
+        wanted = request.body.get("ids") or [request.body["id"]]
+        if request.body["action"] == "retrieve":
+            reply.json(service.tasks.get(wanted[0], {}))
+            return
+        start, limit = request.body.get("offset", 0), min(request.body.get("limit", 12), 12)
+        found = [service.tasks[each] for each in wanted if each in service.tasks]
+        reply.json({"items": found[start : start + limit], "count": len(found)})
+
+    service.scripts[Service.TASKS] = page
+    result = online("describe-task", "-", "--json", stdin="\n".join(names), check=None)
+    assert [each.get("id") for each in result.json] == names
+    assert result.status == 0
+
+
+def test_ids_come_from_standard_input_too(online: Mj, tasks: dict[str, Any]) -> None:
+    result = online("describe-task", "-", "--field", "id", stdin=f"\ufeff{ID}\r\nruns\n")
+    assert result.out == f"{ID}\nruns\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["@last"], [""], ["two words"], ["@0"], ["x", "--timeout", "0"]])
+def test_what_names_no_task_is_a_usage_error(online: Mj, service: Service, arguments: list[str]) -> None:
+    online("describe-task", *arguments, check=2)
+    assert service.received == []
+
+
+def test_wait_follows_a_task_until_it_has_ended(online: Mj, service: Service) -> None:
+    looks: list[dict[str, Any]] = [
+        task_record("t", REQUEST, None, progress=10),
+        task_record("t", REQUEST, None, progress=60),
+        task_record("t", REQUEST, service.result(task_id="t")),
+    ]
+    service.scripts[Service.TASKS] = [
+        lambda _, reply, look=look: reply.json(look)  # type: ignore[misc]
+        for look in looks
+    ]
+    result = online("describe-task", "t", "--wait")
+    assert "state: done" in result.out
+    assert "10%" in result.err
+    assert len(asked(service)) == 3
+
+
+def test_wait_gives_up_at_its_timeout_with_7_the_task_and_the_way_on(
+    online: Mj, tasks: dict[str, Any]
+) -> None:
+    result = online("describe-task", "runs", "--wait", "--timeout", "0.5", check=7)
+    assert "runs" in result.out
+    assert "describe-task runs --wait" in result.err
+    result = online("describe-task", "runs", "--wait", "--timeout", "0.5", "--json", check=7)
+    assert result.answer["error"]["code"] == "timeout"
+    assert result.answer["task_id"] == "runs"
+    assert online("describe-task", "runs", "--wait", "--timeout", "0.5", "-q", check=7).out == "runs\n"
+
+
+def test_wait_with_several_tells_each_one(online: Mj, tasks: dict[str, Any]) -> None:
+    result = online("describe-task", "done", "runs", "--wait", "--timeout", "0.5", "--json", check=7)
+    assert [each.get("success", each.get("id")) for each in result.json] == ["done", False]
+
+
+def test_a_flaky_tasks_endpoint_is_asked_again(online: Mj, service: Service, tasks: dict[str, Any]) -> None:
+    service.scripts[Service.TASKS] = [
+        lambda _, reply: reply.reset(),
+        lambda _, reply: reply.whole(b"<html>", 502),
+        lambda _, reply: reply.json(tasks["done"]),
+    ]
+    assert "state: done" in online("describe-task", "done").out
+
+
+@pytest.mark.parametrize(
+    ("code", "http", "status"), [("invalid_token", 401, 3), ("disabled", 403, 3), ("no_api", 404, 6)]
+)
+def test_a_refusal_of_the_question_has_its_status(
+    online: Mj, service: Service, code: str, http: int, status: int
+) -> None:
+    service.scripts[Service.TASKS] = lambda _, reply: reply.json(
+        {"error": {"code": code, "message": "no"}}, http
+    )
+    result = online("describe-task", "t", "--json", check=status)
+    assert result.answer["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("record", "state"),
+    [
+        ({"id": "t"}, "running"),
+        ({"id": "t", "response": None}, "running"),
+        ({"id": "t", "response": {}}, "running"),
+        ({"id": "t", "response": {"success": False}}, "failed"),
+        ({"id": "t", "response": {"error": "a bare string"}}, "failed"),
+        ({"id": "t", "response": {"success": True, "raw_image_url": "https://e/1.png"}}, "done"),
+    ],
+)
+def test_the_state_is_read_from_the_response(
+    online: Mj, service: Service, record: dict[str, Any], state: str
+) -> None:
+    service.tasks["t"] = record
+    result = online("describe-task", "t", check=4 if state == "failed" else 0)
+    assert f"state: {state}\n" in result.out
+
+
+def test_odd_types_in_a_record_do_no_harm(online: Mj, service: Service) -> None:
+    service.tasks["t"] = {
+        "id": "t",
+        "created_at": "yesterday",
+        "finished_at": 1e300,
+        "duration": "long",
+        "request": [1],
+        "type": {"a": 1},
+        "response": {"success": True, "image_url": 7, "actions": "none", "image_width": "wide"},
+    }
+    online("describe-task", "t")
+    assert online("describe-task", "t", "--json").answer == {**service.tasks["t"], "files": []}
+
+
+def test_a_record_larger_than_any_screen_is_shortened_for_people_only(online: Mj, service: Service) -> None:
+    service.tasks["t"] = task_record("t", {**REQUEST, "mask": "A" * 100_000}, service.result())
+    assert len(online("describe-task", "t").out) < 10_000
+    assert len(online("describe-task", "t", "--json").answer["request"]["mask"]) == 100_000
+
+
+def test_an_answer_that_is_not_the_apis_is_no_unknown_task(online: Mj, service: Service) -> None:
+    service.scripts[Service.TASKS] = lambda _, reply: reply.whole(b"<html>portal</html>")
+    result = online("describe-task", "t", "--json", check=None)
+    assert result.status in (6, 9)
+    assert json.loads(result.out)["error"]["code"] == "network"

@@ -1,0 +1,502 @@
+"""`--download` as it is typed: what comes to lie where, what other hosts learn, and how each failure ends."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Mj, Result
+from tests.service import Received, Reply, Service, png, task_record
+
+PICTURE = png(50_000)
+SAVED = "a-cat_1234197197067915365.png"
+CAT = ("imagine", "a cat", "--download")
+
+# Takes from root what it may do beyond the modes of files, so that they bind the program as they bind others.
+UNPRIVILEGED = """
+import ctypes, os, sys
+for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    if ctypes.CDLL(None).prctl(24, capability, 0, 0, 0):
+        sys.exit("prctl")
+os.execv(sys.executable, [sys.executable, "-m", "mjcli", *sys.argv[1:]])
+"""
+
+# A file may not grow beyond this, as on a full disk.
+SMALL_DISK = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+os.execv(sys.executable, [sys.executable, "-m", "mjcli", *sys.argv[1:]])
+"""
+
+
+def begun_by(mj: Mj, before: str, *arguments: object) -> Result:
+    """The program run to its end, begun by a script that first changes what it may do."""
+    done = subprocess.run(
+        [sys.executable, "-c", before, *map(str, arguments)],
+        env=mj.environment(),
+        cwd=mj.cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+    assert b"Traceback" not in done.stderr
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def cat(service: Service) -> Service:
+    """A service whose every job makes the same picture."""
+    service.files["/files/cat.png"] = PICTURE
+    service.stream([service.result()])
+    return service
+
+
+def files(mj: Mj) -> list[str]:
+    """Every file below the working directory, hidden ones too."""
+    return sorted(str(path.relative_to(mj.cwd)) for path in mj.cwd.rglob("*") if not path.is_dir())
+
+
+def links(service: Service, *names: str) -> list[str]:
+    return [f"{service.base_url}/files/{name}" for name in names]
+
+
+# -- what is saved, and how it is told -----------------------------------------------------------------
+
+
+def test_the_raw_picture_is_saved_under_slug_and_image_id(online: Mj, cat: Service) -> None:
+    answer = online(*CAT, "--json").answer
+    assert answer["files"] == [str(online.cwd / SAVED)]
+    assert (online.cwd / SAVED).read_bytes() == PICTURE
+    assert files(online) == [SAVED]
+    assert len(cat.gets()) == 1
+
+
+def test_quiet_prints_the_saved_file_alone(online: Mj, cat: Service) -> None:
+    result = online(*CAT, "-q")
+    assert result.out == f"{online.cwd / SAVED}\n"
+    assert result.err == ""
+
+
+def test_people_are_told_the_file(online: Mj, cat: Service) -> None:
+    assert f"file: {online.cwd / SAVED}\n" in online(*CAT).out
+
+
+def test_without_download_nothing_is_fetched(online: Mj, cat: Service) -> None:
+    assert online("imagine", "a cat", "--json").answer["files"] == []
+    assert not cat.gets()
+    assert files(online) == []
+
+
+@pytest.mark.parametrize("field", ["sub_image_urls", "video_urls"])
+def test_the_four_of_a_job_are_saved_in_order(online: Mj, service: Service, field: str) -> None:
+    urls = links(service, *(f"{n}//part.png" for n in range(1, 5)))
+    for n in range(1, 5):
+        service.files[f"/files/{n}//part.png"] = png(n)
+    service.stream([service.result(**{field: urls})])
+    saved = online(*CAT, "--json").answer["files"]
+    assert [Path(each).read_bytes() for each in saved] == [png(n) for n in range(1, 5)]
+    assert files(online) == [f"a-cat_1234197197067915365_{n}.png" for n in range(1, 5)]
+
+
+def test_the_extension_is_what_the_bytes_are(online: Mj, cat: Service) -> None:
+    import struct
+
+    webp = b"RIFF" + struct.pack("<I", 24) + b"WEBPVP8L" + b"\0" * 16
+    cat.files["/files/cat.png"] = webp
+    online(*CAT)
+    assert files(online) == [SAVED.replace(".png", ".webp")]
+
+
+def test_a_name_stays_under_120_bytes_and_keeps_its_image_id(online: Mj, cat: Service) -> None:
+    online("imagine", "猫 " * 150, "--download")
+    (name,) = files(online)
+    assert len(name.encode()) < 120
+    assert name.endswith("_1234197197067915365.png")
+
+
+@pytest.mark.parametrize(
+    "image_id",
+    ["../../x", "/etc/x", "..", "a\\..\\b", "a\0b", "\x1b]0;x\x07", "\u202egnp", "CON", "a:b", "x" * 300],
+)
+def test_a_hostile_image_id_stays_in_the_directory(online: Mj, cat: Service, image_id: str) -> None:
+    cat.stream([cat.result(image_id=image_id)])
+    result = online(*CAT, "-o", "pictures/{image_id}.{ext}")
+    (name,) = files(online)
+    assert name.startswith("pictures/")
+    assert name.count("/") == 1
+    assert len(Path(name).name.encode()) < 120
+    assert Path(name).name.isprintable()
+    assert b"\x1b" not in result.stdout + result.stderr
+    outside = [path for path in online.home.rglob("*.png") if online.cwd not in path.parents]
+    assert not outside
+
+
+@pytest.mark.parametrize(
+    "path", ["/files/..%2f..%2fx.png", "/files/%2e%2e%2fx.png", "/files/CON.png", "/files/a:b.png"]
+)
+def test_the_name_in_a_link_does_not_name_the_file(online: Mj, cat: Service, path: str) -> None:
+    cat.files[path] = PICTURE
+    cat.stream([cat.result(raw_image_url=cat.base_url + path)])
+    online(*CAT)
+    assert files(online) == [SAVED]
+
+
+def test_the_prompt_cannot_name_a_file_elsewhere(online: Mj, cat: Service) -> None:
+    online("imagine", "../../etc/passwd", "-o", "{prompt}.{ext}")
+    assert files(online) == ["etc-passwd.png"]
+
+
+# -- --output ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output", ["cats/", "cats", "cats/new/"])
+def test_output_takes_a_directory(online: Mj, cat: Service, output: str) -> None:
+    online("imagine", "a cat", "-o", output)
+    assert files(online) == [f"{output.rstrip('/')}/{SAVED}"]
+
+
+def test_output_takes_a_file_name(online: Mj, cat: Service) -> None:
+    online("imagine", "a cat", "-o", "cat.png")
+    assert files(online) == ["cat.png"]
+
+
+def test_output_takes_every_placeholder(online: Mj, cat: Service) -> None:
+    import datetime
+
+    online("imagine", "a cat", "-o", "{prompt},{image_id},{task_id},{action},{index},{date}.{ext}")
+    today = datetime.date.today().isoformat()
+    task_id = cat.result()["task_id"]
+    assert files(online) == [f"a-cat,1234197197067915365,{task_id},generate,1,{today}.png"]
+
+
+def test_the_output_directory_of_the_settings_is_used(online: Mj, cat: Service) -> None:
+    online(*CAT, env={"MJ_OUTPUT_DIR": str(online.home / "kept")})
+    assert (online.home / "kept" / SAVED).read_bytes() == PICTURE
+    assert files(online) == []
+
+
+def test_an_unknown_placeholder_is_refused_before_anything_is_sent(online: Mj, cat: Service) -> None:
+    result = online("imagine", "a cat", "-o", "{nope}.png", check=2)
+    assert "{nope}" in result.err
+    assert not cat.received
+
+
+# -- what is there already -----------------------------------------------------------------------------
+
+
+def test_a_whole_file_is_kept_and_reported_and_not_fetched_again(online: Mj, cat: Service) -> None:
+    (online.cwd / SAVED).write_bytes(png(7))
+    result = online(*CAT, "--json")
+    assert result.answer["files"] == [str(online.cwd / SAVED)]
+    assert SAVED in result.err
+    assert (online.cwd / SAVED).read_bytes() == png(7)
+    assert not cat.gets()
+
+
+def test_force_fetches_a_whole_file_again(online: Mj, cat: Service) -> None:
+    (online.cwd / SAVED).write_bytes(png(7))
+    online(*CAT, "--force")
+    assert (online.cwd / SAVED).read_bytes() == PICTURE
+
+
+def test_a_torso_is_fetched_again(online: Mj, cat: Service) -> None:
+    (online.cwd / SAVED).write_bytes(PICTURE[:500])
+    online(*CAT)
+    assert (online.cwd / SAVED).read_bytes() == PICTURE
+
+
+def test_other_content_under_a_fixed_name_is_found_before_anything_is_paid_for(
+    online: Mj, cat: Service
+) -> None:
+    (online.cwd / "cat.png").write_text("my notes")
+    online("imagine", "a cat", "-o", "cat.png", check=2)
+    assert not cat.received
+    assert (online.cwd / "cat.png").read_text() == "my notes"
+
+
+def test_other_content_under_the_default_name_is_kept(online: Mj, cat: Service) -> None:
+    (online.cwd / SAVED).write_text("my notes")
+    online(*CAT, check=8)
+    assert (online.cwd / SAVED).read_text() == "my notes"
+    assert files(online) == [SAVED]
+
+
+def test_a_directory_under_the_default_name_is_kept(online: Mj, cat: Service) -> None:
+    (online.cwd / SAVED).mkdir()
+    online(*CAT, check=8)
+    assert (online.cwd / SAVED).is_dir()
+    assert files(online) == []
+
+
+def test_a_symlink_to_somewhere_else_is_not_written_through(online: Mj, cat: Service) -> None:
+    outside = online.home / "outside"
+    outside.write_text("my notes")
+    (online.cwd / SAVED).symlink_to(outside)
+    online(*CAT, check=None)
+    assert outside.read_text() == "my notes"
+
+
+# -- found before anything is paid for -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output", ["file/", "file/below/"])
+def test_a_file_in_place_of_the_directory_is_found_before_the_request(
+    online: Mj, cat: Service, output: str
+) -> None:
+    (online.cwd / "file").write_text("mine")
+    result = online("imagine", "a cat", "-o", output, "--json", check=2)
+    assert result.answer["error"]["code"] == "config"
+    assert not cat.received
+
+
+def test_a_read_only_directory_is_found_before_the_request(online: Mj, cat: Service) -> None:
+    kept = online.cwd / "kept"
+    kept.mkdir(mode=0o500)
+    if os.geteuid() != 0:
+        result = online("imagine", "a cat", "-o", "kept/", check=2)
+    else:
+        if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "prctl"):
+            pytest.skip("the superuser writes into every directory")
+        result = begun_by(online, UNPRIVILEGED, "imagine", "a cat", "-o", "kept/")
+        if result.err == "prctl\n":
+            pytest.skip("the superuser's privileges cannot be dropped here")
+    assert result.status == 2
+    assert "kept" in result.err
+    assert not cat.received
+
+
+# -- what other hosts learn ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("token_in", ["header", "query"])
+def test_another_host_gets_no_token_no_cookie_and_no_referer(online: Mj, cat: Service, token_in: str) -> None:
+    online("config", "set", "token_in", token_in)
+    final = cat.result(raw_image_url=links(cat, "cat.png")[0].replace("127.0.0.1", "localhost"))
+
+    def with_cookie(_request: Received, reply: Reply) -> None:
+        reply.json(final, headers={"set-cookie": "session=abc; Path=/"})
+
+    cat.imagine(with_cookie)
+    online(*CAT, "--no-stream")
+    (request,) = cat.gets()
+    assert request.headers["host"].startswith("localhost")
+    assert not {"authorization", "cookie", "referer"} & set(request.headers)
+    assert "secret-token" not in repr(request)
+    (post,) = cat.posts()
+    assert "secret-token" in repr(post)
+
+
+def test_a_redirect_of_a_picture_tells_the_other_host_nothing(online: Mj, cat: Service) -> None:
+    there = links(cat, "there.png")[0].replace("127.0.0.1", "localhost")
+    cat.files["/files/there.png"] = PICTURE
+    cat.files["/files/cat.png"] = lambda _r, reply: reply.whole(
+        b"", 302, {"location": there, "set-cookie": "a=b; Path=/"}
+    )
+    online(*CAT)
+    for request in cat.gets():
+        assert not {"authorization", "cookie", "referer"} & set(request.headers)
+        assert "secret-token" not in repr(request)
+
+
+def test_a_netrc_is_not_read_for_a_picture(online: Mj, cat: Service) -> None:
+    (online.home / ".netrc").write_text("default login somebody password secret-password\n")
+    (online.home / ".netrc").chmod(0o600)
+    online(*CAT)
+    assert "authorization" not in cat.gets()[0].headers
+
+
+# -- failures: exit 8, the link told, nothing left behind ----------------------------------------------
+
+
+def failing(online: Mj, service: Service, *arguments: object) -> dict[str, Any]:
+    """A job that is done and whose file cannot be saved: what holds for every such end."""
+    before = files(online)
+    result = online(*(arguments or CAT), "--json", check=8)
+    answer: dict[str, Any] = result.answer
+    assert answer["success"] is False
+    assert answer["error"]["code"] == "download"
+    assert answer["error"]["message"]
+    assert answer["task_id"] == service.result()["task_id"]
+    assert answer["raw_image_url"]
+    assert answer["image_id"] == service.result()["image_id"]
+    assert len(service.posts()) == 1
+    assert result.err
+    assert files(online) == before
+    return answer
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "data:image/png;base64,iVBORw0KGgo=",
+        "ftp://127.0.0.1/cat.png",
+        "cat.png",
+        "http://[x",
+    ],
+)
+def test_a_link_that_is_no_http_address_is_not_fetched(online: Mj, cat: Service, url: str) -> None:
+    cat.stream([cat.result(raw_image_url=url)])
+    answer = failing(online, cat)
+    assert answer["raw_image_url"] == url
+    assert answer["files"] == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<!DOCTYPE html><title>Sign in</title>", b'{"error": "x"}'], ids=["empty", "page", "json"]
+)
+def test_what_is_no_picture_is_not_saved(online: Mj, cat: Service, data: bytes) -> None:
+    cat.files["/files/cat.png"] = data
+    failing(online, cat)
+
+
+def test_a_picture_that_is_always_cut_is_not_saved(online: Mj, cat: Service) -> None:
+    def cut(_request: Received, reply: Reply) -> None:
+        reply.head(200, length=len(PICTURE))
+        reply.send(PICTURE[:1000])
+        reply.close()
+
+    cat.files["/files/cat.png"] = cut
+    failing(online, cat)
+
+
+@pytest.mark.parametrize(
+    "location", ["data:image/png;base64,iVBORw0KGgo=", "http://[x", "file:///etc/passwd", None]
+)
+def test_a_senseless_redirect_of_a_picture_is_a_failed_download(
+    online: Mj, cat: Service, location: str | None
+) -> None:
+    headers = {} if location is None else {"location": location}
+    cat.files["/files/cat.png"] = lambda _r, reply: reply.whole(b"", 302, headers)
+    failing(online, cat)
+
+
+def test_a_full_disk_leaves_no_torso(online: Mj, cat: Service) -> None:
+    pytest.importorskip("resource")
+    cat.files["/files/cat.png"] = png(1_000_000)
+    result = begun_by(online, SMALL_DISK, *CAT, "--json")
+    assert result.status == 8, result.err
+    assert result.answer["error"]["code"] == "download"
+    assert result.answer["raw_image_url"] == links(cat, "cat.png")[0]
+    assert files(online) == []
+    assert len(cat.posts()) == 1
+
+
+def test_people_see_the_link_of_a_picture_that_could_not_be_saved(online: Mj, cat: Service) -> None:
+    cat.files["/files/cat.png"] = b"<html>"
+    result = online(*CAT, check=8)
+    assert links(cat, "cat.png")[0] in result.out
+    assert "web page" in result.err
+
+
+def test_quiet_prints_the_link_of_a_picture_that_could_not_be_saved(online: Mj, cat: Service) -> None:
+    cat.files["/files/cat.png"] = b"<html>"
+    assert online(*CAT, "-q", check=8).out == links(cat, "cat.png")[0] + "\n"
+
+
+def test_of_four_pictures_the_three_that_could_be_saved_are(online: Mj, service: Service) -> None:
+    for n in (1, 3, 4):
+        service.files[f"/files/{n}.png"] = png(n)
+    service.files["/files/2.png"] = b"<html>"
+    service.stream([service.result(sub_image_urls=links(service, *(f"{n}.png" for n in range(1, 5))))])
+    answer = online(*CAT, "--json", check=8).answer
+    assert answer["files"] == [str(online.cwd / f"a-cat_1234197197067915365_{n}.png") for n in (1, 3, 4)]
+    assert len(answer["sub_image_urls"]) == 4
+    assert len(files(online)) == 3
+
+
+def test_the_ledger_says_done_when_only_the_file_failed(online: Mj, cat: Service) -> None:
+    cat.files["/files/cat.png"] = b"<html>"
+    online(*CAT, check=8)
+    with sqlite3.connect(online.home / "data" / "ledger.db") as ledger:
+        rows = ledger.execute("SELECT state, files FROM jobs").fetchall()
+    ledger.close()
+    assert rows == [("done", "[]")]
+
+
+# -- expired links -------------------------------------------------------------------------------------
+
+
+def expired(service: Service, *fresh: str) -> str:
+    """The link of the answer has expired; the task, if it is asked, gives these."""
+    service.files["/files/cat.png"] = lambda _r, reply: reply.whole(b"expired", 403)
+    final = service.result()
+    if fresh:
+        service.tasks[final["task_id"]] = task_record(
+            final["task_id"], {"prompt": "a cat"}, {**final, "raw_image_url": fresh[0]}
+        )
+    return str(final["task_id"])
+
+
+def test_an_expired_link_is_renewed_through_the_task_and_never_by_a_new_job(online: Mj, cat: Service) -> None:
+    cat.files["/files/fresh.png"] = PICTURE
+    task_id = expired(cat, links(cat, "fresh.png")[0])
+    answer = online(*CAT, "--json").answer
+    assert Path(answer["files"][0]).read_bytes() == PICTURE
+    assert len(cat.posts()) == 1
+    assert [each.body for each in cat.posts(Service.TASKS)] == [{"action": "retrieve", "id": task_id}]
+
+
+def test_a_link_that_has_expired_for_good_is_a_failed_download(online: Mj, cat: Service) -> None:
+    expired(cat, links(cat, "cat.png")[0])
+    failing(online, cat)
+
+
+def test_a_link_whose_task_is_not_known_any_more_is_a_failed_download(online: Mj, cat: Service) -> None:
+    expired(cat)
+    failing(online, cat)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+def test_a_task_that_cannot_be_asked_makes_a_failed_download_and_not_a_failed_job(
+    online: Mj, cat: Service, status: int
+) -> None:
+    expired(cat)
+    cat.scripts[Service.TASKS] = lambda _r, reply: reply.json({"error": {"code": "api_error"}}, status)
+    failing(online, cat)
+
+
+# -- describe-task -------------------------------------------------------------------------------------
+
+
+def test_the_picture_of_a_task_is_saved_later(online: Mj, cat: Service) -> None:
+    final = cat.result()
+    cat.tasks[final["task_id"]] = task_record(final["task_id"], {"prompt": "a cat"}, final)
+    answer = online("describe-task", final["task_id"], "--download", "--json").answer
+    assert answer["files"] == [str(online.cwd / SAVED)]
+    assert (online.cwd / SAVED).read_bytes() == PICTURE
+    assert not cat.posts()
+
+
+def test_a_task_whose_file_fails_exits_8_and_still_tells_the_record(online: Mj, cat: Service) -> None:
+    cat.files["/files/cat.png"] = b"<html>"
+    final = cat.result()
+    cat.tasks[final["task_id"]] = task_record(final["task_id"], {"prompt": "a cat"}, final)
+    answer = online("describe-task", final["task_id"], "--download", "--json", check=8).answer
+    assert answer["error"]["code"] == "download"
+    assert answer["response"]["raw_image_url"] == final["raw_image_url"]
+    assert files(online) == []
+
+
+def test_an_expired_link_of_a_task_is_renewed_too(online: Mj, cat: Service) -> None:
+    cat.files["/files/fresh.png"] = PICTURE
+    final = cat.result()
+    task_id = final["task_id"]
+    old = task_record(task_id, {"prompt": "a cat"}, final)
+    fresh = task_record(task_id, {"prompt": "a cat"}, {**final, "raw_image_url": links(cat, "fresh.png")[0]})
+    cat.files["/files/cat.png"] = lambda _r, reply: reply.whole(b"expired", 403)
+    cat.scripts[Service.TASKS] = [
+        lambda _r, reply: reply.json(old),
+        lambda _r, reply: reply.json(fresh),
+    ]
+    answer = json.loads(online("describe-task", task_id, "--download", "--json").stdout)
+    assert Path(answer["files"][0]).read_bytes() == PICTURE
+    assert not cat.posts()

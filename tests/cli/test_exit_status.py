@@ -1,0 +1,423 @@
+"""Exit statuses: each row of the table, and how often a paid request left for it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Mj, Result
+from tests.service import Reply, Script, Service, fixture, task_record
+
+
+def failure(code: str, message: str = "no reason") -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}, "trace_id": "trace-1"}
+
+
+# -- refusals that are final -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("http", "code", "status"),
+    [
+        (400, "bad_request", 4),
+        (400, "no_token", 3),
+        (400, "api_not_implemented", 4),
+        (401, "invalid_token", 3),
+        (401, "token_expired", 3),
+        (401, "token_mismatched", 3),
+        (400, "invalid_token", 3),
+        (400, "token_expired", 3),
+        (400, "token_mismatched", 3),
+        (403, "used_up", 5),
+        (403, "disabled", 3),
+        (403, "forbidden", 4),
+        (404, "no_api", 6),
+        (500, "api_error", 6),
+        (402, "payment_required", 5),
+        (402, "used_up", 5),
+        (413, "too_large", 4),
+        (422, "unprocessable", 4),
+        (400, "a_code_of_tomorrow", 4),
+        (500, "a_code_of_tomorrow", 6),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--no-stream"]])
+def test_the_services_refusal_is_final_and_keeps_its_code(
+    online: Mj, service: Service, http: int, code: str, status: int, options: list[str]
+) -> None:
+    service.answer(failure(code), http)
+    result = online("imagine", "a cat", "--json", *options, check=status)
+    assert result.answer == {
+        "success": False,
+        "error": {"code": code, "message": "no reason"},
+        "trace_id": "trace-1",
+    }
+    assert "no reason" in result.err
+    assert len(service.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "http", "code"),
+    [
+        ({"success": False, **failure("api_error")}, 200, "api_error"),
+        ({"error": "a bare string"}, 200, None),
+        ({"error": "a bare string"}, 400, "bad_request"),
+        ({"success": False}, 200, None),
+        ({"success": False, "error": None}, 200, None),
+        ({"error": {"message": "no code"}}, 403, "forbidden"),
+        ({"error": {"code": "forbidden"}}, 403, "forbidden"),
+        ({"error": {"code": 7, "message": ["x"]}}, 400, None),
+        ({"detail": "no such field"}, 422, None),
+        ({}, 400, "bad_request"),
+    ],
+)
+def test_every_form_of_the_error_object_is_a_refusal(
+    online: Mj, service: Service, document: dict[str, Any], http: int, code: str | None
+) -> None:
+    service.answer(document, http)
+    error = online("imagine", "a cat", "--json", check=4).answer["error"]
+    assert isinstance(error["message"], str)
+    assert error["message"]
+    assert isinstance(error["code"], str)
+    assert error["code"] == (code or error["code"])
+    assert len(service.posts()) == 1
+
+
+def test_midjourneys_own_words_are_shown(online: Mj, service: Service) -> None:
+    service.answer(failure("bad_request", "Unrecognized argument(s): `-c`, `x`"), 400)
+    assert "Unrecognized argument(s): `-c`, `x`" in online("imagine", "a cat -c x", check=4).err
+
+
+def test_an_error_that_repeats_the_token_does_not_give_it_away(online: Mj, service: Service) -> None:
+    service.answer(failure("invalid_token", "the token secret-token is wrong"), 401)
+    online("imagine", "a cat", "--json", check=3)
+    online("imagine", "a cat", "-v", check=3)
+
+
+@pytest.mark.parametrize("http", [401, 402])
+def test_a_gateways_page_about_token_or_balance_is_final_too(online: Mj, service: Service, http: int) -> None:
+    service.imagine(lambda _, reply: reply.whole(b"<html>no</html>", http))
+    online("imagine", "a cat", check=3 if http == 401 else 5)
+    assert len(service.posts()) == 1
+
+
+# -- 429 and no connection: sent again ---------------------------------------------------------------
+
+
+def limited(headers: dict[str, str] | None = None) -> Script:
+    return lambda _, reply: reply.json(failure("too_many_requests"), 429, headers)
+
+
+def done(service: Service) -> Script:
+    return lambda _, reply: reply.json(service.result())
+
+
+def test_a_rate_limit_is_waited_out_over_fresh_connections(online: Mj, service: Service) -> None:
+    service.imagine(limited({"retry-after": "0"}), limited({"retry-after": "0.1"}), done(service))
+    result = online("imagine", "a cat", "--json")
+    assert result.answer["success"] is True
+    posts = service.posts()
+    assert len(posts) == 3
+    assert len({each.port for each in posts}) == 3
+    assert len({each.data for each in posts}) == 1
+
+
+@pytest.mark.parametrize(("options", "posts"), [(["--retries", "0"], 1), (["--retries", "2"], 3)])
+def test_a_rate_limit_that_stays_is_5_after_the_retries(
+    online: Mj, service: Service, options: list[str], posts: int
+) -> None:
+    service.imagine(limited({"retry-after": "0.05"}))
+    result = online("imagine", "a cat", "--json", *options, check=5)
+    assert result.answer["error"]["code"] == "too_many_requests"
+    assert len(service.posts()) == posts
+
+
+def test_three_retries_are_made_when_nobody_says_how_many(online: Mj, service: Service) -> None:
+    service.imagine(limited({"retry-after": "0.05"}))
+    online("imagine", "a cat", check=5)
+    assert len(service.posts()) == 4
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "-5", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "nan", "0x10", "Wed, 99 Foo 99999 99:99:99 GMT"],
+)
+def test_a_retry_after_of_no_use_falls_back_on_the_backoff(online: Mj, service: Service, value: str) -> None:
+    service.imagine(limited({"retry-after": value} if value else None), done(service))
+    online("imagine", "a cat")
+    assert len(service.posts()) == 2
+
+
+@pytest.mark.parametrize("value", ["1e9", "inf", "99999999999", "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_a_huge_retry_after_does_not_outlast_the_deadline(online: Mj, service: Service, value: str) -> None:
+    service.imagine(limited({"retry-after": value}), done(service))
+    online("imagine", "a cat", "--timeout", "5", check=5)
+    assert len(service.posts()) == 1
+
+
+def test_a_429_without_the_apis_object_is_a_rate_limit_as_well(online: Mj, service: Service) -> None:
+    service.imagine(
+        lambda _, reply: reply.whole(b"<html>slow down</html>", 429, {"retry-after": "0"}), done(service)
+    )
+    online("imagine", "a cat")
+    assert len(service.posts()) == 2
+
+
+def test_a_refusal_after_a_rate_limit_is_final(online: Mj, service: Service) -> None:
+    service.imagine(
+        limited({"retry-after": "0"}), lambda _, reply: reply.json(failure("forbidden"), 403), done(service)
+    )
+    online("imagine", "a cat", check=4)
+    assert len(service.posts()) == 2
+
+
+def test_a_lost_answer_after_a_rate_limit_is_not_sent_again(online: Mj, service: Service) -> None:
+    service.imagine(limited({"retry-after": "0"}), lambda _, reply: reply.reset())
+    request = {"action": "generate", "prompt": "a cat"}
+    service.tasks["t"] = task_record("t", request, service.result(task_id="t"))
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "t"
+    assert len(service.posts()) == 2
+
+
+def test_no_connection_is_6_and_safe_to_try_again(online: Mj) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
+        env: dict[str, str | None] = {"MJ_BASE_URL": f"http://127.0.0.1:{closed.getsockname()[1]}"}
+        result = online("imagine", "a cat", "--retries", "1", "--json", env=env, check=6)
+    assert result.answer["error"]["code"] == "network"
+    assert "task_id" not in result.answer
+
+
+def test_a_connection_that_is_made_at_last_carries_the_one_request(online: Mj, service: Service) -> None:
+    with socket.socket() as late:
+        late.bind(("127.0.0.1", 0))
+        env: dict[str, str | None] = {"MJ_BASE_URL": f"http://127.0.0.1:{late.getsockname()[1]}"}
+        heard: list[bytes] = []
+
+        def answer() -> None:
+            late.settimeout(30)
+            connection, _ = late.accept()
+            with connection, connection.makefile("rwb") as file:
+                length = 0
+                while (line := file.readline()).strip():
+                    heard.append(line)
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                heard.append(file.read(length))
+                file.write(b'HTTP/1.1 403 No\r\ncontent-length: 30\r\n\r\n{"error":{"code":"forbidden"}}')
+
+        with online.start("imagine", "a cat", "--json", env=env) as process:
+            assert process.stderr is not None
+            assert b"again" in process.stderr.readline()  # the first try was refused
+            late.listen()
+            thread = threading.Thread(target=answer)
+            thread.start()
+            process.communicate(timeout=30)
+            thread.join()
+        assert process.returncode == 4
+        assert sum(line.startswith(b"POST ") for line in heard) == 1
+
+
+def test_a_name_that_does_not_resolve_is_6(online: Mj) -> None:
+    env: dict[str, str | None] = {"MJ_BASE_URL": "https://no-such-host.invalid"}
+    online("imagine", "a cat", "--retries", "0", env=env, check=6)
+
+
+def test_a_peer_that_speaks_no_tls_is_6(online: Mj, service: Service) -> None:
+    env: dict[str, str | None] = {"MJ_BASE_URL": service.base_url.replace("http:", "https:")}
+    result = online("imagine", "a cat", "--retries", "0", "--json", env=env, check=6)
+    assert result.answer["error"]["code"] == "network"
+
+
+# -- what is lost: never sent again ------------------------------------------------------------------
+
+
+def close_after(data: bytes) -> Script:
+    def script(_: Any, reply: Reply) -> None:
+        reply.raw(data)
+        reply.close()
+
+    return script
+
+
+def elsewhere(status: int, where: str) -> Script:
+    return lambda _, reply: reply.whole(b"", status, {"location": where})
+
+
+LOST: dict[str, Script] = {
+    "reset before the answer": lambda _, reply: reply.reset(),
+    "close before the answer": lambda _, reply: reply.close(),
+    "close inside the head": close_after(b"HTTP/1.1 200 OK\r\ncontent-"),
+    "no HTTP": close_after(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "a body cut short": close_after(b'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"task'),
+    "200 with HTML": lambda _, reply: reply.whole(b"<html>log in</html>", 200, {"content-type": "text/html"}),
+    "200 with nothing": lambda _, reply: reply.whole(b""),
+    "200 with a list": lambda _, reply: reply.json([1, 2]),
+    "200 with a string": lambda _, reply: reply.json("done"),
+    "200 with null": lambda _, reply: reply.json(None),
+    "204": lambda _, reply: reply.whole(b"", 204),
+    "500 with HTML": lambda _, reply: reply.whole(b"<html>oops</html>", 500),
+    "502 with HTML": lambda _, reply: reply.whole(b"<html>bad gateway</html>", 502),
+    "503 with HTML": lambda _, reply: reply.whole(b"<html>busy</html>", 503, {"retry-after": "0"}),
+    "504 with HTML": lambda _, reply: reply.whole(b"<html>time-out</html>", 504),
+    "504 timeout": lambda _, reply: reply.json(failure("timeout"), 504),
+    "200 timeout": lambda _, reply: reply.json(failure("timeout")),
+    "403 with HTML": lambda _, reply: reply.whole(b"<html>WAF</html>", 403),
+    "301": elsewhere(301, "/midjourney/imagine"),
+    "302": elsewhere(302, "http://localhost/midjourney/imagine"),
+    "303": elsewhere(303, "/midjourney/tasks"),
+    "307": elsewhere(307, "/midjourney/imagine"),
+    "308": elsewhere(308, "http://127.0.0.1:9/midjourney/imagine"),
+}
+REQUEST = {"action": "generate", "prompt": "a cat"}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_lost_answer_is_looked_for_among_the_tasks_and_never_sent_again(
+    online: Mj, service: Service, name: str
+) -> None:
+    service.imagine(LOST[name])
+    service.tasks["ours"] = task_record("ours", REQUEST, service.result(task_id="ours"))
+    result = online("imagine", "a cat", "--json")
+    assert result.answer["task_id"] == "ours"
+    assert len(service.posts()) == 1
+    assert service.gets() == []
+    assert {each.path for each in service.received} == {Service.IMAGINE, Service.TASKS}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_lost_answer_with_two_tasks_that_may_be_it_is_9(online: Mj, service: Service, name: str) -> None:
+    service.imagine(LOST[name])
+    for task in ("one", "two"):
+        service.tasks[task] = task_record(task, REQUEST, service.result(task_id=task))
+    result = online("imagine", "a cat", "--json", "--no-stream", check=9)
+    assert "one" in result.err
+    assert "two" in result.err
+    assert result.answer["success"] is False
+    assert len(service.posts()) == 1
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_redirect_that_repeats_the_token_does_not_give_it_away(
+    online: Mj, service: Service, status: int
+) -> None:
+    online("config", "set", "token_in", "query")
+    service.imagine(
+        lambda _, reply: reply.whole(
+            b"", status, {"location": f"{service.base_url}/elsewhere?token=secret-token&x=1"}
+        )
+    )
+    for task in ("one", "two"):
+        service.tasks[task] = task_record(task, REQUEST, service.result(task_id=task))
+    online("imagine", "a cat", "-v", check=9)
+    assert len(service.posts()) == 1
+    assert service.posts("/elsewhere") == []
+
+
+def test_an_error_body_without_end_does_not_fill_the_memory(online: Mj, service: Service) -> None:
+    def flood(_: Any, reply: Reply) -> None:
+        reply.head(400, {"content-type": "application/json"}, length=50 << 20)
+        for _ in range(50):
+            reply.send(b"x" * (1 << 20))
+
+    service.imagine(flood)
+    service.tasks["t"] = task_record("t", REQUEST, service.result(task_id="t"))
+    result = online("imagine", "a cat", "--json", check=None)
+    assert result.status in (0, 4)
+    assert len(result.stdout) + len(result.stderr) < 10_000
+    assert len(service.posts()) == 1
+
+
+@pytest.mark.parametrize("code", [b"100 Continue", b"103 Early Hints"])
+def test_an_interim_answer_is_passed_over(online: Mj, service: Service, code: bytes) -> None:
+    def script(_: Any, reply: Reply) -> None:
+        reply.raw(b"HTTP/1.1 " + code + b"\r\nlink: </x>; rel=preload\r\n\r\n")
+        reply.json(service.result())
+
+    service.imagine(script)
+    online("imagine", "a cat")
+    assert len(service.posts()) == 1
+
+
+# -- the rest of the table ---------------------------------------------------------------------------
+
+
+def test_a_job_that_fails_while_it_runs_is_4(online: Mj, service: Service) -> None:
+    service.stream([{"task_id": "t", "progress": 10, "success": True}, {**fixture("error.json")}])
+    result = online("imagine", "a cat", "--json", check=4)
+    assert result.answer["task_id"] == "t"
+    assert result.answer["trace_id"] == fixture("error.json")["trace_id"]
+
+
+def still_running(online: Mj, service: Service, *options: str) -> Result:
+    def script(_: Any, reply: Reply) -> None:
+        reply.head(200, {"content-type": "application/x-ndjson"})
+        reply.send(b'{"task_id": "t-7", "progress": 10}\n')
+        service.over.wait(60)
+
+    service.imagine(script)
+    service.tasks["t-7"] = task_record("t-7", REQUEST, None)
+    return online("imagine", "a cat", "--timeout", "1", *options, check=7)
+
+
+def test_a_wait_that_ends_before_the_job_is_7_with_the_task_and_the_way_on(
+    online: Mj, service: Service
+) -> None:
+    result = still_running(online, service)
+    assert "t-7" in result.out
+    assert "mj describe-task t-7 --wait" in result.err
+    assert len(service.posts()) == 1
+    assert service.posts()[0].body["timeout"] == 1
+
+
+def test_the_end_of_the_wait_under_json_and_quiet(online: Mj, service: Service) -> None:
+    answer = still_running(online, service, "--json").answer
+    assert (answer["error"]["code"], answer["task_id"]) == ("timeout", "t-7")
+    assert still_running(online, service, "-q").out == "t-7\n"
+
+
+def test_a_silent_plain_wait_that_ends_finds_its_task(online: Mj, service: Service) -> None:
+    service.imagine(lambda _, reply: (service.over.wait(60) and None) or reply.close())
+    service.tasks["t-7"] = task_record("t-7", REQUEST, None)
+    result = online("imagine", "a cat", "--no-stream", "--timeout", "1", "--json", check=7)
+    assert result.answer["task_id"] == "t-7"
+
+
+def test_a_trickle_of_bytes_does_not_outlast_the_deadline(online: Mj, service: Service) -> None:
+    def script(_: Any, reply: Reply) -> None:
+        reply.head(200, {"content-type": "application/x-ndjson"})
+        reply.send(b'{"task_id": "t-7", "progress": 10}\n')
+        while not service.over.wait(0.05):
+            reply.send(b" ")
+
+    service.imagine(script)
+    service.tasks["t-7"] = task_record("t-7", REQUEST, None)
+    online("imagine", "a cat", "--timeout", "1", check=7, timeout=20)
+
+
+def test_a_wait_that_ends_with_nothing_found_is_9(online: Mj, service: Service) -> None:
+    service.imagine(lambda _, reply: (service.over.wait(60) and None) or reply.close())
+    result = online("imagine", "a cat", "--timeout", "1", "--json", check=9)
+    assert "task_id" not in result.answer
+    assert len(service.posts()) == 1
+
+
+def test_a_file_that_cannot_be_fetched_is_8_and_the_result_is_told_all_the_same(
+    online: Mj, service: Service
+) -> None:
+    service.answer(service.result())
+    result = online("imagine", "a cat", "-d", "--json", check=8)
+    assert result.answer["error"]["code"] == "download"
+    assert result.answer["task_id"] == service.result()["task_id"]
+    assert len(service.posts()) == 1
+
+
+def test_an_output_directory_that_cannot_be_is_2_before_anything_is_sent(
+    online: Mj, service: Service
+) -> None:
+    (online.cwd / "file").write_text("x")
+    online("imagine", "a cat", "-o", "file/x/", check=2)
+    assert service.received == []

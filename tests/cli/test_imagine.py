@@ -1,0 +1,472 @@
+"""`mj imagine`: what is typed, and the request that comes of it."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Mj
+from tests.service import Service, fixture, fixture_lines, task_record
+
+A, B = "https://example.com/a.png", "https://example.com/b.png?ex=66&is=1&hm=f&"
+
+
+@pytest.fixture
+def done(service: Service) -> Service:
+    """A service that finishes every job at once."""
+    service.answer(service.result())
+    return service
+
+
+def sent(service: Service) -> Any:
+    """The body of the one paid request."""
+    (post,) = service.posts()
+    return post.body
+
+
+def config(mj: Mj, text: str) -> None:
+    file = Path(mj.env["MJ_CONFIG"])
+    file.parent.mkdir(mode=0o700)
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o600)
+    tomllib.loads(text)
+
+
+# -- the words ---------------------------------------------------------------------------------------
+
+
+def test_words_become_the_prompt_of_one_generate_request(online: Mj, done: Service) -> None:
+    online("imagine", "a", "cat", "on a table")
+    assert sent(done) == {"action": "generate", "prompt": "a cat on a table"}
+    (post,) = done.posts()
+    assert post.headers["content-type"].startswith("application/json")
+    assert post.headers["authorization"] == "Bearer secret-token"
+    assert post.query == {}
+
+
+@pytest.mark.parametrize("arguments", [["-"], []])
+@pytest.mark.parametrize(
+    ("data", "prompt"),
+    [
+        ("a cat\n", "a cat"),
+        ("une forêt 森 🐈\r\n", "une forêt 森 🐈"),
+        ("\ufeffa cat", "a cat"),
+        ("a cat\non a table\n", "a cat\non a table"),
+    ],
+)
+def test_the_prompt_may_come_from_a_pipe(
+    online: Mj, done: Service, arguments: list[str], data: str, prompt: str
+) -> None:
+    online("imagine", *arguments, stdin=data)
+    assert sent(done)["prompt"] == prompt
+
+
+def test_a_pipe_is_left_alone_when_words_are_given(online: Mj, done: Service) -> None:
+    online("imagine", "a cat", stdin="a dog")
+    assert sent(done)["prompt"] == "a cat"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a cat --ar 16:9 --v 7 --hd --q 4",
+        "the bear holds the saw \u2014iw 2",
+        "\u201cquoted\u201d words",
+        f"{A} {B} the bear holds the saw --iw 2",
+        "[bold]x[/bold] :smile: {a::b}",
+        "a $(touch x) `y` \\ ' \" z",
+        "ünïcödé 森 🐈",
+    ],
+)
+def test_what_stands_in_the_prompt_is_sent_as_it_is_and_sets_no_field(
+    online: Mj, done: Service, prompt: str
+) -> None:
+    online("imagine", prompt)
+    assert sent(done) == {"action": "generate", "prompt": prompt}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        ([], b""),
+        (["-"], b""),
+        ([], b" \n\t\r\n"),
+        ([], b"\xef\xbb\xbf"),
+        ([], b"caf\xe9"),
+        (["-"], b"\xff\xfea\x00"),
+        ([""], b"a dog"),
+        (["  "], b"a dog"),
+        ([], b"x" * (3 << 20)),
+    ],
+)
+def test_no_readable_prompt_is_a_usage_error_and_nothing_is_sent(
+    online: Mj, service: Service, arguments: list[str], stdin: bytes
+) -> None:
+    result = online("imagine", *arguments, "--json", stdin=stdin, check=2)
+    assert result.answer["success"] is False
+    assert result.answer["error"]["code"] == "usage"
+    assert result.err.startswith("mj: ")
+    assert service.received == []
+
+
+def test_bytes_on_the_command_line_that_are_no_text_are_refused(online: Mj, service: Service) -> None:
+    result = subprocess.run(
+        [*online.command("imagine"), b"caf\xe9"],
+        env=online.environment(),
+        cwd=online.cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
+    assert result.returncode == 2, result
+    assert b"Traceback" not in result.stderr
+    assert service.received == []
+
+
+def test_words_after_two_dashes_are_words(online: Mj, done: Service) -> None:
+    online("imagine", "--", "--json", "a cat")
+    assert sent(done)["prompt"] == "--json a cat"
+
+
+# -- images in front ---------------------------------------------------------------------------------
+
+
+def test_images_stand_in_front_in_their_order(online: Mj, done: Service) -> None:
+    online("imagine", "--image", A, "the bear", "--image", B, "holds the saw", "--iw", "2")
+    assert sent(done)["prompt"] == f"{A} {B} the bear holds the saw --iw 2"
+
+
+def test_an_image_alone_is_a_prompt(online: Mj, done: Service) -> None:
+    online("imagine", "--image", A)
+    assert sent(done)["prompt"] == A
+
+
+def test_an_image_goes_with_words_from_a_pipe(online: Mj, done: Service) -> None:
+    online("imagine", "--image", A, "-", stdin="a cat")
+    assert sent(done)["prompt"] == f"{A} a cat"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--image", "not-a-link", "a cat"],
+        ["--image", "/etc/hostname", "a cat"],
+        ["--image", "file:///etc/hostname", "a cat"],
+        ["--image", "ftp://example.com/a.png", "a cat"],
+        ["--image", "https://example.com/a b.png", "a cat"],
+        ["--image", "https://", "a cat"],
+        ["--image", "", "a cat"],
+        ["--image", "@last", "a cat"],
+        [*["--image", A] * 6, "a cat"],
+        [*["--image", A] * 3, f"{A} {A} {A} a cat"],
+    ],
+)
+def test_an_image_that_is_no_link_or_one_too_many_is_refused(
+    online: Mj, service: Service, arguments: list[str]
+) -> None:
+    online("imagine", *arguments, check=2)
+    assert service.received == []
+
+
+def test_five_images_are_taken(online: Mj, done: Service) -> None:
+    online("imagine", *["--image", A] * 5, "a cat")
+    assert sent(done)["prompt"] == f"{' '.join([A] * 5)} a cat"
+
+
+# -- the body's fields as options --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        (["--mode", "fast"], {"mode": "fast"}),
+        (["--mode", "relax"], {"mode": "relax"}),
+        (["--mode", "turbo"], {"mode": "turbo"}),
+        (["--translation"], {"translation": True}),
+        (["--no-translation"], {"translation": False}),
+        (["--split-images"], {"split_images": True}),
+        (["--no-split-images"], {"split_images": False}),
+        (["--style-reference"], {"style_reference": True}),
+        (["--moodboard"], {"moodboard": True}),
+        (["--timeout", "600"], {"timeout": 600}),
+        ([], {}),
+    ],
+)
+def test_a_field_of_the_body_is_an_option_and_is_sent_only_when_asked_for(
+    online: Mj, done: Service, options: list[str], fields: dict[str, Any]
+) -> None:
+    online("imagine", "a cat", *options)
+    assert sent(done) == {"action": "generate", "prompt": "a cat", **fields}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--mode", "slow"],
+        ["--mode"],
+        ["--timeout", "0"],
+        ["--timeout", "-5"],
+        ["--timeout", "nan"],
+        ["--timeout", "inf"],
+        ["--timeout", "soon"],
+        ["--callback-url", "example.com/hook"],
+        ["--callback-url", "ftp://example.com/hook"],
+        ["--callback-url", ""],
+        ["--retries", "-1"],
+        ["--no-such-option"],
+        ["--token", "x"],
+        ["--field", ""],
+        ["--field", "a[x]"],
+        ["--field", "a..b"],
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_is_sent(
+    online: Mj, service: Service, options: list[str]
+) -> None:
+    result = online("imagine", "a cat", "--json", *options, check=2)
+    assert result.err.startswith("mj: ")
+    assert service.received == []
+    if "--field" not in options:
+        assert result.answer["error"]["code"] == "usage"
+
+
+# -- Midjourney's parameters as options --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "tail", "fields"),
+    [
+        (["--ar", "16:9"], "--aspect 16:9", {}),
+        (["--v", "7"], "--version 7", {"version": "7"}),
+        (["--version", "8.2"], "--version 8.2", {"version": "8.2"}),
+        (["--quality", "2"], "--quality 2", {"quality": "2"}),
+        (["--q", ".5"], "--quality .5", {"quality": ".5"}),
+        (["--hd"], "--hd", {"hd": True}),
+        (["--no", "text, frames"], "--no text, frames", {}),
+        (["--sref", A, "--sref", "123", "--sw", "50"], f"--sref {A} 123 --sw 50", {}),
+        (["--raw", "--tile", "--draft"], "--raw --tile --draft", {}),
+        (["--iw", "0.5", "--s", "1000", "--w", "0"], "--stylize 1000 --weird 0 --iw 0.5", {}),
+    ],
+)
+def test_a_parameter_given_as_an_option_ends_the_prompt_and_sets_its_field(
+    online: Mj, done: Service, options: list[str], tail: str, fields: dict[str, Any]
+) -> None:
+    online("imagine", *options, "a cat")
+    body = sent(done)
+    prompt = body.pop("prompt")
+    words, expected = prompt.split(" --"), f"a cat {tail}".split(" --")
+    short = {"ar": "aspect", "v": "version", "q": "quality", "s": "stylize", "w": "weird"}
+    written = {" ".join([short.get(word.split()[0], word.split()[0]), *word.split()[1:]]) for word in words}
+    assert words[0] == "a cat"
+    assert written == set(expected)
+    assert body == {"action": "generate", **fields}
+
+
+def test_a_parameter_in_the_prompt_and_as_an_option_is_refused(online: Mj, service: Service) -> None:
+    online("imagine", "a cat --v 6", "--v", "7", check=2)
+    assert service.received == []
+
+
+def test_a_wrong_value_names_the_option_and_nothing_is_sent(online: Mj, service: Service) -> None:
+    result = online("imagine", "a cat", "--chaos", "101", "--json", check=2)
+    assert "--chaos" in result.answer["error"]["message"]
+    assert "--chaos" in result.err
+    assert service.received == []
+
+
+def test_the_profile_of_the_config_is_not_the_parameter_p(online: Mj, done: Service) -> None:
+    online("imagine", "a cat", "--p", "code1")
+    assert sent(done)["prompt"] in ("a cat --profile code1", "a cat --p code1")
+
+
+def test_several_personalisation_codes_are_all_sent(online: Mj, done: Service) -> None:
+    online("imagine", "a cat", "--p", "code1", "--p", "code2")
+    assert sent(done)["prompt"].split()[-2:] == ["code1", "code2"]
+
+
+# -- settings, as far as requests go -----------------------------------------------------------------
+
+
+def test_the_token_may_go_into_the_query(online: Mj, done: Service) -> None:
+    config(online, '[profiles.default]\ntoken_in = "query"\n')
+    result = online("imagine", "a cat", "-v")
+    (post,) = done.posts()
+    assert post.query == {"token": "secret-token"}
+    assert "authorization" not in post.headers
+    assert "secret-token" not in result.out + result.err
+
+
+def test_the_path_of_a_base_url_is_a_prefix(online: Mj, service: Service) -> None:
+    service.scripts["/proxy/v1/midjourney/imagine"] = lambda _, reply: reply.json(service.result())
+    online("imagine", "a cat", env={"MJ_BASE_URL": f"{service.base_url}/proxy/v1/"})
+    assert [each.path for each in service.received] == ["/proxy/v1/midjourney/imagine"]
+
+
+def test_the_environment_wins_over_the_profile_and_the_profile_over_the_default(
+    online: Mj, done: Service
+) -> None:
+    config(
+        online,
+        f"""
+[profiles.default]
+token = "of-default"
+base_url = "{done.base_url}"
+[profiles.work]
+token = "of-work"
+base_url = "{done.base_url}"
+token_in = "query"
+""",
+    )
+    bare: dict[str, str | None] = {"MJ_TOKEN": None, "MJ_BASE_URL": None}
+    online("imagine", "a cat", env=bare)
+    online("imagine", "a cat", env={**bare, "MJ_PROFILE": "work"})
+    online("imagine", "a cat", "--profile", "default", env={**bare, "MJ_PROFILE": "work"})
+    online("--profile", "default", "imagine", "a cat", env={**bare, "ACEDATACLOUD_API_TOKEN": "of-vendor"})
+    online(
+        "imagine",
+        "a cat",
+        env={"MJ_TOKEN": "of-mj", "ACEDATACLOUD_API_TOKEN": "of-vendor"},
+    )
+    seen = [each.query.get("token") or each.headers["authorization"] for each in done.posts()]
+    assert seen == ["Bearer of-default", "of-work", "Bearer of-default", "Bearer of-vendor", "Bearer of-mj"]
+
+
+def test_the_mode_comes_from_the_option_then_from_the_config(online: Mj, done: Service) -> None:
+    online("config", "set", "defaults.mode", "relax")
+    online("imagine", "a cat")
+    online("imagine", "a cat", "--mode", "turbo")
+    assert [each.body["mode"] for each in done.posts()] == ["relax", "turbo"]
+
+
+def test_without_a_token_nothing_is_sent(online: Mj, service: Service) -> None:
+    result = online("imagine", "a cat", "--json", env={"MJ_TOKEN": None}, check=3)
+    assert result.answer["error"]["code"] == "no_token"
+    assert "mj auth login" in result.err
+    assert service.received == []
+
+
+# -- stream or plain ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "accept"),
+    [
+        ([], "application/x-ndjson"),
+        (["--stream"], "application/x-ndjson"),
+        (["--no-stream"], "application/json"),
+    ],
+)
+def test_a_job_is_waited_for_by_the_stream_unless_a_plain_answer_is_asked_for(
+    online: Mj, done: Service, options: list[str], accept: str
+) -> None:
+    online("imagine", "a cat", *options)
+    assert done.posts()[0].headers["accept"] == accept
+
+
+def test_the_same_result_comes_of_stream_and_plain_answer(online: Mj, service: Service) -> None:
+    service.stream(fixture_lines("stream.ndjson"))
+    streamed = online("imagine", "a cat", "--json").answer
+    service.answer({key: value for key, value in streamed.items() if key != "files"})
+    assert online("imagine", "a cat", "--json", "--no-stream").answer == streamed
+
+
+# -- not waiting -------------------------------------------------------------------------------------
+
+
+def test_no_wait_answers_the_task_at_once(online: Mj, service: Service) -> None:
+    service.answer({"task_id": "t-1"})
+    result = online("imagine", "a cat", "--no-wait")
+    assert sent(service) == {"action": "generate", "prompt": "a cat", "async": True}
+    assert "task: t-1\n" in result.out
+    assert "describe-task t-1 --wait" in result.out
+    assert service.posts(Service.TASKS) == []
+    assert online("imagine", "a cat", "--no-wait", "-q").out == "t-1\n"
+    assert online("imagine", "a cat", "--no-wait", "--json").answer["task_id"] == "t-1"
+    assert online("imagine", "a cat", "--no-wait", "--field", "task_id").out == "t-1\n"
+
+
+def test_a_callback_url_is_sent_and_the_task_answered_at_once(online: Mj, service: Service) -> None:
+    service.answer({"task_id": "t-1"})
+    result = online("imagine", "a cat", "--callback-url", "https://example.com/hook", "--json")
+    assert sent(service)["callback_url"] == "https://example.com/hook"
+    assert result.answer["task_id"] == "t-1"
+
+
+def test_a_job_that_was_not_waited_for_can_be_asked_about_as_last(online: Mj, service: Service) -> None:
+    service.answer({"task_id": "t-1"})
+    online("imagine", "a cat", "--no-wait")
+    service.tasks["t-1"] = task_record("t-1", sent(service), service.result(task_id="t-1"))
+    assert online("describe-task", "@last", "--field", "response.task_id").out == "t-1\n"
+
+
+def test_a_refusal_of_a_job_that_is_not_waited_for_is_a_failure(online: Mj, service: Service) -> None:
+    service.answer(fixture("error.json"), 500)
+    online("imagine", "a cat", "--no-wait", check=6)
+
+
+# -- dry run -----------------------------------------------------------------------------------------
+
+PROMPTS = ["a cat", 'it\'s "a" $HOME `x` \\n !!', "two\nlines", "été 森 🐈", "tab\there \x1b[31m"]
+
+
+def curl_of(online: Mj, *arguments: str, env: dict[str, str | None] | None = None) -> str:
+    result = online("imagine", *arguments, "--dry-run", env=env)
+    assert result.err == ""
+    return result.out
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("token_in", ["header", "query"])
+def test_the_dry_run_prints_a_curl_command_that_sends_the_very_request(
+    online: Mj, done: Service, prompt: str, token_in: str
+) -> None:
+    config(online, f'[profiles.default]\ntoken_in = "{token_in}"\n')
+    arguments = [prompt, "--image", B, "--v", "7", "--split-images", "--timeout", "60", "--mode", "fast"]
+    printed = curl_of(online, *arguments)
+    assert done.received == []
+    assert printed.startswith("curl ")
+    online("imagine", *arguments)
+    subprocess.run(
+        ["sh", "-c", printed], env=online.environment(), check=True, capture_output=True, timeout=30
+    )
+    by_mj, by_curl = done.posts()
+    assert by_curl.body == by_mj.body
+    assert by_curl.query == by_mj.query
+    for name in ("authorization", "accept", "content-type"):
+        assert by_curl.headers.get(name) == by_mj.headers.get(name)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_printed_curl_command_is_the_same_in_an_ascii_locale(online: Mj, done: Service) -> None:
+    env: dict[str, str | None] = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    result = online("imagine", "--dry-run", stdin="été 森", env=env)
+    subprocess.run(
+        ["sh", "-c", result.stdout], env=online.environment(), check=True, capture_output=True, timeout=30
+    )
+    assert sent(done)["prompt"] == "été 森"
+
+
+def test_the_dry_run_leaves_the_token_out_and_needs_none(online: Mj, service: Service) -> None:
+    words = shlex.split(curl_of(online, "a cat", env={"MJ_TOKEN": None}))
+    assert f"{service.base_url}/midjourney/imagine" in words
+    assert "authorization: Bearer $MJ_TOKEN" in words
+    assert service.received == []
+    assert not (online.home / "data" / "ledger.db").exists()
+
+
+def test_the_dry_run_under_json_is_one_object(online: Mj, service: Service) -> None:
+    answer = online("imagine", "a cat", "--dry-run", "--json", "--no-stream").answer
+    assert answer["body"] == {"action": "generate", "prompt": "a cat"}
+    assert answer["curl"].startswith("curl ")
+    assert service.received == []
+
+
+@pytest.mark.parametrize("arguments", [["a cat", "--chaos", "500"], [""], ["--image", "x", "a cat"]])
+def test_the_dry_run_checks_what_the_real_one_checks(online: Mj, arguments: list[str]) -> None:
+    online("imagine", *arguments, "--dry-run", check=2)

@@ -1,0 +1,197 @@
+"""An answer that was lost: the job is found again, or said to be unknown, and never sent twice."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Mj
+from tests.service import Received, Reply, Service, fixture, task_record
+
+REQUEST = {"action": "generate", "prompt": "a cat"}
+
+
+@pytest.fixture
+def broken(service: Service) -> Service:
+    """A service that takes the request and breaks the connection."""
+    service.imagine(lambda _, reply: reply.reset())
+    return service
+
+
+def ours(service: Service, task: str = "ours", **more: Any) -> None:
+    service.tasks[task] = task_record(task, REQUEST, service.result(task_id=task), **more)
+
+
+def test_the_task_with_the_same_request_is_taken_up(online: Mj, broken: Service) -> None:
+    ours(broken)
+    result = online("imagine", "a cat", "--json")
+    assert result.answer == {**broken.result(task_id="ours"), "files": []}
+    assert "ours" in result.err
+    assert len(broken.posts()) == 1
+    assert "ids" not in broken.posts(Service.TASKS)[0].body
+
+
+def test_the_fields_that_the_service_adds_to_the_request_do_no_harm(online: Mj, broken: Service) -> None:
+    ours(broken)
+    broken.tasks["ours"]["request"] = {**REQUEST, "mode": "fast", "timeout": 480, "translation": None}
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"
+
+
+def test_a_task_that_still_runs_is_followed_to_its_end(online: Mj, broken: Service) -> None:
+    broken.tasks["ours"] = task_record("ours", REQUEST, None)
+    looks = itertools.count()
+
+    def tasks(request: Received, reply: Reply) -> None:
+        if request.body["action"] == "retrieve" and next(looks):
+            ours(broken)
+        reply.json(broken._tasks(request.body))
+
+    broken.scripts[Service.TASKS] = tasks
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"
+    assert len(broken.posts()) == 1
+
+
+def test_a_task_that_appears_on_the_third_look_is_found(online: Mj, broken: Service) -> None:
+    looks = itertools.count(1)
+
+    def tasks(request: Received, reply: Reply) -> None:
+        if request.body["action"] == "retrieve_batch" and next(looks) == 3:
+            ours(broken)
+        reply.json(broken._tasks(request.body))
+
+    broken.scripts[Service.TASKS] = tasks
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"
+    assert len(broken.posts()) == 1
+
+
+def others(service: Service) -> Iterator[dict[str, Any]]:
+    """Recent tasks, none of which is ours, each for its own reason."""
+    done = service.result()
+    yield task_record("old", REQUEST, done, created_at=time.time() - 3600)
+    yield task_record("undated", REQUEST, done, created_at=None)
+    yield task_record("words", {**REQUEST, "prompt": "a dog"}, done)
+    yield task_record("longer", {**REQUEST, "prompt": "a cat on a table"}, done)
+    yield task_record("action", {**REQUEST, "action": "reroll"}, done)
+    yield task_record("mode", {**REQUEST, "mode": "turbo"}, done)
+    yield task_record("empty", {}, done)
+    yield {"id": "bare", "created_at": time.time()}
+    yield {"request": REQUEST, "created_at": time.time()}
+
+
+def test_none_found_is_9_and_says_that_it_may_have_been_accepted(online: Mj, broken: Service) -> None:
+    for each in others(broken):
+        broken.tasks[str(each.get("id"))] = each
+    result = online("imagine", "a cat", "--mode", "fast", "--json", check=9)
+    assert result.answer["success"] is False
+    assert result.answer["error"]["code"] == "network"
+    assert "task_id" not in result.answer
+    assert "may have been accepted" in result.err
+    assert len(broken.posts()) == 1
+    assert len(broken.posts(Service.TASKS)) > 2
+
+
+def test_several_found_is_9_they_are_listed_and_none_is_taken(online: Mj, broken: Service) -> None:
+    for name in ("one", "two"):
+        ours(broken, name)
+    result = online("imagine", "a cat", "--json", check=9)
+    assert "one" in result.err
+    assert "two" in result.err
+    assert "task_id" not in result.answer
+    assert online("describe-task", "@last", check=2).out == ""  # none was adopted
+    assert len(broken.posts()) == 1
+
+
+def test_a_task_that_the_ledger_knows_is_not_ours(online: Mj, service: Service) -> None:
+    service.answer(service.result(task_id="first"))
+    online("imagine", "a cat")
+    service.imagine(lambda _, reply: reply.reset())
+    ours(service, "first")
+    ours(service, "second")
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "second"
+    assert len(service.posts()) == 2
+
+
+@pytest.mark.parametrize("recorded", [{}, {"mode": "fast"}, {"split_images": True}, {"version": "7"}])
+def test_what_was_asked_must_not_contradict_what_is_recorded(
+    online: Mj, broken: Service, recorded: dict[str, Any]
+) -> None:
+    """The second task differs in what our request has; the first one is ours."""
+    sent = {**REQUEST, "prompt": "a cat --version 6", "mode": "relax", "split_images": False, "version": "6"}
+    broken.tasks["ours"] = task_record("ours", sent, broken.result(task_id="ours"))
+    different = {**sent, **recorded} if recorded else {**sent, "action": "reroll"}
+    broken.tasks["not"] = task_record("not", different, broken.result(task_id="not"))
+    arguments = ["a cat", "--v", "6", "--mode", "relax", "--no-split-images"]
+    assert online("imagine", *arguments, "--json").answer["task_id"] == "ours"
+
+
+def test_an_action_is_found_by_its_image(online: Mj, broken: Service) -> None:
+    for image in ("11", "22"):
+        request = {"action": "upscale1", "image_id": image}
+        broken.tasks[image] = task_record(image, request, broken.result(task_id=f"of-{image}"))
+    assert online("action", "upscale1", "22", "--json").answer["task_id"] == "of-22"
+
+
+def test_a_clock_that_is_wrong_here_does_not_hide_the_task(online: Mj, broken: Service) -> None:
+    """The service's clock is two hours ahead; its own `Date` says so."""
+    from email.utils import formatdate
+
+    ahead = time.time() + 7200
+    ours(broken, "ours", created_at=ahead)
+    ours(broken, "older", created_at=ahead - 3600)
+
+    def tasks(request: Received, reply: Reply) -> None:
+        data = json.dumps(broken._tasks(request.body)).encode()
+        head = f"HTTP/1.1 200 OK\r\ndate: {formatdate(ahead, usegmt=True)}\r\ncontent-length: {len(data)}\r\n\r\n"
+        reply.raw(head.encode() + data)
+
+    broken.scripts[Service.TASKS] = tasks
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"
+
+
+def test_a_flaky_tasks_endpoint_does_not_lose_the_job(online: Mj, broken: Service) -> None:
+    ours(broken)
+    broken.scripts[Service.TASKS] = [
+        lambda _, reply: reply.reset(),
+        lambda _, reply: reply.whole(b"<html>", 502),
+        lambda request, reply: reply.json(broken._tasks(request.body)),
+    ]
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"
+    assert len(broken.posts()) == 1
+
+
+def test_a_job_that_is_not_waited_for_is_found_as_well(online: Mj, broken: Service) -> None:
+    broken.tasks["ours"] = task_record("ours", {**REQUEST, "async": True}, None)
+    assert online("imagine", "a cat", "--no-wait", "-q").out == "ours\n"
+    assert len(broken.posts()) == 1
+
+
+def test_a_lost_job_that_failed_is_4(online: Mj, broken: Service) -> None:
+    broken.tasks["ours"] = task_record("ours", REQUEST, fixture("error.json"))
+    result = online("imagine", "a cat", "--json", check=4)
+    assert result.answer["task_id"] == "ours"
+
+
+def test_without_a_ledger_a_lost_answer_is_still_never_sent_again(online: Mj, broken: Service) -> None:
+    ours(broken)
+    online("imagine", "a cat", "--no-ledger", check=None)
+    assert len(broken.posts()) == 1
+
+
+def test_the_next_of_several_is_sent_although_one_was_lost(online: Mj, service: Service) -> None:
+    def script(request: Received, reply: Reply) -> None:
+        if request.body["image_id"] == "11":
+            return reply.reset()
+        return reply.json(service.result())
+
+    service.imagine(script)
+    for name in ("one", "two"):
+        request = {"action": "upscale1", "image_id": "11"}
+        service.tasks[name] = task_record(name, request, service.result(task_id=name))
+    result = online("action", "upscale1", "-", "--json", stdin="11\n22", check=9)
+    assert [each["success"] for each in result.json] == [False, True]
+    assert [each.body["image_id"] for each in service.posts()] == ["11", "22"]

@@ -1,0 +1,364 @@
+"""Addresses, proxies, certificates and clocks that are not as they should be: a sentence, and no token astray."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import sqlite3
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Mj, Result
+from tests.service import Received, Reply, Service, png, serve, task_record
+
+TOKEN = "secret-token"
+NEVER = ("--retries", "0")
+
+
+@pytest.fixture
+def proxy() -> Iterator[Service]:
+    """What would be a proxy: it answers nothing of use, and remembers what it was asked."""
+    yield from serve()
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def sentence(result: Result) -> None:
+    """One sentence for people, no traceback, no token."""
+    assert "Traceback" not in result.err
+    assert TOKEN not in result.out + result.err
+    first = result.err.splitlines()[0]
+    assert first.startswith(("mj: ", "warning: "))
+    assert "fault in mj itself" not in result.err
+
+
+# -- addresses -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example.invalid",
+        "http://198.51.100.7",
+        "HTTP://198.51.100.7",
+        "http://127.0.0.1.example.invalid",
+        "http://localhost.example.invalid",
+        "http://127.0.0.1@198.51.100.7",
+        "http://[2001:db8::1]:8080",
+        "http://0x7f000001.example.invalid",
+    ],
+)
+def test_over_plain_http_the_token_does_not_leave_this_machine(mj: Mj, proxy: Service, url: str) -> None:
+    """Whatever was sent would come to the proxy."""
+    env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url, "HTTP_PROXY": proxy.base_url, "http_proxy": proxy.base_url}
+    result = mj("imagine", "a cat", *NEVER, env=env, check=2)
+    sentence(result)
+    assert "base" in result.err.lower()
+    assert not proxy.received
+
+
+@pytest.mark.parametrize(
+    "command", [("describe-task", "task-1"), ("imagine", "x", "--no-wait", "--no-ledger")]
+)
+def test_no_command_sends_the_token_over_plain_http(mj: Mj, proxy: Service, command: tuple[str, ...]) -> None:
+    env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": "http://api.example.invalid", "HTTP_PROXY": proxy.base_url}
+    mj(*command, env=env, check=2)
+    assert not proxy.received
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_plain_http_on_this_machine_is_fine(mj: Mj, service: Service, host: str) -> None:
+    service.answer(service.result())
+    url = service.base_url.replace("127.0.0.1", host)
+    mj("imagine", "a cat", env={"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url})
+    assert len(service.posts()) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://api.example", "api.example", "https://", "https://a b/", "file:///x", "https://x:port"]
+)
+def test_an_address_that_is_none_is_refused(mj: Mj, url: str) -> None:
+    result = mj("imagine", "a cat", *NEVER, env={"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url}, check=2)
+    sentence(result)
+
+
+# -- proxies -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_service_on_this_machine_is_not_asked_through_a_proxy(
+    online: Mj, service: Service, proxy: Service, variable: str
+) -> None:
+    """The proxy would read the token, and it is not the profile's API host."""
+    service.answer(service.result())
+    online("imagine", "a cat", *NEVER, env={variable: proxy.base_url}, check=None)
+    assert not [each for each in proxy.received if TOKEN in repr(each)]
+
+
+def test_a_proxy_that_cannot_be_reached_is_a_sentence_and_nothing_was_sent(mj: Mj) -> None:
+    env = {
+        "MJ_TOKEN": TOKEN,
+        "MJ_BASE_URL": "https://api.example.invalid",
+        "HTTPS_PROXY": f"http://127.0.0.1:{closed_port()}",
+    }
+    sentence(mj("imagine", "a cat", *NEVER, env=env, check=6))
+
+
+def test_a_proxy_that_refuses_is_a_sentence_and_gets_no_token(mj: Mj, proxy: Service) -> None:
+    """The proxy answers CONNECT with an error."""
+    env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": "https://api.example.invalid", "HTTPS_PROXY": proxy.base_url}
+    sentence(mj("imagine", "a cat", *NEVER, env=env, check=6))
+    assert not [each for each in proxy.received if TOKEN in repr(each)]
+
+
+@pytest.mark.parametrize("value", ["http://[::1", "nonsense://127.0.0.1:1", "http://127.0.0.1:port", "://"])
+def test_a_proxy_setting_that_cannot_be_read_is_a_sentence(mj: Mj, value: str) -> None:
+    env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": "https://api.example.invalid", "HTTPS_PROXY": value}
+    result = mj("imagine", "a cat", *NEVER, env=env, check=None)
+    sentence(result)
+    assert result.status in (2, 6)
+
+
+def test_the_password_of_a_proxy_is_not_shown(mj: Mj) -> None:
+    for port in (closed_port(), "port"):
+        env = {
+            "MJ_TOKEN": TOKEN,
+            "MJ_BASE_URL": "https://api.example.invalid",
+            "HTTPS_PROXY": f"http://user:hidden-password@127.0.0.1:{port}",
+        }
+        result = mj("imagine", "a cat", *NEVER, env=env, check=None)
+        sentence(result)
+        assert "hidden-password" not in result.out + result.err
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("socksio") is not None, reason="the package for SOCKS is installed"
+)
+def test_a_socks_proxy_without_its_package_is_a_sentence_that_names_it(mj: Mj) -> None:
+    env = {
+        "MJ_TOKEN": TOKEN,
+        "MJ_BASE_URL": "https://api.example.invalid",
+        "ALL_PROXY": "socks5://127.0.0.1:9",
+    }
+    result = mj("imagine", "a cat", env=env, check=2)
+    sentence(result)
+    assert "SOCKS" in result.err
+    assert "socksio" in result.err
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("socksio") is not None, reason="the package for SOCKS is installed"
+)
+def test_a_socks_proxy_without_its_package_does_not_lose_a_finished_job(online: Mj, service: Service) -> None:
+    """The service is on this machine; only a picture elsewhere would go through the proxy."""
+    service.files["/files/cat.png"] = png()
+    service.answer(service.result())
+    result = online("imagine", "a cat", "--download", env={"ALL_PROXY": "socks5://127.0.0.1:9"}, check=None)
+    sentence(result) if result.status else None
+    # Found before anything is paid for, or of no importance for an address on this machine.
+    assert (result.status, len(service.posts())) in ((0, 1), (2, 0))
+
+
+# -- certificates --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_certificate_file_that_is_missing_or_none_is_a_sentence(
+    mj: Mj, tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "certificates.pem"
+    if content is not None:
+        path.write_bytes(content)
+    env = {
+        "MJ_TOKEN": TOKEN,
+        "MJ_BASE_URL": f"https://127.0.0.1:{closed_port()}",
+        "SSL_CERT_FILE": str(path),
+    }
+    result = mj("imagine", "a cat", *NEVER, env=env, check=None)
+    sentence(result)
+    assert result.status in (2, 6)
+    if result.status == 2:
+        assert "SSL_CERT_FILE" in result.err
+
+
+def test_a_missing_certificate_file_does_not_concern_plain_http(online: Mj, service: Service) -> None:
+    service.files["/files/cat.png"] = png()
+    service.answer(service.result())
+    online("imagine", "a cat", "--download", env={"SSL_CERT_FILE": "/nowhere/certificates.pem"})
+
+
+def test_a_missing_certificate_file_is_a_failed_download_of_a_secure_link(
+    online: Mj, service: Service
+) -> None:
+    service.answer(service.result(raw_image_url=f"https://127.0.0.1:{closed_port()}/cat.png"))
+    env = {"SSL_CERT_FILE": "/nowhere/certificates.pem"}
+    result = online("imagine", "a cat", "--download", "--json", env=env, check=8)
+    assert result.answer["raw_image_url"]
+    assert list(online.cwd.iterdir()) == []
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> Iterator[tuple[str, list[bytes], Path]]:
+    """An https server whose certificate nobody has signed: its address, what came to it, its certificate."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(request, check=True, capture_output=True)
+    came: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append(str(self.headers).encode())
+            self.rfile.read(int(self.headers["content-length"]))
+            data = b'{"task_id": "t", "progress": 100, "raw_image_url": "https://x/", "success": true}'
+            self.send_response(200)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that turns away at the certificate is what the test is about."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = Server(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.server_port}", came, certificate
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_certificate_that_nobody_signed_ends_it_before_anything_is_sent(
+    mj: Mj, self_signed: tuple[str, list[bytes], Path]
+) -> None:
+    url, came, _ = self_signed
+    result = mj("imagine", "a cat", "--json", env={"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url}, check=6)
+    sentence(result)
+    assert "certificate" in result.err.lower()
+    assert result.answer["error"]["code"] == "network"
+    assert not came
+
+
+def test_a_certificate_of_ones_own_is_taken_from_the_certificate_file(
+    mj: Mj, self_signed: tuple[str, list[bytes], Path]
+) -> None:
+    url, came, certificate = self_signed
+    env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url, "SSL_CERT_FILE": str(certificate)}
+    mj("imagine", "a cat", "--no-stream", env=env)
+    assert len(came) == 1
+
+
+# -- HOME and the clock --------------------------------------------------------------------------------
+
+
+def test_without_a_home_it_works_where_its_files_are_named(online: Mj, service: Service) -> None:
+    service.answer(service.result())
+    online("imagine", "a cat", env={"HOME": None})
+    assert (online.home / "data" / "ledger.db").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid") or os.name == "nt", reason="users as Unix has them")
+def test_without_any_home_it_is_a_sentence_that_says_what_to_set(mj: Mj) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only the superuser can become somebody without a home")
+    import pwd
+
+    uid = next(n for n in range(54_321, 54_999) if n not in {each.pw_uid for each in pwd.getpwall()})
+    become = (
+        f"import os, sys; os.setgroups([]); os.setgid({uid}); os.setuid({uid}); os.chdir('/');"
+        "os.execv(sys.executable, [sys.executable, '-m', 'mjcli', *sys.argv[1:]])"
+    )
+    env = mj.environment({"HOME": None, "MJ_CONFIG": None, "MJ_DATA_DIR": None, "MJ_TOKEN": TOKEN})
+    probe = become.replace("'-m', 'mjcli', *sys.argv[1:]", "'-c', 'import mjcli, httpx'")
+    if subprocess.run([sys.executable, "-c", probe], env=env, capture_output=True).returncode:
+        pytest.skip("somebody else may not read the program here")
+    done = subprocess.run(
+        [sys.executable, "-c", become, "imagine", "a cat"],
+        env={**env, "MJ_BASE_URL": "https://127.0.0.1:9"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+    result = Result(done.returncode, done.stdout, done.stderr)
+    sentence(result)
+    assert result.status == 2
+    assert "HOME" in result.err
+
+
+@pytest.mark.parametrize("ahead", [-7200, 7200], ids=["behind", "ahead"])
+def test_a_lost_job_is_found_though_the_two_clocks_differ(online: Mj, service: Service, ahead: int) -> None:
+    """Every answer says in `Date` what time it is there."""
+
+    def lose(request: Received, reply: Reply) -> None:
+        made = task_record("task-1", request.body, service.result(task_id="task-1"))
+        service.tasks["task-1"] = {**made, "created_at": time.time() + ahead}
+        reply.reset()
+
+    def tasks(request: Received, reply: Reply) -> None:
+        import json
+
+        data = json.dumps(service._tasks(request.body)).encode()
+        date = formatdate(time.time() + ahead, usegmt=True)
+        head = f"HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: {len(data)}\r\n\r\n"
+        reply.raw(head.encode() + data)
+
+    service.imagine(lose)
+    service.scripts[Service.TASKS] = tasks
+    answer = online("imagine", "a cat", "--json").answer
+    assert answer["task_id"] == "task-1"
+    assert len(service.posts()) == 1
+
+
+def test_an_older_task_with_the_same_request_is_not_taken_for_a_lost_job(
+    online: Mj, service: Service
+) -> None:
+    def lose(request: Received, reply: Reply) -> None:
+        made = task_record("task-0", request.body, service.result(task_id="task-0"))
+        service.tasks["task-0"] = {**made, "created_at": time.time() - 60}
+        reply.reset()
+
+    service.imagine(lose)
+    online("imagine", "a cat", check=9)
+    ledger = sqlite3.connect(online.home / "data" / "ledger.db")
+    try:
+        assert ledger.execute("SELECT state, task_id FROM jobs").fetchall() == [("unknown", None)]
+    finally:
+        ledger.close()

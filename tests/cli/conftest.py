@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.forkserver import ForkServer
 from tests.service import Service
 
 
@@ -47,8 +48,9 @@ class Result:
 class Mj:
     """Runs `mj` with an empty home and none of the tester's settings."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, forks: ForkServer) -> None:
         self.home = home
+        self._forks = forks
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -56,6 +58,12 @@ class Mj:
             "MJ_DATA_DIR": str(home / "data"),
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONWARNINGS": "error",
+        }
+        # What an interpreter reads when it starts: a run that wants it otherwise gets one of its own.
+        self._starting = {
+            "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": self.env["PYTHONPATH"],
             "PYTHONWARNINGS": "error",
         }
         self.cwd = home / "work"
@@ -82,6 +90,25 @@ class Mj:
             self.command(*arguments), env=self.environment(env), cwd=self.cwd, **{**pipes, **popen}
         )
 
+    def _run(
+        self, words: list[str | bytes], world: dict[str, str], data: bytes | None, timeout: float
+    ) -> Result:
+        starting = {
+            name: value for name, value in world.items() if name.startswith(("PYTHON", "LC_", "LANG"))
+        }
+        texts = [each for each in words if isinstance(each, str)]
+        if starting == self._starting and len(texts) == len(words):
+            return Result(*self._forks.run(texts, world, self.cwd, data, timeout))
+        done = subprocess.run(
+            [sys.executable, "-m", "mjcli", *words],
+            env=world,
+            cwd=self.cwd,
+            capture_output=True,
+            timeout=timeout,
+            **({"input": data} if data is not None else {"stdin": subprocess.DEVNULL}),  # type: ignore[call-overload]
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
     def __call__(
         self,
         *arguments: object,
@@ -92,15 +119,9 @@ class Mj:
     ) -> Result:
         """Run to the end; `check` is the exit status that must come out (None: any)."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run(
-            self.command(*arguments),
-            env=self.environment(env),
-            cwd=self.cwd,
-            capture_output=True,
-            timeout=timeout,
-            **({"input": data} if data is not None else {"stdin": subprocess.DEVNULL}),  # type: ignore[call-overload]
-        )
-        result = Result(done.returncode, done.stdout, done.stderr)
+        world = self.environment(env)
+        words = [each if isinstance(each, bytes) else str(each) for each in arguments]
+        result = self._run(words, world, data, timeout)
         if check is not None:
             assert result.status == check, f"status {result.status}\nout: {result.out}\nerr: {result.err}"
         assert b"Traceback" not in result.stderr
@@ -121,9 +142,17 @@ def online(mj: Mj, service: Service) -> Iterator[Mj]:
     assert not leaked, f"the token stands in {leaked}"
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    """An interpreter that has the program imported and forks for each run."""
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def mj(tmp_path: Path) -> Mj:
+def mj(tmp_path: Path, forks: ForkServer) -> Mj:
     """The program, isolated in this test's own directory."""
     home = tmp_path / "home"
     home.mkdir()
-    return Mj(home)
+    return Mj(home, forks)

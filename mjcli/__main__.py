@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from typer._click.exceptions import ClickException
+
     from mjcli.context import Runtime
     from mjcli.errors import Interrupted
 
@@ -84,20 +86,30 @@ def _show_help(runtime: Runtime, arguments: list[str]) -> bool:
 
 def _invoke(runtime: Runtime, arguments: list[str]) -> None:
     """Parse and run; the parser's own complaints become `UsageError`."""
-    from typer.exceptions import TyperException
+    # Typer's own copy of Click; its public name for this class came with 0.27 only.
+    from typer._click.exceptions import ClickException
 
     from mjcli.app import root
     from mjcli.errors import UsageError
 
     try:
         root().main(args=arguments, prog_name="mj", standalone_mode=False, obj=runtime)
-    except TyperException as error:
+    except ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "mj"
-        message = " ".join(error.format_message().split())
-        raise UsageError(
-            message if message.endswith((".", "?")) else f"{message}.", hint=f"{command} --help"
-        ) from None
+        raise UsageError(_complaint(error), hint=f"{command} --help") from None
+
+
+def _complaint(error: ClickException) -> str:
+    """What the parser found wrong, as one sentence."""
+    option = getattr(error, "option_name", None)
+    if option and hasattr(error, "possibilities"):
+        near = sorted(error.possibilities or ())
+        return f"There is no option {option}." + (f" Did you mean {' or '.join(near)}?" if near else "")
+    message = " ".join(error.format_message().split())
+    for parlance, plain in (("a valid float range", "a number"), ("a valid integer range", "a whole number")):
+        message = message.replace(parlance, plain)
+    return message if message.endswith((".", "?")) else f"{message}."
 
 
 def _report_fault(runtime: Runtime, error: Exception) -> None:

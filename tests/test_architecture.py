@@ -209,7 +209,7 @@ def test_the_parser_stays_at_the_door() -> None:
     others = [name for name in PATHS if not within(name, door)]
     wrong = faults(others, lambda each: within(each.name, ["typer", "click"]))
     late = [
-        f"mjcli.__main__:{each.line} imports typer.exceptions"
+        f"mjcli.__main__:{each.line} imports typer._click.exceptions"
         for each in imports("mjcli.__main__")
         if each.late
     ]

@@ -107,7 +107,7 @@ def _complaint(error: ClickException) -> str:
         near = sorted(error.possibilities or ())
         return f"There is no option {option}." + (f" Did you mean {' or '.join(near)}?" if near else "")
     message = " ".join(error.format_message().split())
-    for parlance, plain in (("a valid float range", "a number"), ("a valid integer range", "a whole number")):
+    for parlance, plain in (("a valid float range", "a number"), ("a valid int range", "a whole number")):
         message = message.replace(parlance, plain)
     return message if message.endswith((".", "?")) else f"{message}."
 

@@ -327,7 +327,8 @@ class _Run:
         created = task.created_at
         if created is None or created < self._began + self._client.clock_offset - CLOCK_TOLERANCE:
             return False
-        sent, recorded = self._order.body, task.request
+        # Old servers leave the action out where it is the usual one.
+        sent, recorded = self._order.body, {"action": "generate", **task.request}
         if any(sent.get(name) != recorded.get(name) for name in _TELLING if name in sent):
             return False
         others = (name for name in sent if name not in _UNTOLD and name in recorded)

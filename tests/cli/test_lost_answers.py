@@ -195,3 +195,8 @@ def test_the_next_of_several_is_sent_although_one_was_lost(online: Mj, service: 
     result = online("action", "upscale1", "-", "--json", stdin="11\n22", check=9)
     assert [each["success"] for each in result.json] == [False, True]
     assert [each.body["image_id"] for each in service.posts()] == ["11", "22"]
+
+
+def test_a_record_of_an_old_server_without_the_usual_action_is_found(online: Mj, broken: Service) -> None:
+    broken.tasks["ours"] = task_record("ours", {"prompt": "a cat"}, broken.result(task_id="ours"))
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"

@@ -96,8 +96,15 @@ def _invoke(runtime: Runtime, arguments: list[str]) -> None:
         root().main(args=arguments, prog_name="mj", standalone_mode=False, obj=runtime)
     except ClickException as error:
         context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "mj"
+        command = context.command_path if context is not None else _command_of(arguments)
         raise UsageError(_complaint(error), hint=f"{command} --help") from None
+
+
+def _command_of(arguments: list[str]) -> str:
+    """The command that was meant, for a mistake that the parser places nowhere."""
+    from mjcli.app import COMMANDS
+
+    return next((f"mj {word}" for word in arguments if word in COMMANDS), "mj")
 
 
 def _complaint(error: ClickException) -> str:
@@ -107,6 +114,8 @@ def _complaint(error: ClickException) -> str:
         near = sorted(error.possibilities or ())
         return f"There is no option {option}." + (f" Did you mean {' or '.join(near)}?" if near else "")
     message = " ".join(error.format_message().split())
+    if message == "Missing command.":
+        return "A command is missing."
     for parlance, plain in (("a valid float range", "a number"), ("a valid int range", "a whole number")):
         message = message.replace(parlance, plain)
     return message if message.endswith((".", "?")) else f"{message}."
@@ -151,13 +160,13 @@ def _catch_signals(runtime: Runtime) -> None:
 
 def _interrupted(runtime: Runtime, stop: Interrupted) -> int:
     """A signal or a closed output pipe: say what is known of the job, then end with 128 + signal."""
-    from mjcli.errors import Interrupted
+    from mjcli.errors import DownloadError, Interrupted
 
     runtime.close(in_haste=True)
     try:
         runtime.output.interrupted(stop)
-    except Interrupted:
-        pass  # there is no reader left either; the signal came first
+    except (Interrupted, DownloadError):
+        pass  # standard output is gone as well; the signal came first
     return 128 + stop.signal_number
 
 

@@ -181,6 +181,12 @@ class Runtime:
 
         self._asking_ledger(lambda ledger: note_task(ledger, self.host, record, files))
 
+    def find_again(self, job: Job) -> str:
+        """The task of a job whose answer was lost. Raises `LostAnswer` when it cannot be told."""
+        from mjcli.jobs import find_again
+
+        return find_again(self.client, self.ledger, self.host, job)
+
     def _asking_ledger(self, ask: Callable[[Ledger], T]) -> T | None:
         """What `ask` gets from a ledger that is there already; None where there is none or it cannot be used.
 
@@ -195,9 +201,14 @@ class Runtime:
 
     def command(self, rest: str) -> str:
         """An `mj` command to type next, for the same sandbox or profile."""
-        if self.flags.sandbox:
+        import shlex
+
+        # Said aloud also where the environment says it: it may have been set for one command alone.
+        if self.flags.sandbox or self.environ.get("MJ_SANDBOX", "").lower() in ("1", "true", "yes", "on"):
             return f"mj --sandbox {rest}"
-        return f"mj --profile {self.flags.profile} {rest}" if self.flags.profile else f"mj {rest}"
+        return (
+            f"mj --profile {shlex.quote(self.flags.profile)} {rest}" if self.flags.profile else f"mj {rest}"
+        )
 
     def help_layout(self) -> HelpLayout:
         """Width and colour for the help."""

@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mjcli.errors import ConfigError, DownloadError, ExitCode, Interrupted, MjError, UsageError, take_up
+from mjcli.errors import (
+    ConfigError,
+    DownloadError,
+    ExitCode,
+    Interrupted,
+    MjError,
+    StillRunning,
+    UsageError,
+    take_up,
+)
 from mjcli.filenames import Target, check_writable, fields_of, parse_target
 from mjcli.render.text import json_line
 from mjcli.render.watch import FilesWatch, JobWatch
@@ -108,18 +117,27 @@ def deliver(
     if not options.no_ledger:
         runtime.output.detail(f"The ledger is {runtime.ledger.path}.")
     print_events = runtime.output.json and options.stream is True
-    with JobWatch(runtime.output, bar=stream, print_events=print_events) as watch:
-        identity, result = runtime.runner(ledger=not options.no_ledger).run(order, watch)
+    with JobWatch(runtime.output, bar=stream, print_events=print_events, at_once=at_once) as watch:
+        try:
+            identity, result = runtime.runner(ledger=not options.no_ledger).run(order, watch)
+        except (Interrupted, StillRunning) as error:
+            if error.task_id:
+                error.hint = take_up(error.task_id, files.output)
+            raise
     try:
         if at_once and not result.complete:
-            _answer_task(runtime, result, files_asked=target is not None)
+            _answer_task(runtime, result, files.output, files_asked=target is not None)
         else:
             _finish(runtime, wanted, result, identity, target, force=files.force)
     except Interrupted as stop:
         stop.sent, stop.finished, stop.task_id = True, result.complete, result.task_id
+        stop.hint = take_up(result.task_id, files.output) if result.task_id else None
         raise
     except DownloadError as error:
         error.task_id = error.task_id or result.task_id
+        if result.complete:
+            error.message = f"The job is done, but: {error.message}"
+            error.hint = f"mj describe-task {result.task_id}" if result.task_id else None
         raise
 
 
@@ -224,9 +242,9 @@ def result_lines(runtime: Runtime, result: Result, saved: Sequence[str]) -> list
     return lines
 
 
-def _answer_task(runtime: Runtime, result: Result, *, files_asked: bool) -> None:
+def _answer_task(runtime: Runtime, result: Result, output: str | None, *, files_asked: bool) -> None:
     task_id = result.task_id or ""
-    following = runtime.command(take_up(task_id).removeprefix("mj "))
+    following = runtime.command(take_up(task_id, output).removeprefix("mj "))
     if files_asked:
         runtime.output.notice(
             "The pictures cannot be saved before they are made; the command below does it then."

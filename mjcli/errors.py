@@ -32,7 +32,6 @@ class ExitCode(IntEnum):
     RUNNING = 7
     FILE = 8
     UNKNOWN = 9
-    BATCH = 10
     SIGHUP = 129
     SIGINT = 130
     SIGPIPE = 141
@@ -152,6 +151,8 @@ class ApiError(MjError):
         super().__init__(message, code=code, task_id=task_id, trace_id=trace_id, hint=hint)
         self.status = status
         self.accepted = accepted
+        #: The refusal of a question about tasks, which says nothing about any job.
+        self.asking = False
         self.document = document or {}
         if code in _EXIT_BY_CODE:
             self.exit_code = _EXIT_BY_CODE[code]
@@ -168,6 +169,8 @@ class ApiError(MjError):
     @property
     def sentence(self) -> str:
         """The service's words, and what they mean for the money: a job is billed when it succeeds (api.md)."""
+        if self.asking:
+            return f"The service refused to be asked ({self.code}), which says nothing about the job: {self.message}"
         if self.accepted:
             return f"The job failed ({self.code}), and a failed job is not billed: {self.message}"
         return f"The service refused this ({self.code}), so nothing is paid: {self.message}"
@@ -194,9 +197,22 @@ class StillRunning(MjError):
     exit_code = ExitCode.RUNNING
 
 
-def take_up(task_id: str) -> str:
-    """The command that takes a task up again."""
-    return f"mj describe-task {task_id} --wait --download"
+def take_up(task_id: str, output: str | None = None) -> str:
+    """The command that takes a task up again and saves its pictures where they were to go."""
+    import shlex
+
+    place = f" -o {shlex.quote(output)}" if output else ""
+    return f"mj describe-task {task_id} --wait --download{place}"
+
+
+def full_stop(text: str) -> str:
+    """`text` as a sentence that another one may follow."""
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+#: What finds the newest job again when the service never told its task.
+FIND_LAST = "mj describe-task @last"
 
 
 class DownloadError(MjError):
@@ -217,7 +233,7 @@ class Interrupted(BaseException):
     """A signal that ends the program, or a reader of standard output that went away (SIGPIPE).
 
     `sent` says that a paid request had left, `finished` that its job is done; `task_id` is its task, where
-    known. Whoever holds the job fills them in as the exception passes.
+    known, and `hint` how to take it up. Whoever holds the job fills them in as the exception passes.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -226,6 +242,7 @@ class Interrupted(BaseException):
         self.sent = False
         self.finished = False
         self.task_id: str | None = None
+        self.hint: str | None = None
 
     @property
     def closed_pipe(self) -> bool:

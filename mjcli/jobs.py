@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from mjcli.api import Client, Hooks, Result, TaskRecord
 from mjcli.errors import (
+    FIND_LAST,
     ApiError,
     ConfigError,
     Interrupted,
@@ -20,9 +21,10 @@ from mjcli.errors import (
     MjError,
     NetworkError,
     StillRunning,
+    full_stop,
     take_up,
 )
-from mjcli.ledger import Ledger
+from mjcli.ledger import Job, Ledger
 
 DEADLINE_SECONDS = 900.0
 POLL_FIRST, POLL_LAST = 1.5, 5.0  # seconds between looks at a task
@@ -120,12 +122,16 @@ def follow(client: Client, task_id: str, observer: Observer, *, deadline: float 
             reachable = time.monotonic()
         except (NetworkError, LostAnswer, ApiError) as error:
             if isinstance(error, ApiError) and error.status < 500 and error.status != 429:
-                raise
+                # A refusal of the question, not of the job.
+                raise StillRunning(
+                    f"The service refuses to be asked about it ({error.code}: {full_stop(error.message)[:-1]}).",
+                    task_id=task_id,
+                ) from error
             if time.monotonic() - reachable > UNREACHABLE_SECONDS:
                 raise StillRunning(
-                    f"The service cannot be asked about it: {error.message}", task_id=task_id
+                    f"The service cannot be asked about it: {full_stop(error.message)}", task_id=task_id
                 ) from error
-            observer.notice(f"{error.message} Looking again; the job itself goes on.")
+            observer.notice(f"{full_stop(error.message)} Looking again; the job itself goes on.")
         else:
             if record is not None and record.state != "running":
                 return record
@@ -135,7 +141,7 @@ def follow(client: Client, task_id: str, observer: Observer, *, deadline: float 
             observer.progress(record.progress if record is not None else None)
         if deadline is not None and time.monotonic() + pause >= deadline:
             time.sleep(max(deadline - time.monotonic(), 0))
-            raise StillRunning("The wait is over and the task is not.", task_id=task_id)
+            raise StillRunning("The wait ended before the task did.", task_id=task_id)
         time.sleep(pause)
         pause = min(pause * 1.3, POLL_LAST)
 
@@ -152,6 +158,76 @@ def note_task(ledger: Ledger, host: str, record: TaskRecord, files: Sequence[str
         ledger.done(job.uuid, record.response.document, image_id=record.response.image_id)
     if files:
         ledger.saved(job.uuid, list(dict.fromkeys((*job.files, *files))))
+
+
+def find_again(client: Client, ledger: Ledger, host: str, job: Job) -> str:
+    """The task of a job whose answer was lost, looked for once among the recent ones and written down.
+
+    Raises `LostAnswer` when none or several may be it.
+    """
+    lost = LostAnswer("The service never answered which task this job is.")
+    try:
+        found = _tasks_for(client, ledger, host, job.request, job.created_at)
+    except (NetworkError, LostAnswer, ApiError) as error:
+        raise _none(lost, error, hint=None) from error
+    if len(found) > 1:
+        raise _several(found, lost)
+    if not found or not ledger.adopt(job.uuid, host, found[0]):
+        raise _none(lost, None, hint=None)
+    return found[0]
+
+
+def _tasks_for(
+    client: Client,
+    ledger: Ledger | None,
+    host: str,
+    body: Mapping[str, Any],
+    since: float,
+    *,
+    deadline: float | None = None,
+) -> list[str]:
+    """The recent tasks that are for this request, were made since then, and belong to no job of the ledger."""
+    tasks = client.recent_tasks(deadline=deadline)
+    began = since + client.clock_offset - CLOCK_TOLERANCE
+    ours = [task.id for task in tasks if task.id and _is_for(task, body, began)]
+    known = ledger.known_tasks(host, ours) if ledger is not None else set()
+    return [task_id for task_id in ours if task_id not in known]
+
+
+def _is_for(task: TaskRecord, body: Mapping[str, Any], since: float) -> bool:
+    """Whether a task is for this request and was made since then (the service's clock)."""
+    if task.created_at is None or task.created_at < since:
+        return False
+    # Old servers leave the action out where it is the usual one.
+    recorded = {"action": "generate", **task.request}
+    if any(body.get(name) != recorded.get(name) for name in _TELLING if name in body):
+        return False
+    return all(body[name] == recorded[name] for name in body if name not in _UNTOLD and name in recorded)
+
+
+def _several(found: Sequence[str], lost: MjError) -> LostAnswer:
+    return LostAnswer(
+        f"The answer was lost, and more than one recent task is for this request: {', '.join(found)}. "
+        "One of them is this job's; none was taken for it and nothing was sent again.",
+        code=lost.code,
+        hint=f"mj describe-task {' '.join(found)}",
+        trace_id=lost.trace_id,
+    )
+
+
+def _none(lost: MjError, failure: MjError | None, *, hint: str | None) -> LostAnswer:
+    if failure is not None:
+        sought = f"Your tasks could not be looked through ({full_stop(failure.message).rstrip('.')}),"
+        hint = failure.hint or hint
+    else:
+        sought = "No task for it could be found,"
+    return LostAnswer(
+        f"{full_stop(lost.message)} {sought} so the job may have been accepted, and is then billed; "
+        "nothing was sent again.",
+        code="network" if isinstance(lost, StillRunning) else lost.code,
+        hint=hint or "look at your tasks on the service's site before you ask again",
+        trace_id=lost.trace_id,
+    )
 
 
 class _Run:
@@ -175,6 +251,8 @@ class _Run:
             result = self._finished()
         except Interrupted as stop:
             stop.sent, stop.task_id = self._left, self._task_id
+            if self._left and self._task_id is None and self.identity is not None:
+                stop.hint = FIND_LAST
             if not self._left:
                 self._note_end("failed", "interrupted", "Interrupted before it was sent.")
             raise
@@ -245,7 +323,7 @@ class _Run:
 
     def _retry(self, seconds: float, reason: str) -> None:
         self._left = False  # what left came back: it was not accepted
-        self._observer.notice(f"Nothing was accepted ({reason}); trying again in {seconds:.1f} s.")
+        self._observer.notice(f"Nothing was accepted: {reason}. Trying again in {seconds:.1f} s.")
 
     def _note_task(self, result: Result) -> None:
         task_id = result.task_id
@@ -270,12 +348,14 @@ class _Run:
         """The result by way of the tasks endpoint."""
         over = time.monotonic() >= self._deadline
         if self._task_id is None:
-            self._observer.notice(f"{error.message} Looking for the job among your recent tasks.")
+            self._observer.notice(f"{full_stop(error.message)} Looking for the job among your recent tasks.")
             self._find(error, once=over)
         elif not over:
-            self._observer.notice(f"{error.message} The job goes on; following task {self._task_id}.")
+            self._observer.notice(
+                f"{full_stop(error.message)} The job goes on; following task {self._task_id}."
+            )
         if over or self._task_id is None:
-            raise StillRunning("The wait is over and the job is not.", task_id=self._task_id)
+            raise StillRunning("The wait ended before the job did.", task_id=self._task_id)
         if self._order.at_once:
             return Result({"task_id": self._task_id})
         record = follow(self._client, self._task_id, self._observer, deadline=self._deadline)
@@ -285,54 +365,23 @@ class _Run:
 
     def _find(self, lost: StillRunning | LostAnswer, *, once: bool) -> None:
         """The one recent task that is ours becomes the job's; none or several: `LostAnswer`."""
-        doubtful: list[str] = []
+        failure: MjError | None = None
         for pause in LOOKS[:1] if once else LOOKS:
             time.sleep(pause)
+            deadline = time.monotonic() + 5.0 if once else None
             try:
-                tasks = self._client.recent_tasks(deadline=time.monotonic() + 5.0 if once else None)
+                found = _tasks_for(
+                    self._client, self._ledger, self._host, self._order.body, self._began, deadline=deadline
+                )
             except (NetworkError, LostAnswer, ApiError) as error:
-                self._observer.notice(error.message)
+                failure = error
                 continue
-            found = [task.id for task in self._unknown(tasks) if task.id and self._is_ours(task)]
+            failure = None
             if len(found) == 1 and self._adopt(found[0]):
                 return
             if len(found) > 1:
-                doubtful = found
-                break
-        if doubtful:
-            raise LostAnswer(
-                f"The answer was lost, and more than one recent task is for this request: {', '.join(doubtful)}. "
-                "One of them is this job's; none was taken for it and nothing was sent again.",
-                code=lost.code,
-                hint=f"mj describe-task {' '.join(doubtful)}",
-                trace_id=lost.trace_id,
-            )
-        raise LostAnswer(
-            f"{lost.message} No task for it could be found, but it may have been accepted and paid; "
-            "nothing was sent again.",
-            code="network" if isinstance(lost, StillRunning) else lost.code,
-            hint="look at your tasks on the service's site before you ask again",
-            trace_id=lost.trace_id,
-        )
-
-    def _unknown(self, tasks: list[TaskRecord]) -> list[TaskRecord]:
-        """Those that no job of the ledger has."""
-        if self._ledger is None:
-            return tasks
-        known = self._ledger.known_tasks(self._host, [task.id for task in tasks if task.id])
-        return [task for task in tasks if task.id not in known]
-
-    def _is_ours(self, task: TaskRecord) -> bool:
-        """Whether a task is for the same request and made since we sent it."""
-        created = task.created_at
-        if created is None or created < self._began + self._client.clock_offset - CLOCK_TOLERANCE:
-            return False
-        # Old servers leave the action out where it is the usual one.
-        sent, recorded = self._order.body, {"action": "generate", **task.request}
-        if any(sent.get(name) != recorded.get(name) for name in _TELLING if name in sent):
-            return False
-        others = (name for name in sent if name not in _UNTOLD and name in recorded)
-        return all(sent[name] == recorded[name] for name in others)
+                raise _several(found, lost)
+        raise _none(lost, failure, hint=FIND_LAST if self.identity is not None else None)
 
     def _adopt(self, task_id: str) -> bool:
         ledger, identity = self._ledger, self.identity
@@ -348,7 +397,9 @@ class _Run:
         """The end of the wait without the end of the job."""
         error.task_id = error.task_id or self._task_id
         if error.task_id and isinstance(error, StillRunning):
-            error.message = f"{error.message} It goes on at the service and is billed if it succeeds."
+            error.message = (
+                f"{full_stop(error.message)} It goes on at the service and is billed if it succeeds."
+            )
             error.hint = take_up(error.task_id)
         elif isinstance(error, LostAnswer):
             self._note_end("unknown", error.code, error.message)

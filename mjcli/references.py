@@ -71,9 +71,13 @@ def task_of(runtime: Runtime, text: str) -> str:
     if not text.startswith("@"):
         return _id(text, "task")
     job = _referenced(runtime, text)
-    if job.task_id is None:
-        raise UsageError(f"{text} has no task id: the service gave none for that job.")
-    return job.task_id
+    if job.task_id is not None:
+        return job.task_id
+    if job.state in ("submitting", "unknown"):
+        return runtime.find_again(job)
+    raise UsageError(
+        f"{text} has no task: that job was {'answered without one' if job.result else 'never accepted'}."
+    )
 
 
 def link_of(runtime: Runtime, text: str) -> str:
@@ -94,7 +98,7 @@ def link_of(runtime: Runtime, text: str) -> str:
     link = Result(image.job.result or {}).picture_url if image.job is not None else None
     if link is None:
         raise UsageError(
-            f"No link is known for the image {visible(text)}; give the link of the image itself."
+            f"{visible(text)} is neither a link nor an image that mj knows; give the link of the image itself."
         )
     return link
 
@@ -102,10 +106,13 @@ def link_of(runtime: Runtime, text: str) -> str:
 def _referenced(runtime: Runtime, text: str) -> Job:
     number = "1" if text == "@last" else text[1:]
     if not (number.isascii() and number.isdecimal() and 0 < int(number) < 10**9):
-        raise UsageError(f"{visible(text)} is no reference; write @last, or @2 for the second newest job.")
+        raise UsageError(f"{visible(text)} is not a reference; write @last, or @2 for the second newest job.")
     job = runtime.ledger.nth_newest(runtime.profile, int(number))
     if job is None:
-        raise UsageError(f"{text} means nothing yet: the profile {runtime.profile} has not so many jobs.")
+        raise UsageError(
+            f"{text} means nothing yet: the profile {runtime.profile} does not have so many jobs.",
+            hint='mj imagine "a cat" makes one',
+        )
     return job
 
 

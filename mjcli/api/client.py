@@ -21,7 +21,7 @@ import httpx
 from mjcli import __version__
 from mjcli.api.models import Result, TaskRecord, error_of, is_error, number_of
 from mjcli.api.ndjson import LineDecoder, LineTooLong, parse_object
-from mjcli.errors import ApiError, ConfigError, LostAnswer, MjError, NetworkError, StillRunning
+from mjcli.errors import ApiError, ConfigError, LostAnswer, MjError, NetworkError, StillRunning, full_stop
 
 DEFAULT_BASE_URL = "https://api.acedata.cloud"
 IMAGINE = "/midjourney/imagine"
@@ -248,7 +248,7 @@ class Client:
             if deadline is not None and time.monotonic() + delay >= deadline:
                 raise refusal
             tried += 1
-            hooks.retrying(delay, f"{reason}, try {tried} of {self.retries}")
+            hooks.retrying(delay, f"{reason} (retry {tried} of {self.retries})")
             time.sleep(delay)
 
     def _post(
@@ -303,7 +303,7 @@ class Client:
             response = self._post(client, TASKS, body, "application/json", seconds, Hooks())
             with contextlib.closing(response):
                 if response.status_code != 200:
-                    raise _refusal(response)
+                    raise _asking(_refusal(response))
                 self._note_clock(response)
                 document = _object(_bounded(response, ANSWER_LIMIT))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -313,7 +313,7 @@ class Client:
         if document is None:
             raise LostAnswer("The tasks endpoint's answer is not the API's.")
         if is_error(document):
-            raise error_of(document, status=200, accepted=False)
+            raise _asking(error_of(document, status=200, accepted=False))
         return document
 
     def _note_clock(self, response: httpx.Response) -> None:
@@ -408,11 +408,23 @@ def _refusal(response: httpx.Response) -> MjError:
     return LostAnswer(f"The answer is not the API's (HTTP {status}).")
 
 
+def _asking(error: MjError) -> MjError:
+    """Mark the refusal of a question about tasks."""
+    if isinstance(error, ApiError):
+        error.asking = True
+    return error
+
+
 def _lost_if_timeout(error: ApiError) -> MjError:
     """An upstream time-out says nothing about the job, which may still be alive (api.md, "Errors")."""
     if error.code != "timeout" and error.status != 504:
         return error
-    return LostAnswer(error.message, code=error.code, task_id=error.task_id, trace_id=error.trace_id)
+    return LostAnswer(
+        f"The service timed out ({full_stop(error.message).rstrip('.')}).",
+        code=error.code,
+        task_id=error.task_id,
+        trace_id=error.trace_id,
+    )
 
 
 def _never_connected(error: httpx.HTTPError) -> NetworkError:
@@ -423,6 +435,8 @@ def _never_connected(error: httpx.HTTPError) -> NetworkError:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "the connection broke off"
     return str(error).rstrip(".") or type(error).__name__
 
 
@@ -539,5 +553,5 @@ class _translated:  # noqa: N801
         self._guard.cancel()
         if isinstance(error, httpx.HTTPError):
             if self._guard.deadline_over or isinstance(error, httpx.ReadTimeout):
-                raise StillRunning("The wait is over and the job is not.") from error
+                raise StillRunning("The wait ended before the job did.") from error
             raise LostAnswer(f"The answer was lost: {_reason(error)}.") from error

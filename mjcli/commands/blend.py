@@ -37,12 +37,12 @@ mj blend - "a family" < links.txt""",
 def blend(
     ctx: typer.Context,
     arguments: Annotated[
-        list[str] | None,
+        list[str],
         typer.Argument(
-            metavar="IMAGE IMAGE... [PROMPT]",
+            metavar="IMAGE IMAGE [IMAGE|PROMPT]",
             help="Two to five images (links, @last, @2, ids of your own pictures; - reads standard input), then words.",
         ),
-    ] = None,
+    ],
     *,
     translation: Translation = None,
     job: JobOptions,
@@ -55,20 +55,27 @@ def blend(
     """
     from mjcli.delivery import Wanted, deliver_all
     from mjcli.prompt.compose import MAX_IMAGES, body_fields, compose, is_link, words_of
+    from mjcli.prompt.rules import typographic_slips
     from mjcli.references import expand, link_of
 
     runtime: Runtime = ctx.obj
-    every = expand(runtime, arguments or [], "image") if arguments else []
+    every = expand(runtime, arguments, "image")
     named = list(takewhile(lambda each: is_link(each) or _means_image(each), every))
     words = words_of(every[len(named) :])
     late = next((word for word in every[len(named) :] if is_link(word)), None)
     if late is not None:
         raise UsageError(f"The image {late} stands behind the words; the images come first.")
+    if len(named) < 2 and len(every) > len(named) and _is_file(every[len(named)]):
+        raise UsageError(
+            f"{every[len(named)]} is a file on this machine; blend takes links, @last, or image ids."
+        )
     if not 2 <= len(named) <= MAX_IMAGES:
         raise UsageError(
             f"A blend takes two to five images, not {len(named)}.",
             hint="mj blend URL URL [PROMPT]" if len(named) != 1 else "mj imagine --image URL PROMPT",
         )
+    for slip in typographic_slips(words):
+        runtime.output.warning(f"{slip} is sent as a word; a parameter begins with two hyphens.")
     given = given_parameters(ctx)
     body: dict[str, object] = {
         "action": "generate",
@@ -78,6 +85,16 @@ def blend(
     if translation is not None:
         body["translation"] = translation
     deliver_all(runtime, [Wanted("blend", body, slug=words or "blend")], job, files)
+
+
+def _is_file(argument: str) -> bool:
+    """Whether an argument names a picture on the disk, there or not."""
+    from pathlib import Path
+
+    return (
+        Path(argument).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif")
+        or Path(argument).is_file()
+    )
 
 
 def _means_image(argument: str) -> bool:

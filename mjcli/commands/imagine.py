@@ -71,10 +71,13 @@ def imagine(
     """
     from mjcli.delivery import Wanted, deliver_all
     from mjcli.prompt.compose import body_fields, compose
+    from mjcli.prompt.rules import typographic_slips
     from mjcli.references import link_of
 
     runtime: Runtime = ctx.obj
     text = _words(runtime, words or [], images=bool(image))
+    for slip in typographic_slips(text):
+        runtime.output.warning(f"{slip} is sent as a word; a parameter begins with two hyphens.")
     given = given_parameters(ctx)
     prompt = compose([link_of(runtime, each) for each in image or []], text, given)
     body = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,9 +74,11 @@ def sandbox(
     try:
         server = Sandbox(runtime.data_dir / "sandbox.db", options, port=port)
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(f"The port {port} is in use.", hint="mj sandbox --port 0") from error
         raise ConfigError(
-            f"The sandbox cannot listen on port {port}: {error.strerror or error}.",
-            hint="mj sandbox --port 0",
+            f"The sandbox cannot be served on port {port} from {runtime.data_dir}: {error.strerror or error}.",
+            hint="set MJ_DATA_DIR to a directory you can write to, or choose another --port",
         ) from error
     token = require_token or "sandbox"
     following = f'MJ_BASE_URL={server.base_url} MJ_TOKEN={token} mj imagine "a cat"'

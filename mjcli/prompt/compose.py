@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from mjcli.errors import UsageError
 from mjcli.prompt.parameters import PARAMETERS, Parameter, check_value
+from mjcli.prompt.rules import check_together
 
 MAX_IMAGES = 5  # the service takes no more (api.md, "Endpoints")
 
@@ -43,6 +44,10 @@ def compose(images: Sequence[str], words: str, given: Mapping[str, Sequence[str]
         raise UsageError(f"A prompt takes at most {MAX_IMAGES} images, not {total}.")
     if not images and not words:
         raise UsageError("There is no prompt.", hint='mj imagine "a cat on a table"')
+    try:
+        check_together(given, words)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     parts = [*images, words] if words else [*images]
     for parameter in PARAMETERS:
         if parameter.name in given:
@@ -76,5 +81,5 @@ def _refuse_twice(parameter: Parameter, words: str) -> None:
         if word.startswith("--") and word[2:].lower() in parameter.spellings:
             raise UsageError(
                 f"{word} stands in the prompt and --{parameter.option} is given as an option too; "
-                "leave one of them away."
+                "leave one out."
             )

@@ -28,7 +28,6 @@ EXIT_STATUSES: tuple[tuple[str, str], ...] = (
         "Outcome unknown: the request left and its answer was lost. It may have been accepted;"
         " nothing sends it a second time by itself.",
     ),
-    ("10", "A batch in which some jobs failed."),
     (
         "130, 143, 129, 141",
         "SIGINT, SIGTERM, SIGHUP, a closed output pipe. The task id, where known, is printed first.",

@@ -126,7 +126,8 @@ class Output:
         indent = max((len(name) for name, _ in lines), default=0) + 2
         width = terminal_width(self.stdout, self._environ)
         return "".join(
-            f"{on}{name.ljust(indent)}{off}{folded(value, width, indent)}\n" for name, value in lines
+            f"{on}{name.ljust(indent)}{off}{value if name == 'next' else folded(value, width, indent)}\n"
+            for name, value in lines
         )
 
     def _write(self, text: str) -> None:
@@ -187,23 +188,24 @@ class Output:
 
     def _for_same_world(self, hint: str) -> str:
         """A command to type next, for the same sandbox or profile."""
-        return f"{self.mode.program}{hint[2:]}" if hint.startswith("mj ") else hint
+        same = hint.startswith("mj ") and " --profile " not in hint
+        return f"{self.mode.program}{hint[2:]}" if same else hint
 
     def interrupted(self, stop: Interrupted) -> None:
         """The program was told to stop: what became of the job, and how to take it up."""
         if stop.finished:
             sentence = "Interrupted after the job was done."
-            hint: str | None = take_up(stop.task_id) if stop.task_id else None
+            hint = stop.hint or (take_up(stop.task_id) if stop.task_id else None)
         elif stop.task_id:
             sentence = "Interrupted. The job goes on at the service and is billed if it succeeds."
-            hint = take_up(stop.task_id)
+            hint = stop.hint or take_up(stop.task_id)
         elif stop.sent:
             sentence = (
-                "Interrupted after the request had left: it may have been accepted. Nothing is sent again."
+                "Interrupted after the request had left: it may have been accepted, and is then billed."
             )
-            hint = None
+            hint = stop.hint
         else:
-            sentence, hint = "Interrupted; no job was left behind.", None
+            sentence, hint = "Interrupted; nothing was sent.", None
         error = MjError(sentence, code="interrupted", hint=hint, task_id=stop.task_id)
         if stop.closed_pipe:
             if stop.sent:
@@ -245,7 +247,11 @@ class Output:
         if self.stderr.isatty():
             width = terminal_width(self.stderr, self._environ)
             text = "\n".join(
-                folded(line, width, len(line) - len(line.lstrip()) + 2) for line in text.split("\n")
+                # A command is for copying, so it stays in one piece.
+                line
+                if line.startswith("  next: ")
+                else folded(line, width, len(line) - len(line.lstrip()) + 2)
+                for line in text.split("\n")
             )
         if self.live is not None:
             self.live.above(text)

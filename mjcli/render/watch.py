@@ -15,13 +15,16 @@ class JobWatch:
     """Watches one job (the `Observer` of `mjcli.jobs`); use it as a context manager.
 
     `bar` says that progress will come (else a spinner turns); `print_events` writes every event to
-    standard output, as `--json --stream` asks.
+    standard output, as `--json --stream` asks; `at_once` that only the task is waited for.
     """
 
-    def __init__(self, output: Output, *, bar: bool = True, print_events: bool = False) -> None:
+    def __init__(
+        self, output: Output, *, bar: bool = True, print_events: bool = False, at_once: bool = False
+    ) -> None:
         self._output = output
         self._bar = bar
         self._print_events = print_events
+        self._at_once = at_once
         self._percent = -1
 
     def __enter__(self) -> JobWatch:
@@ -30,7 +33,7 @@ class JobWatch:
     def __exit__(self, kind: object, *_: object) -> None:
         live, self._output.live = self._output.live, None
         if live is not None:
-            live.stop(done=kind is None)
+            live.stop(done=kind is None and not self._at_once)
 
     def sent(self) -> None:
         self._output.detail("The request has left; waiting for the answer.")

@@ -120,6 +120,7 @@ class Store:
         # Made before SQLite opens it, since its side files take over the mode of the file itself.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock = threading.Lock()
+        self._opened = time.time()  # the limit is this server's own, not that of those before it
         try:
             self._connection = sqlite3.connect(
                 path, timeout=10, isolation_level=None, check_same_thread=False
@@ -182,7 +183,8 @@ class Store:
             if rate_limit is not None:
                 query = "SELECT created_at FROM jobs WHERE created_at > ? AND created_at <= ?"
                 query += " ORDER BY created_at DESC"
-                recent = connection.execute(query, (job.created_at - 60, job.created_at)).fetchall()
+                since = max(job.created_at - 60, self._opened)
+                recent = connection.execute(query, (since, job.created_at)).fetchall()
                 if len(recent) >= rate_limit:
                     oldest = recent[rate_limit - 1][0] if rate_limit > 0 else job.created_at
                     raise TooManyJobsError(max(math.ceil(oldest + 60 - job.created_at), 1))

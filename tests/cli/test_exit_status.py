@@ -211,7 +211,7 @@ def test_a_connection_that_is_made_at_last_carries_the_one_request(online: Mj, s
 
         with online.start("imagine", "a cat", "--json", env=env) as process:
             assert process.stderr is not None
-            assert b"again" in process.stderr.readline()  # the first try was refused
+            assert b"Trying again" in process.stderr.readline()  # the first try was refused
             late.listen()
             thread = threading.Thread(target=answer)
             thread.start()

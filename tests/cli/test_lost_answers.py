@@ -102,7 +102,7 @@ def test_several_found_is_9_they_are_listed_and_none_is_taken(online: Mj, broken
     assert "one" in result.err
     assert "two" in result.err
     assert "task_id" not in result.answer
-    assert online("describe-task", "@last", check=2).out == ""  # none was adopted
+    assert online("describe-task", "@last", check=9).out == ""  # none was adopted
     assert len(broken.posts()) == 1
 
 
@@ -200,3 +200,42 @@ def test_the_next_of_several_is_sent_although_one_was_lost(online: Mj, service: 
 def test_a_record_of_an_old_server_without_the_usual_action_is_found(online: Mj, broken: Service) -> None:
     broken.tasks["ours"] = task_record("ours", {"prompt": "a cat"}, broken.result(task_id="ours"))
     assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "invalid_token"), (403, "used_up"), (403, "forbidden")])
+def test_a_running_job_is_not_called_failed_because_its_task_may_not_be_asked_about(
+    online: Mj, service: Service, status: int, code: str
+) -> None:
+    """The refusal is of the question; the job goes on and is billed."""
+    service.stream([{"task_id": "task-77", "progress": 30}], end=False)
+    refusal = {"error": {"code": code, "message": "no luck"}}
+    service.scripts[service.TASKS] = lambda _request, reply: reply.json(refusal, status)
+    result = online("imagine", "a cat", "--json", check=7)
+    assert result.answer["task_id"] == "task-77"
+    assert "nothing is paid" not in result.err
+    assert "billed if it succeeds" in result.err
+    del service.scripts[service.TASKS]
+    service.tasks["task-77"] = task_record("task-77", {"prompt": "a cat"}, None)
+    assert online("describe-task", "@last", "--field", "id").out == "task-77\n"
+
+
+def test_the_newest_job_is_found_again_when_its_task_was_never_told(online: Mj, broken: Service) -> None:
+    online("imagine", "a cat", check=9)
+    ours(broken, "ours")
+    assert online("describe-task", "@last", "--field", "id").out == "ours\n"
+    assert online("describe-task", "@last", "--field", "id").out == "ours\n"  # written down now
+    assert len(broken.posts()) == 1
+
+
+def test_tasks_that_cannot_be_looked_through_are_not_called_absent(online: Mj, broken: Service) -> None:
+    refusal = {"error": {"code": "token_expired", "message": "too old"}}
+    broken.scripts[broken.TASKS] = lambda _request, reply: reply.json(refusal, 401)
+    result = online("imagine", "a cat", check=9)
+    assert "could not be looked through" in result.err
+    assert "mj auth login" in result.err
+
+
+def test_a_look_that_is_refused_is_not_said_to_cost_nothing(online: Mj, service: Service) -> None:
+    refusal = {"error": {"code": "used_up", "message": "no luck"}}
+    service.scripts[service.TASKS] = lambda _request, reply: reply.json(refusal, 403)
+    assert "nothing is paid" not in online("describe-task", "abc", check=5).err

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,11 +156,11 @@ def test_between_two_tries_no_job_is_left_behind(online: Mj, service: Service) -
     )
     with running(online, "imagine", "a cat") as process:
         assert process.stderr is not None
-        assert b"trying again" in process.stderr.readline()
+        assert b"Trying again" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         code, _out, err = ended(process)
     assert code == 130
-    assert "no job was left behind" in err
+    assert "nothing was sent" in err
     assert len(service.posts()) == 1
     assert rows(online) == [("failed", None)]
 
@@ -499,3 +500,18 @@ def test_a_full_output_is_a_sentence_and_tells_the_task(online: Mj, service: Ser
     assert "task-1" in err
     assert rows(online) == [("done", "task-1")]
     assert len(service.posts()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("options", [(), ("--json",), ("-q",)])
+def test_a_signal_with_a_full_output_is_still_that_signal(
+    online: Mj, service: Service, options: tuple[str, ...]
+) -> None:
+    hold(service)
+    with (
+        Path("/dev/full").open("wb") as full,
+        running(online, "imagine", "a cat", *options, stdout=full) as process,
+    ):
+        assert service.arrived.wait(SOON)
+        process.send_signal(signal.SIGINT)
+        assert ended(process)[0] == 130

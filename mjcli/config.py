@@ -59,7 +59,7 @@ class Setting:
     `sandbox`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Settings:
     """Every setting of one run, by precedence: option, environment, config file, default."""
 

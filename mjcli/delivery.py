@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mjcli.errors import (
     ConfigError,
@@ -18,21 +17,20 @@ from mjcli.errors import (
     UsageError,
     take_up,
 )
-from mjcli.filenames import Target, check_writable, fields_of, parse_target
 from mjcli.render.text import json_line
 from mjcli.render.watch import FilesWatch, JobWatch
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result
     from mjcli.context import Runtime
+    from mjcli.filenames import Target
     from mjcli.options import FileOptions, JobOptions
 
 # After these ends of one job the next of several can still fare better.
 _ONE_JOB_ONLY = (ExitCode.REFUSED, ExitCode.RUNNING, ExitCode.FILE, ExitCode.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A job as a command asks for it: its kind, its body, and what names its files."""
 
     kind: str
@@ -80,6 +78,8 @@ def file_target(runtime: Runtime, files: FileOptions) -> Target | None:
         wanted = bool(settings.download.value) or files.output is not None
     if not wanted:
         return None
+    from mjcli.filenames import check_writable, parse_target
+
     target = parse_target(files.output, settings.output.value or ".")
     check_writable(target, force=files.force)
     return target
@@ -154,6 +154,8 @@ def _finish(
     saved: list[str] = []
     failures: list[DownloadError] = []
     if target is not None:
+        from mjcli.filenames import fields_of
+
         fields = fields_of(
             prompt=wanted.slug, image_id=result.image_id, task_id=result.task_id, action=wanted.action
         )

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mjcli.api import Client, Hooks, Result, TaskRecord
 from mjcli.errors import (
@@ -38,8 +37,7 @@ _TELLING = ("prompt", "action", "image_id", "image_url", "video_id")
 _UNTOLD = ("callback_url", "async", "timeout")
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """What is asked of the service: the endpoint and the body, and what the ledger should know beside.
 
     `at_once` says that the answer is a task id rather than a result (`async` or `callback_url`).

@@ -129,7 +129,7 @@ FILES_PANEL = "Files"
 WAIT_PANEL = "Waiting"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class FileOptions:
     """Whether and where files are saved."""
 
@@ -156,7 +156,7 @@ class FileOptions:
     ] = False
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class JobOptions:
     """What every command that makes a job takes."""
 

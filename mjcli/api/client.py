@@ -40,7 +40,7 @@ def _nothing(*_: Any) -> None:
     return None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Hooks:
     """What a caller may want to know while a request is under way; each is called in the calling thread.
 

@@ -39,7 +39,7 @@ def blend(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE IMAGE [IMAGE|PROMPT]",
+            metavar="IMAGE IMAGE PROMPT",
             help="Two to five images (links, @last, @2, ids of your own pictures; - reads standard input), then words.",
         ),
     ],

@@ -60,8 +60,8 @@ class Live:
         return cls(progress, [progress.add_task(label, total=None) for label in labels], job=False)
 
     def update(self, percent: int) -> None:
-        """The job has come this far."""
-        self._progress.update(self._tasks[0], completed=percent, description="drawing")
+        """The job has come this far; drawn at once, so that no step is skipped however fast they come."""
+        self._progress.update(self._tasks[0], completed=percent, description="drawing", refresh=True)
 
     def file_progress(self, index: int, received: int, total: int | None) -> None:
         """So many bytes of file `index` are here."""

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from mjcli.errors import ConfigError, DownloadError, ExitCode, MjError, NoTokenError
-from mjcli.render.output import Mode, Output, terminal_width
+from mjcli.render.output import Lines, Mode, Output, terminal_width
 from mjcli.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from typing import Literal
+    from typing import Any, Literal
 
     from mjcli.api import Client, TaskRecord
     from mjcli.config import Settings
@@ -69,9 +69,8 @@ class Runtime:
     def output(self) -> Output:
         """Where the answer and the notices go. Raises `UsageError` for a bad --field."""
         flags = self.flags
-        program = self.command("").rstrip()
-        mode = Mode(flags.json, flags.field, flags.quiet, flags.verbose, flags.no_color, program)
-        return Output(self.stdout, self.stderr, self.environ, mode)
+        mode = Mode(flags.json, flags.field, flags.quiet, flags.verbose, flags.no_color)
+        return Output(self.stdout, self.stderr, self.environ, mode, again=self.again)
 
     @cached_property
     def settings(self) -> Settings:
@@ -199,16 +198,33 @@ class Runtime:
         except ConfigError:
             return None
 
-    def command(self, rest: str) -> str:
-        """An `mj` command to type next, for the same sandbox or profile."""
+    def again(self, command: str) -> str:
+        """A command to type next, for the same sandbox or profile; what is no `mj` command is left alone."""
+        if not command.startswith("mj ") or " --profile " in command:
+            return command
         import shlex
 
-        # Said aloud also where the environment says it: it may have been set for one command alone.
-        if self.flags.sandbox or self.environ.get("MJ_SANDBOX", "").lower() in ("1", "true", "yes", "on"):
-            return f"mj --sandbox {rest}"
-        return (
-            f"mj --profile {shlex.quote(self.flags.profile)} {rest}" if self.flags.profile else f"mj {rest}"
-        )
+        from mjcli.config import sandbox_in_use
+
+        try:
+            # Said aloud also where the environment says it: it may have been set for one command alone.
+            sandbox = sandbox_in_use(self.environ, option=self.flags.sandbox).value
+        except ConfigError:
+            sandbox = False
+        if sandbox:
+            return f"mj --sandbox {command[3:]}"
+        profile = self.flags.profile
+        return f"mj --profile {shlex.quote(profile)} {command[3:]}" if profile else command
+
+    def answer(
+        self, document: Mapping[str, Any], people: Lines, quiet: Sequence[str], problem: MjError | None
+    ) -> None:
+        """Answer one thing asked; with a problem, what is known all the same and then the failure."""
+        if problem is None or not self.output.json:
+            self.output.answer(document, people, quiet)
+        if problem is not None:
+            self.output.failure(problem, document)
+            self.fail(problem.exit_code)
 
     def help_layout(self) -> HelpLayout:
         """Width and colour for the help."""

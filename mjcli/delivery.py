@@ -44,6 +44,31 @@ class Wanted(NamedTuple):
         return str(self.body.get("action", self.kind))
 
 
+def prompt_body(
+    runtime: Runtime,
+    images: Sequence[str],
+    words: str,
+    given: Mapping[str, Sequence[str]],
+    **fields: bool | None,
+) -> dict[str, Any]:
+    """The body of a job from a prompt: images, words and parameters composed; fields that are None left out.
+
+    Warns of typographic slips, which are sent as they are. Raises `UsageError` as `compose` does.
+    """
+    from mjcli.prompt.compose import body_fields, compose
+    from mjcli.prompt.rules import typographic_slips
+
+    for slip in typographic_slips(words):
+        runtime.output.warning(f"{slip} is sent as a word; a parameter begins with two hyphens.")
+    prompt = compose(images, words, given)
+    return {"action": "generate", "prompt": prompt, **body_fields(given), **_asked_for(fields)}
+
+
+def _asked_for(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for; the service has defaults of its own for the rest."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def deliver_all(runtime: Runtime, jobs: Sequence[Wanted], options: JobOptions, files: FileOptions) -> None:
     """Run jobs one after the other; one that fails by itself does not stop the rest."""
     check_options(options)
@@ -171,16 +196,16 @@ def _finish(
 
 
 def _shared_fields(runtime: Runtime, options: JobOptions) -> dict[str, Any]:
-    """The body's fields that every job command sets alike; what was not asked for is not sent."""
-    timeout = None if options.timeout is None else math.ceil(options.timeout)
-    fields = {
-        "mode": options.mode or runtime.settings.mode.value,
-        "split_images": options.split_images,
-        "timeout": timeout,
-        "callback_url": options.callback_url,
-        "async": True if options.no_wait else None,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+    """The body's fields that every job command sets alike."""
+    return _asked_for(
+        {
+            "mode": options.mode or runtime.settings.mode.value,
+            "split_images": options.split_images,
+            "timeout": None if options.timeout is None else math.ceil(options.timeout),
+            "callback_url": options.callback_url,
+            "async": True if options.no_wait else None,
+        }
+    )
 
 
 def save_files(
@@ -216,14 +241,8 @@ def answer_result(
     """Answer a finished job; files that could not be saved make it a failure (exit 8) that still tells all."""
     document = {**result.document, "files": list(saved)}
     quiet = [*saved] or [each for each in [result.picture_url or result.task_id] if each]
-    if not failures:
-        runtime.output.answer(document, result_lines(runtime, result, saved), quiet)
-        return
-    if not runtime.output.json:
-        runtime.output.answer(document, result_lines(runtime, result, saved), quiet)
-    error = _joined(failures, result.task_id)
-    runtime.output.failure(error, document)
-    runtime.fail(error.exit_code)
+    problem = _joined(failures, result.task_id) if failures else None
+    runtime.answer(document, result_lines(runtime, result, saved), quiet, problem)
 
 
 def result_lines(runtime: Runtime, result: Result, saved: Sequence[str]) -> list[tuple[str, str]]:
@@ -240,13 +259,13 @@ def result_lines(runtime: Runtime, result: Result, saved: Sequence[str]) -> list
         lines.append(("actions", " ".join(result.actions)))
     lines += [("file", path) for path in saved]
     if result.actions and result.image_id:
-        lines.append(("next", runtime.command(f"action {result.actions[0]} {result.image_id}")))
+        lines.append(("next", runtime.again(f"mj action {result.actions[0]} {result.image_id}")))
     return lines
 
 
 def _answer_task(runtime: Runtime, result: Result, output: str | None, *, files_asked: bool) -> None:
     task_id = result.task_id or ""
-    following = runtime.command(take_up(task_id, output).removeprefix("mj "))
+    following = runtime.again(take_up(task_id, output))
     if files_asked:
         runtime.output.notice(
             "The pictures cannot be saved before they are made; the command below does it then."

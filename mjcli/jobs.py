@@ -241,8 +241,8 @@ class _Run:
         self._left = False
         self._warned = False
         self._began = time.time()
-        self._seconds = DEADLINE_SECONDS if order.timeout is None else order.timeout
-        self._deadline = time.monotonic() + self._seconds
+        seconds = DEADLINE_SECONDS if order.timeout is None else order.timeout
+        self._deadline = time.monotonic() + seconds
 
     def to_the_end(self) -> Result:
         try:

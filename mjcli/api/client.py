@@ -36,6 +36,10 @@ ERROR_LIMIT = 1024 * 1024  # bytes of an error answer that are read
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of a plain answer that are read
 
 
+# Nothing of the request can have left.
+_NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout)
+
+
 def _nothing(*_: Any) -> None:
     return None
 
@@ -234,11 +238,11 @@ class Client:
             refusal: MjError
             try:
                 response = self._post(self._paid, path, body, accept, _read_seconds(deadline), hooks)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as error:
+            except _NEVER_CONNECTED as error:
                 refusal, reason, delay = _never_connected(error), "no connection", None
                 final = "CERTIFICATE" in str(error)
             else:
-                if response.status_code < 300 and response.status_code >= 200:
+                if 200 <= response.status_code < 300:
                     return response
                 refusal = _refusal(response)
                 reason, delay, final = "rate limited", _retry_after(response), response.status_code != 429
@@ -306,7 +310,7 @@ class Client:
                     raise _asking(_refusal(response))
                 self._note_clock(response)
                 document = _object(_bounded(response, ANSWER_LIMIT))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+        except _NEVER_CONNECTED as error:
             raise NetworkError(f"The service cannot be reached: {_reason(error)}.") from error
         except httpx.HTTPError as error:
             raise NetworkError(f"The tasks endpoint did not answer: {_reason(error)}.") from error

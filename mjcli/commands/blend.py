@@ -53,9 +53,8 @@ def blend(
     The images come first; the rest of the arguments is the prompt. Each link must be the image itself,
     not a page that shows it.
     """
-    from mjcli.delivery import Wanted, deliver_all
-    from mjcli.prompt.compose import MAX_IMAGES, body_fields, compose, is_link, words_of
-    from mjcli.prompt.rules import typographic_slips
+    from mjcli.delivery import Wanted, deliver_all, prompt_body
+    from mjcli.prompt.compose import MAX_IMAGES, is_link, words_of
     from mjcli.references import expand, link_of
 
     runtime: Runtime = ctx.obj
@@ -74,16 +73,8 @@ def blend(
             f"A blend takes two to five images, not {len(named)}.",
             hint="mj blend URL URL [PROMPT]" if len(named) != 1 else "mj imagine --image URL PROMPT",
         )
-    for slip in typographic_slips(words):
-        runtime.output.warning(f"{slip} is sent as a word; a parameter begins with two hyphens.")
-    given = given_parameters(ctx)
-    body: dict[str, object] = {
-        "action": "generate",
-        "prompt": compose([link_of(runtime, each) for each in named], words, given),
-        **body_fields(given),
-    }
-    if translation is not None:
-        body["translation"] = translation
+    links = [link_of(runtime, each) for each in named]
+    body = prompt_body(runtime, links, words, given_parameters(ctx), translation=translation)
     deliver_all(runtime, [Wanted("blend", body, slug=words or "blend")], job, files)
 
 

@@ -137,11 +137,7 @@ def _tell(runtime: Runtime, task_id: str, record: TaskRecord, target: Target | N
         runtime.note_task(record, saved)
     document = {**record.document, "files": saved}
     quiet = saved or [each for each in [response.picture_url if response else None] if each] or [task_id]
-    if problem is None or not runtime.output.json:
-        runtime.output.answer(document, _lines(runtime, task_id, record, saved), quiet)
-    if problem is not None:
-        runtime.output.failure(problem, document)
-        runtime.fail(problem.exit_code)
+    runtime.answer(document, _lines(runtime, task_id, record, saved), quiet, problem)
 
 
 def _lines(runtime: Runtime, task_id: str, record: TaskRecord, saved: list[str]) -> list[tuple[str, str]]:
@@ -159,7 +155,7 @@ def _lines(runtime: Runtime, task_id: str, record: TaskRecord, saved: list[str])
     lines.append(("elapsed", _seconds(document.get("elapsed") or document.get("duration"))))
     lines += [(f"request {name}", _short(value)) for name, value in record.request.items()]
     if record.state == "running":
-        lines.append(("next", runtime.command(take_up(task_id).removeprefix("mj "))))
+        lines.append(("next", runtime.again(take_up(task_id))))
     elif record.state == "done" and record.response is not None:
         lines += [line for line in result_lines(runtime, record.response, saved) if line[0] != "task"]
     else:

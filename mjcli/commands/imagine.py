@@ -69,31 +69,20 @@ def imagine(
     options or inside the words, behind. What stands inside the words is sent as it is. The job is paid
     when it succeeds, and never sent twice.
     """
-    from mjcli.delivery import Wanted, deliver_all
-    from mjcli.prompt.compose import body_fields, compose
-    from mjcli.prompt.rules import typographic_slips
+    from mjcli.delivery import Wanted, deliver_all, prompt_body
     from mjcli.references import link_of
 
     runtime: Runtime = ctx.obj
     text = _words(runtime, words or [], images=bool(image))
-    for slip in typographic_slips(text):
-        runtime.output.warning(f"{slip} is sent as a word; a parameter begins with two hyphens.")
-    given = given_parameters(ctx)
-    prompt = compose([link_of(runtime, each) for each in image or []], text, given)
-    body = {
-        "action": "generate",
-        "prompt": prompt,
-        **body_fields(given),
-        **{
-            name: value
-            for name, value in (
-                ("translation", translation),
-                ("style_reference", style_reference),
-                ("moodboard", moodboard),
-            )
-            if value is not None
-        },
-    }
+    body = prompt_body(
+        runtime,
+        [link_of(runtime, each) for each in image or []],
+        text,
+        given_parameters(ctx),
+        translation=translation,
+        style_reference=style_reference,
+        moodboard=moodboard,
+    )
     deliver_all(runtime, [Wanted("imagine", body, slug=text)], job, files)
 
 

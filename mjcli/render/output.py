@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from mjcli.errors import DownloadError, ExitCode, Interrupted, MjError, UsageError, take_up
@@ -34,20 +34,29 @@ class Mode(NamedTuple):
     quiet: bool = False
     verbose: bool = False
     no_color: bool = False
-    program: str = "mj"  # how commands to type next begin, with the sandbox or profile in use
 
 
 class Output:
     """Standard output for the answer, standard error for everything else.
 
-    Raises `UsageError` when `--field` is no path, before anything is done.
+    `again` makes a command to type next one for the same sandbox or profile. Raises `UsageError` when
+    `--field` is no path, before anything is done.
     """
 
-    def __init__(self, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str], mode: Mode) -> None:
+    def __init__(
+        self,
+        stdout: TextIO,
+        stderr: TextIO,
+        environ: Mapping[str, str],
+        mode: Mode,
+        *,
+        again: Callable[[str], str] = str,
+    ) -> None:
         self.stdout = stdout
         self.stderr = stderr
         self._environ = environ
         self.mode = mode
+        self._again = again
         self.live: Live | None = None
         self.secret = Secret()  # set as soon as a token is in use
         self._field: list[str | int] | None = None
@@ -183,13 +192,8 @@ class Output:
         if error.trace_id:
             lines.append(f"  trace: {visible(error.trace_id)} (quote it to the service's support)")
         if error.hint:
-            lines.append(f"  next: {visible(self._for_same_world(error.hint))}")
+            lines.append(f"  next: {visible(self._again(error.hint))}")
         self._say("\n".join(lines))
-
-    def _for_same_world(self, hint: str) -> str:
-        """A command to type next, for the same sandbox or profile."""
-        same = hint.startswith("mj ") and " --profile " not in hint
-        return f"{self.mode.program}{hint[2:]}" if same else hint
 
     def interrupted(self, stop: Interrupted) -> None:
         """The program was told to stop: what became of the job, and how to take it up."""

@@ -7,7 +7,7 @@ _mj_command() {
     commands=()
     case $1 in
     '')
-        commands=(imagine action blend describe-task auth config sandbox completion)
+        commands=(imagine action blend describe-task resume auth config sandbox completion)
         options=(
             '--version'
             '--json'
@@ -186,6 +186,29 @@ _mj_command() {
             '-h --help'
         )
         valued=' --timeout -o --output --field --profile '
+        ;;
+    'resume')
+        options=(
+            '--resubmit'
+            '-y --yes'
+            '--give-up'
+            '--task'
+            '--no-wait'
+            '--timeout'
+            '--retries'
+            '-d --download --no-download'
+            '-o --output'
+            '--force'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --task --timeout --retries -o --output --field --profile '
         ;;
     'auth')
         commands=(login status logout)

@@ -77,6 +77,7 @@ function __mj_known
             'mj action' \
             'mj blend' \
             'mj describe-task' \
+            'mj resume' \
             'mj auth' \
             'mj auth login' \
             'mj auth status' \
@@ -189,6 +190,13 @@ function __mj_valued
             'mj describe-task --output' \
             'mj describe-task --field' \
             'mj describe-task --profile' \
+            'mj resume --task' \
+            'mj resume --timeout' \
+            'mj resume --retries' \
+            'mj resume -o' \
+            'mj resume --output' \
+            'mj resume --field' \
+            'mj resume --profile' \
             'mj auth --field' \
             'mj auth --profile' \
             'mj auth login --base-url' \
@@ -236,6 +244,7 @@ complete -c mj -n '__mj_argument \'mj\' 0' -a imagine -d 'Make pictures from wor
 complete -c mj -n '__mj_argument \'mj\' 0' -a action -d 'Upscale, vary, zoom, pan or reroll an earlier image'
 complete -c mj -n '__mj_argument \'mj\' 0' -a blend -d 'Blend two to five images, with optional words'
 complete -c mj -n '__mj_argument \'mj\' 0' -a describe-task -d 'Tell what became of tasks: state, times, request and result'
+complete -c mj -n '__mj_argument \'mj\' 0' -a resume -d 'Take up unfinished jobs: follow them to their end and save the files that were asked for'
 complete -c mj -n '__mj_argument \'mj\' 0' -a auth -d 'Log in, log out, and see whose token is in use'
 complete -c mj -n '__mj_argument \'mj\' 0' -a config -d 'Show and change the settings'
 complete -c mj -n '__mj_argument \'mj\' 0' -a sandbox -d 'Serve the embedded stand-in of the service on this machine'
@@ -269,8 +278,8 @@ complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --stream -
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --timeout' -l timeout -x -d 'Give up waiting after so long (default 900); also sent as the job\'s own time-out'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --no-wait' -l no-wait -d 'Answer the task id at once'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --callback-url' -l callback-url -x -d 'Have the service send the result there; answer the task id at once'
-complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -s d -l download -d 'Save the pictures'
-complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -l no-download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -s d -l download -d 'Save the pictures; --output implies it'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -l no-download -d 'Save the pictures; --output implies it'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --force' -l force -d 'Replace files that are there already'
 complete -c mj -n '__mj_at \'mj imagine\'' -l version -l v -x -d 'Model version'
@@ -330,8 +339,8 @@ complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --stream --n
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --timeout' -l timeout -x -d 'Give up waiting after so long (default 900); also sent as the job\'s own time-out'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --no-wait' -l no-wait -d 'Answer the task id at once'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --callback-url' -l callback-url -x -d 'Have the service send the result there; answer the task id at once'
-complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -s d -l download -d 'Save the pictures'
-complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -l no-download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -s d -l download -d 'Save the pictures; --output implies it'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -l no-download -d 'Save the pictures; --output implies it'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --force' -l force -d 'Replace files that are there already'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
@@ -357,8 +366,8 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --stream --no-
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --timeout' -l timeout -x -d 'Give up waiting after so long (default 900); also sent as the job\'s own time-out'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --no-wait' -l no-wait -d 'Answer the task id at once'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --callback-url' -l callback-url -x -d 'Have the service send the result there; answer the task id at once'
-complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -s d -l download -d 'Save the pictures'
-complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -l no-download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -s d -l download -d 'Save the pictures; --output implies it'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -l no-download -d 'Save the pictures; --output implies it'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --force' -l force -d 'Replace files that are there already'
 complete -c mj -n '__mj_at \'mj blend\'' -l version -l v -x -d 'Model version'
@@ -406,8 +415,8 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -h --help' -s 
 # mj describe-task
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --wait' -l wait -d 'Wait until each task has ended'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --timeout' -l timeout -x -d 'With --wait: give up after so long (default 900)'
-complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -d --download --no-download' -s d -l download -d 'Save the pictures'
-complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -d --download --no-download' -l no-download -d 'Save the pictures'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -d --download --no-download' -s d -l download -d 'Save the pictures; --output implies it'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -d --download --no-download' -l no-download -d 'Save the pictures; --output implies it'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --force' -l force -d 'Replace files that are there already'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
@@ -418,6 +427,27 @@ complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --no-color' -l no-color -d 'Do not colour the output'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -h --help' -s h -l help -d 'Show this help'
+
+# mj resume
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --resubmit' -l resubmit -d 'Ask, then send again what stays unknown; it may cost a second time'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -y --yes' -s y -l yes -d 'Agree beforehand to what would be asked'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --give-up' -l give-up -d 'Look for the named jobs no more'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --task' -l task -x -d 'Say which task the one named job is, when several may be it'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --no-wait' -l no-wait -d 'Look once; do not wait for what still runs'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --timeout' -l timeout -x -d 'Give up waiting for a job after so long (default 900)'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --retries' -l retries -x -d 'Send again at most so often what was certainly not accepted'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -d --download --no-download' -s d -l download -d 'Save the pictures; --output implies it'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -d --download --no-download' -l no-download -d 'Save the pictures; --output implies it'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --force' -l force -d 'Replace files that are there already'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -h --help' -s h -l help -d 'Show this help'
 
 # mj auth
 complete -c mj -n '__mj_argument \'mj auth\' 0' -a login -d 'Save the token of a profile'

@@ -14,6 +14,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 'action' = 'Upscale, vary, zoom, pan or reroll an earlier image'
                 'blend' = 'Blend two to five images, with optional words'
                 'describe-task' = 'Tell what became of tasks: state, times, request and result'
+                'resume' = 'Take up unfinished jobs: follow them to their end and save the files that were asked for'
                 'auth' = 'Log in, log out, and see whose token is in use'
                 'config' = 'Show and change the settings'
                 'sandbox' = 'Serve the embedded stand-in of the service on this machine'
@@ -52,7 +53,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Give up waiting after so long (default 900); also sent as the job''s own time-out' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Answer the task id at once' }
                 @{ Flags = @('--callback-url'); Repeatable = $false; Help = 'Have the service send the result there; answer the task id at once' }
-                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures' }
+                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace files that are there already' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
@@ -118,7 +119,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Give up waiting after so long (default 900); also sent as the job''s own time-out' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Answer the task id at once' }
                 @{ Flags = @('--callback-url'); Repeatable = $false; Help = 'Have the service send the result there; answer the task id at once' }
-                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures' }
+                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace files that are there already' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
@@ -151,7 +152,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Give up waiting after so long (default 900); also sent as the job''s own time-out' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Answer the task id at once' }
                 @{ Flags = @('--callback-url'); Repeatable = $false; Help = 'Have the service send the result there; answer the task id at once' }
-                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures' }
+                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace files that are there already' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
@@ -208,7 +209,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Options = @(
                 @{ Flags = @('--wait'); Repeatable = $false; Help = 'Wait until each task has ended' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'With --wait: give up after so long (default 900)' }
-                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures' }
+                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace files that are there already' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
@@ -221,6 +222,34 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
             )
             Valued = @('--timeout', '-o', '--output', '--field', '--profile')
+            Offers = @{
+            }
+        }
+        'resume' = @{
+            Last = 0
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('--resubmit'); Repeatable = $false; Help = 'Ask, then send again what stays unknown; it may cost a second time' }
+                @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Agree beforehand to what would be asked' }
+                @{ Flags = @('--give-up'); Repeatable = $false; Help = 'Look for the named jobs no more' }
+                @{ Flags = @('--task'); Repeatable = $false; Help = 'Say which task the one named job is, when several may be it' }
+                @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Look once; do not wait for what still runs' }
+                @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Give up waiting for a job after so long (default 900)' }
+                @{ Flags = @('--retries'); Repeatable = $false; Help = 'Send again at most so often what was certainly not accepted' }
+                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures; --output implies it' }
+                @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
+                @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace files that are there already' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, as jq -r prints it' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print the saved files, else the link, else the task id; no notices' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Say more on standard error, with tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Use this profile of the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the embedded stand-in of the service: no account, nothing paid' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Do not colour the output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
+            )
+            Valued = @('--task', '--timeout', '--retries', '-o', '--output', '--field', '--profile')
             Offers = @{
             }
         }

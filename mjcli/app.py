@@ -16,6 +16,7 @@ COMMANDS = {
     "action": "action",
     "blend": "blend",
     "describe-task": "describe_task",
+    "resume": "resume",
     "auth": "auth",
     "config": "config",
     "sandbox": "sandbox",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from mjcli.errors import ConfigError, DownloadError, ExitCode, MjError, NoTokenError
 from mjcli.render.output import Lines, Mode, Output, terminal_width
+from mjcli.render.text import visible
 from mjcli.secret import Secret
 
 if TYPE_CHECKING:
@@ -170,15 +171,37 @@ class Runtime:
 
         return Runner(self.client, self.ledger if ledger else None, profile=self.profile, host=self.host)
 
-    def known_image(self, image_id: str) -> Job | None:
-        """The job that made an image, if there is a ledger and it knows."""
-        return self._asking_ledger(lambda ledger: ledger.by_image(self.profile, image_id))
+    def named(self, name: str, *, at_most: int) -> list[Job]:
+        """The jobs whose task, image or uuid begins so, if there is a ledger; one that is it wholly, alone."""
+        return self._asking_ledger(lambda ledger: ledger.named(self.profile, name, at_most=at_most)) or []
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to be asked a question."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    def ask(self, question: str) -> bool:
+        """Put a question to who sits at the terminal; anything but a yes is a no."""
+        self.stderr.write(f"{visible(question)} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in ("y", "yes")
+
+    def adopt(self, job: Job, record: TaskRecord) -> bool:
+        """Give a job this task; False when the task is for another request or belongs to another job."""
+        from mjcli.recovery import is_for
+
+        return is_for(record, job.request) and self.ledger.adopt(job.uuid, self.host, str(record.id))
 
     def note_task(self, record: TaskRecord, files: Sequence[str]) -> None:
         """Tell the ledger, if there is one, what a look at a task showed."""
         from mjcli.jobs import note_task
 
         self._asking_ledger(lambda ledger: note_task(ledger, self.host, record, files))
+
+    @property
+    def kept(self) -> Ledger | None:
+        """The ledger if there is one already, for commands that only read it."""
+        return self.ledger if (self.data_dir / "ledger.db").exists() else None
 
     def find_again(self, job: Job) -> str:
         """The task of a job whose answer was lost. Raises `LostAnswer` when it cannot be told."""
@@ -191,10 +214,8 @@ class Runtime:
 
         This is for what only helps: a job that needs the ledger says what is wrong with it.
         """
-        if not (self.data_dir / "ledger.db").exists():
-            return None
         try:
-            return ask(self.ledger)
+            return ask(self.kept) if self.kept is not None else None
         except ConfigError:
             return None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mjcli.errors import (
     ConfigError,
@@ -15,6 +15,7 @@ from mjcli.errors import (
     MjError,
     StillRunning,
     UsageError,
+    resume,
     take_up,
 )
 from mjcli.render.text import json_line
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from mjcli.api.models import Result
     from mjcli.context import Runtime
     from mjcli.filenames import Target
+    from mjcli.ledger import Job
     from mjcli.options import FileOptions, JobOptions
+
+T = TypeVar("T")
 
 # After these ends of one job the next of several can still fare better.
 _ONE_JOB_ONLY = (ExitCode.REFUSED, ExitCode.RUNNING, ExitCode.FILE, ExitCode.UNKNOWN)
@@ -42,6 +46,11 @@ class Wanted(NamedTuple):
     def action(self) -> str:
         """The service's word for what is done."""
         return str(self.body.get("action", self.kind))
+
+    @classmethod
+    def of(cls, job: Job) -> Wanted:
+        """What a job of the ledger once asked for."""
+        return cls(job.kind, job.request, job.subject or job.prompt, job.parent_image)
 
 
 def prompt_body(
@@ -70,19 +79,27 @@ def _asked_for(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deliver_all(runtime: Runtime, jobs: Sequence[Wanted], options: JobOptions, files: FileOptions) -> None:
-    """Run jobs one after the other; one that fails by itself does not stop the rest."""
+    """Run jobs one after the other."""
     check_options(options)
     target = file_target(runtime, files)
+    one_after_another(runtime, jobs, lambda job: deliver(runtime, job, options, files, target), left="sent")
+
+
+def one_after_another(runtime: Runtime, jobs: Sequence[T], do: Callable[[T], None], *, left: str) -> None:
+    """Do something for each job; one that fails by itself does not stop the rest.
+
+    `left` says what was not done to those that were not tried.
+    """
     for number, job in enumerate(jobs):
         try:
-            deliver(runtime, job, options, files, target)
+            do(job)
         except MjError as error:
             if len(jobs) == 1:
                 raise
             runtime.output.failure(error)
             runtime.fail(error.exit_code)
             if error.exit_code not in _ONE_JOB_ONLY:
-                runtime.output.not_done(len(jobs) - number - 1, error)
+                runtime.output.not_done(len(jobs) - number - 1, error, left)
                 return
 
 
@@ -128,10 +145,11 @@ def deliver(
         kind=wanted.kind,
         path=IMAGINE,
         body=body,
+        subject=wanted.slug,
         parent_image=wanted.parent_image,
         files_asked=None
         if target is None
-        else {"directory": str(target.directory), "template": target.template},
+        else {"directory": str(target.directory), "template": target.template, "force": files.force},
         stream=stream,
         at_once=at_once,
         timeout=options.timeout,
@@ -146,23 +164,60 @@ def deliver(
         try:
             identity, result = runtime.runner(ledger=not options.no_ledger).run(order, watch)
         except (Interrupted, StillRunning) as error:
-            if error.task_id:
+            if error.task_id and options.no_ledger:
                 error.hint = take_up(error.task_id, files.output)
             raise
-    try:
+    again = _again(identity, result.task_id, files.output)
+    with _done_but(result, again):
         if at_once and not result.complete:
-            _answer_task(runtime, result, files.output, files_asked=target is not None)
+            _answer_task(runtime, result, again, files_asked=target is not None)
         else:
-            _finish(runtime, wanted, result, identity, target, force=files.force)
+            _finish(runtime, wanted, result, identity, target, again, force=files.force)
+
+
+def take_up_job(
+    runtime: Runtime, job: Job, target: Target | None, *, force: bool, timeout: float | None
+) -> None:
+    """One job of the ledger, from where it was left to its answer; its files go to `target`."""
+    with JobWatch(runtime.output) as watch:
+        result = runtime.runner(ledger=True).resume(job, watch, timeout=timeout)
+    again = resume(result.task_id or job.reference)
+    with _done_but(result, again):
+        _finish(runtime, Wanted.of(job), result, job.uuid, target, again, force=force, earlier=job)
+
+
+def target_asked(job: Job) -> Target | None:
+    """Where the files of a job of the ledger were to go, None when none were asked for."""
+    if job.files_asked is None:
+        return None
+    from pathlib import Path
+
+    from mjcli.filenames import Target
+
+    return Target(Path(job.files_asked["directory"]), job.files_asked["template"])
+
+
+def _again(identity: str | None, task_id: str | None, output: str | None) -> str | None:
+    """The command that takes a job up once more, or its files."""
+    if identity is not None:
+        return resume(task_id or identity[:8])
+    return take_up(task_id, output) if task_id else None
+
+
+@contextlib.contextmanager
+def _done_but(result: Result, again: str | None) -> Iterator[None]:
+    """What goes wrong now befalls the answer or the files of a job that was accepted, and does not undo it."""
+    try:
+        yield
     except Interrupted as stop:
         stop.sent, stop.finished, stop.task_id = True, result.complete, result.task_id
-        stop.hint = take_up(result.task_id, files.output) if result.task_id else None
+        stop.hint = again
         raise
     except DownloadError as error:
         error.task_id = error.task_id or result.task_id
         if result.complete:
             error.message = f"The job is done, but: {error.message}"
-            error.hint = f"mj describe-task {result.task_id}" if result.task_id else None
+            error.hint = again
         raise
 
 
@@ -172,27 +227,45 @@ def _finish(
     result: Result,
     identity: str | None,
     target: Target | None,
+    again: str | None,
     *,
     force: bool,
+    earlier: Job | None = None,
 ) -> None:
-    """Save the files of a job that is done, and answer."""
+    """Save the files of a job that is done, and answer; `earlier` is its row before it was taken up, if it was."""
     saved: list[str] = []
     failures: list[DownloadError] = []
     if target is not None:
         from mjcli.filenames import fields_of
 
         fields = fields_of(
-            prompt=wanted.slug, image_id=result.image_id, task_id=result.task_id, action=wanted.action
+            prompt=wanted.slug,
+            image_id=result.image_id,
+            task_id=result.task_id,
+            action=wanted.action,
+            asked_at=earlier.created_at if earlier is not None else None,
         )
-        saved, failures = save_files(runtime, result, target, fields, force=force)
+        saved, failures = save_files(
+            runtime,
+            result,
+            target,
+            fields,
+            force=force,
+            earlier=earlier is not None and earlier.state == "done",
+            task_id=earlier.task_id if earlier is not None else None,
+        )
         if identity is not None and saved:
+            before = earlier.files if earlier is not None else ()
             with contextlib.suppress(ConfigError):  # the files are there, whatever the ledger knows of them
-                runtime.ledger.saved(identity, saved)
+                runtime.ledger.saved(
+                    identity, list(dict.fromkeys((*before, *saved))), files_due=len(failures)
+                )
     elif runtime.settings.sandbox.value:
         runtime.output.notice(
             "The sandbox ends with this command, and so does the link; --download keeps the picture."
         )
-    answer_result(runtime, result, saved, failures)
+    problem = files_missing(failures, result.task_id, again) if failures else None
+    answer_result(runtime, result, saved, problem)
 
 
 def _shared_fields(runtime: Runtime, options: JobOptions) -> dict[str, Any]:
@@ -209,15 +282,30 @@ def _shared_fields(runtime: Runtime, options: JobOptions) -> dict[str, Any]:
 
 
 def save_files(
-    runtime: Runtime, result: Result, target: Target, fields: Mapping[str, str], *, force: bool
+    runtime: Runtime,
+    result: Result,
+    target: Target,
+    fields: Mapping[str, str],
+    *,
+    force: bool,
+    earlier: bool = False,
+    task_id: str | None = None,
 ) -> tuple[list[str], list[DownloadError]]:
-    """Download what a result has; gives the absolute paths and what went wrong."""
-    from mjcli.downloads import Downloader
+    """Download what a result has; gives the absolute paths and what went wrong.
+
+    `earlier` says that the result is that of an earlier run: a link that has expired since is not tried
+    before a fresh one was asked for. `task_id` is its task, where the result itself may not tell.
+    """
+    from mjcli.downloads import Downloader, sweep
+    from mjcli.pictures import fresh_result, is_stale, say_kept
 
     def fresh_links() -> Sequence[str]:
-        record = runtime.client.task(result.task_id) if result.task_id else None
-        return record.response.file_urls if record is not None and record.response is not None else ()
+        task = result.task_id or task_id
+        fresh = fresh_result(runtime, task) if task else None
+        return fresh.file_urls if fresh is not None else ()
 
+    if earlier:
+        sweep(target.directory)  # of what an `mj` left there that was killed on the way
     urls = result.file_urls
     labels = [f"file {n}/{len(urls)}" if len(urls) > 1 else "file" for n in range(1, len(urls) + 1)]
     with (
@@ -227,21 +315,24 @@ def save_files(
         FilesWatch(runtime.output, labels) as progress,
     ):
         saved, failures = fetch.save_all(
-            urls, target, fields, force=force, refresh=fresh_links, progress=progress
+            urls,
+            target,
+            fields,
+            force=force,
+            refresh=fresh_links,
+            stale=lambda url: earlier and is_stale(runtime, url),
+            progress=progress,
         )
-    for file in saved:
-        if file.kept:
-            runtime.output.notice(f"{file.path} was there already and was kept; --force fetches it again.")
+    say_kept(runtime, [file.path for file in saved if file.kept])
     return [str(file.path) for file in saved], failures
 
 
 def answer_result(
-    runtime: Runtime, result: Result, saved: Sequence[str], failures: Sequence[DownloadError] = ()
+    runtime: Runtime, result: Result, saved: Sequence[str], problem: DownloadError | None = None
 ) -> None:
     """Answer a finished job; files that could not be saved make it a failure (exit 8) that still tells all."""
     document = {**result.document, "files": list(saved)}
     quiet = [*saved] or [each for each in [result.picture_url or result.task_id] if each]
-    problem = _joined(failures, result.task_id) if failures else None
     runtime.answer(document, result_lines(runtime, result, saved), quiet, problem)
 
 
@@ -263,21 +354,22 @@ def result_lines(runtime: Runtime, result: Result, saved: Sequence[str]) -> list
     return lines
 
 
-def _answer_task(runtime: Runtime, result: Result, output: str | None, *, files_asked: bool) -> None:
+def _answer_task(runtime: Runtime, result: Result, again: str | None, *, files_asked: bool) -> None:
     task_id = result.task_id or ""
-    following = runtime.again(take_up(task_id, output))
     if files_asked:
         runtime.output.notice(
             "The pictures cannot be saved before they are made; the command below does it then."
         )
     runtime.output.answer(
-        {**result.document, "files": []}, [("task", task_id), ("next", following)], [task_id]
+        {**result.document, "files": []},
+        [("task", task_id), ("next", runtime.again(again or ""))],
+        [task_id],
     )
 
 
-def _joined(failures: Sequence[DownloadError], task_id: str | None) -> DownloadError:
+def files_missing(failures: Sequence[DownloadError], task_id: str | None, hint: str | None) -> DownloadError:
+    """The files of a job that could not be saved, as one failure."""
     sentence = " ".join(dict.fromkeys(error.message for error in failures))
-    hint = f"mj describe-task {task_id} --download" if task_id else None
     return DownloadError(f"The job is done, but: {sentence}", task_id=task_id, hint=hint)
 
 

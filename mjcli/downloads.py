@@ -10,13 +10,16 @@ import contextlib
 import ipaddress
 import os
 import random
+import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 from urllib.request import getproxies
 
 import httpx
@@ -25,6 +28,9 @@ from mjcli import __version__
 from mjcli.errors import DownloadError, MjError
 from mjcli.filenames import Target, may_take, name_for
 from mjcli.filetypes import EXTENSIONS, extension_of, is_web_page, is_whole
+
+if sys.platform != "win32":  # there a file that is in use cannot be taken away in the first place
+    import fcntl
 
 TRIES = 5
 CHUNK = 64 * 1024
@@ -37,6 +43,7 @@ Progress = Callable[[int, int, "int | None"], None]  # index, bytes so far, byte
 
 # The temporary files of this process, for an end that cannot wait for its threads.
 _parts: set[Path] = set()
+_PART_NAME = re.compile(r"\.mj-\d+-[0-9a-f]{12}\.part")
 
 
 class Saved(NamedTuple):
@@ -52,6 +59,31 @@ class LinkExpired(DownloadError):
 
 class _BrokenOff(Exception):
     """A transfer ended early; what arrived may be built upon."""
+
+
+def expired(url: str, now: float) -> bool:
+    """Whether a signed link says itself that it has expired by `now` (Unix seconds).
+
+    Its query carries the moment as `ex`, in hexadecimal; a link that does not say so may be good.
+    """
+    try:
+        value = dict(parse_qsl(urlsplit(url).query)).get("ex", "")
+    except ValueError:
+        return False
+    return re.fullmatch("[0-9a-fA-F]+", value) is not None and int(value, 16) <= now
+
+
+def sweep(directory: Path) -> None:
+    """Take away the temporary files in a directory that nobody writes any more: those of an `mj` that was killed."""
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(".mj-")]
+    except OSError:
+        return
+    for name in names:
+        if _PART_NAME.fullmatch(name):
+            with contextlib.suppress(OSError):
+                _unlink_unless_held(directory / name)
 
 
 class _Part:
@@ -99,23 +131,29 @@ class Downloader:
         *,
         force: bool = False,
         refresh: Callable[[], Sequence[str]] | None = None,
+        stale: Callable[[str], bool] = lambda _url: False,
         progress: Progress = lambda *_: None,
     ) -> tuple[list[Saved], list[DownloadError]]:
         """Save every link, four at a time; gives what was saved, in order, and what went wrong.
 
-        `refresh` gives the links anew when one has expired.
+        `refresh` gives the links anew when one has expired; it is called once at most. A link that is
+        `stale` is probably such a one, and is tried only when there is no fresh one.
         """
+        anew = _Anew(refresh, len(urls))
 
         def save(index: int) -> Saved | DownloadError:
             name = _Name(target, fields, index + 1, len(urls))
+            url = urls[index]
             try:
+                if stale(url) and (force or name.existing() is None):
+                    url = anew.link(index) or url
                 try:
-                    return self.save(urls[index], name, force=force, progress=progress)
+                    return self.save(url, name, force=force, progress=progress)
                 except LinkExpired:
-                    fresh = _asked(refresh)
-                    if index >= len(fresh) or fresh[index] == urls[index]:
+                    fresh = anew.link(index)
+                    if fresh is None or fresh == url:
                         raise
-                    return self.save(fresh[index], name, force=force, progress=progress)
+                    return self.save(fresh, name, force=force, progress=progress)
             except DownloadError as error:
                 return error
 
@@ -262,6 +300,26 @@ class Downloader:
         return parsed
 
 
+class _Anew:
+    """The links of a job, asked for anew when the first of them has expired, and then known for all."""
+
+    def __init__(self, refresh: Callable[[], Sequence[str]] | None, count: int) -> None:
+        self._refresh, self._count = refresh, count
+        self._links: Sequence[str] | None = None
+        self._lock = threading.Lock()
+
+    def link(self, index: int) -> str | None:
+        """The fresh link of one file; None when nobody can tell it, which is no worse than the expired one."""
+        with self._lock:
+            if self._links is None:
+                try:
+                    self._links = self._refresh() if self._refresh is not None else ()
+                except MjError:
+                    self._links = ()
+            # Of another number of links nobody can say which is whose.
+            return self._links[index] if len(self._links) == self._count else None
+
+
 class _Name:
     """The name that a file will have, known but for its extension."""
 
@@ -348,14 +406,6 @@ def _total(response: httpx.Response, done: int) -> int | None:
     return done + int(length) if length.isdecimal() else None
 
 
-def _asked(refresh: Callable[[], Sequence[str]] | None) -> Sequence[str]:
-    """The links anew; none when nobody can tell them, which is no worse than the expired ones."""
-    try:
-        return refresh() if refresh is not None else ()
-    except MjError:
-        return ()
-
-
 def _refuse_private(url: str, addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> None:
     for address in addresses:
         if not address.is_global or address.is_multicast:
@@ -404,14 +454,44 @@ def _place(part: Path, path: Path, *, force: bool) -> Saved:
 
 @contextlib.contextmanager
 def _part_file(directory: Path) -> Iterator[_Part]:
-    path = directory / f".mj-{os.getpid()}-{os.urandom(6).hex()}.part"
+    """A new temporary file, locked as long as it is written, so that `sweep` leaves it alone."""
+    while True:
+        path = directory / f".mj-{os.getpid()}-{os.urandom(6).hex()}.part"
+        try:
+            _parts.add(path)
+            with path.open("x+b") as file:
+                if _hold(path, file):
+                    yield _Part(path, file)
+                    return
+        finally:
+            path.unlink(missing_ok=True)
+            _parts.discard(path)
+
+
+def _hold(path: Path, file: BinaryIO) -> bool:
+    """Lock a new temporary file; False when a `sweep` came upon it before it was locked."""
+    if sys.platform == "win32":
+        return True
     try:
-        _parts.add(path)
-        with path.open("x+b") as file:
-            yield _Part(path, file)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks, on which nothing is swept away either
+    return path.exists()
+
+
+def _unlink_unless_held(path: Path) -> None:
+    """Remove a temporary file unless somebody has it locked. Raises `OSError` then, and when it cannot be told."""
+    if sys.platform == "win32":
+        path.unlink()
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
     finally:
-        path.unlink(missing_ok=True)
-        _parts.discard(path)
+        os.close(descriptor)
 
 
 def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:

@@ -197,8 +197,13 @@ class StillRunning(MjError):
     exit_code = ExitCode.RUNNING
 
 
+def resume(reference: str) -> str:
+    """The command that takes a job of the ledger up again and saves the files that were asked for."""
+    return f"mj resume {reference}"
+
+
 def take_up(task_id: str, output: str | None = None) -> str:
-    """The command that takes a task up again and saves its pictures where they were to go."""
+    """The command that does so for a task that no ledger knows, its pictures to go to `output`."""
     import shlex
 
     place = f" -o {shlex.quote(output)}" if output else ""
@@ -209,10 +214,6 @@ def full_stop(text: str) -> str:
     """`text` as a sentence that another one may follow."""
     text = text.rstrip()
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-#: What finds the newest job again when the service never told its task.
-FIND_LAST = "mj describe-task @last"
 
 
 class DownloadError(MjError):
@@ -243,6 +244,11 @@ class Interrupted(BaseException):
         self.finished = False
         self.task_id: str | None = None
         self.hint: str | None = None
+
+    @property
+    def by_choice(self) -> bool:
+        """Whether somebody wanted just this program to end (Ctrl-C, `| head`), rather than all of a session."""
+        return self.signal_number in (ExitCode.SIGINT - 128, ExitCode.SIGPIPE - 128)
 
     @property
     def closed_pipe(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import string
+import time
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,16 +104,36 @@ def may_take(path: Path) -> bool:
         return False
 
 
-def fields_of(*, prompt: str, image_id: str | None, task_id: str | None, action: str) -> dict[str, str]:
-    """What the placeholders stand for, each made safe to stand in one path component."""
+def fields_of(
+    *,
+    prompt: str,
+    image_id: str | None,
+    task_id: str | None,
+    action: str,
+    asked_at: float | None = None,
+) -> dict[str, str]:
+    """What the placeholders stand for, each made safe to stand in one path component.
+
+    `asked_at` (Unix seconds, default now) is the moment whose date is meant.
+    """
     slug = slug_of(prompt) or safe(action)
     return {
         "prompt": slug or "image",
         "image_id": safe(image_id or task_id or "") or "image",
         "task_id": safe(task_id or "") or "task",
         "action": safe(action) or "image",
-        "date": datetime.date.today().isoformat(),
+        "date": _day_of(asked_at).isoformat(),
     }
+
+
+def _day_of(asked_at: float | None) -> datetime.date:
+    """The local day of a moment; today for none, and for one that no calendar has."""
+    if asked_at is not None:
+        try:
+            return datetime.date.fromtimestamp(asked_at)
+        except (OverflowError, ValueError, OSError):
+            pass
+    return datetime.date.fromtimestamp(time.time())
 
 
 def name_for(target: Target, fields: Mapping[str, str], *, ext: str, index: int, count: int) -> Path:

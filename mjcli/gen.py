@@ -90,7 +90,7 @@ def _with_tables(readme: str, tree: Tree) -> str:
 
 def _command_rows(tree: Tree) -> list[tuple[str, str]]:
     """Each command that does something by itself, without the word for its options."""
-    commands = [command for command in walk(tree) if not command["commands"]]
+    commands = [command for command in walk(tree) if not command["needs_command"]]
     return [(usage(command).replace(" [OPTIONS]", ""), command["summary"]) for command in commands]
 
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Protocol
 
 from mjcli.api import Client, Hooks, Result, TaskRecord
 from mjcli.errors import (
-    FIND_LAST,
     ApiError,
     ConfigError,
     Interrupted,
@@ -21,36 +20,43 @@ from mjcli.errors import (
     NetworkError,
     StillRunning,
     full_stop,
+    resume,
     take_up,
 )
-from mjcli.ledger import Job, Ledger
+from mjcli.ledger import INTERRUPTED, Job, Ledger
+from mjcli.recovery import PATIENCE_SECONDS, Lost, find_task
 
 DEADLINE_SECONDS = 900.0
 POLL_FIRST, POLL_LAST = 1.5, 5.0  # seconds between looks at a task
-LOOKS = (0.0, 1.0, 2.0, 4.0)  # pauses before each look among the recent tasks
 UNSEEN_LOOKS = 10  # how often a task that we were told of may be unknown to the tasks endpoint
+UNSEEN_LOOKS_LATER = 3  # the same when it should have appeared long ago
 UNREACHABLE_SECONDS = 30.0  # how long a known task is followed through an outage
-CLOCK_TOLERANCE = 2.0  # seconds that a task may seem to be older than its request
-
-# What a task must agree in with the request that it is taken for; the rest must not contradict it.
-_TELLING = ("prompt", "action", "image_id", "image_url", "video_id")
-_UNTOLD = ("callback_url", "async", "timeout")
+OWNER_PAUSE = 0.2  # seconds between looks at a job that another mj has in hand
 
 
 class Order(NamedTuple):
     """What is asked of the service: the endpoint and the body, and what the ledger should know beside.
 
-    `at_once` says that the answer is a task id rather than a result (`async` or `callback_url`).
+    `subject` is the words it is about; `at_once` says that the answer is a task id rather than a result
+    (`async` or `callback_url`).
     """
 
     kind: str
     path: str
     body: Mapping[str, Any]
+    subject: str = ""
     parent_image: str | None = None
     files_asked: Mapping[str, Any] | None = None
     stream: bool = True
     at_once: bool = False
     timeout: float | None = None  # seconds until the wait is given up
+
+    @classmethod
+    def of(cls, job: Job, timeout: float | None) -> Order:
+        """What a job of the ledger once asked for."""
+        return cls(
+            job.kind, job.path, job.request, job.subject, job.parent_image, job.files_asked, timeout=timeout
+        )
 
 
 class Observer(Protocol):
@@ -103,11 +109,33 @@ class Runner:
                 request=order.body,
                 files_asked=order.files_asked,
                 parent_image=order.parent_image,
+                subject=order.subject,
             )
-        return run.identity, run.to_the_end()
+        return run.identity, run.to_the_end(run.asked)
+
+    def resume(self, job: Job, observer: Observer, *, timeout: float | None = None) -> Result:
+        """Take up a job of the ledger, wherever it was left, and give its final result.
+
+        One that was never sent is sent; one whose answer was lost is looked for; one that has a task is
+        followed. May be done any number of times, also at once. Raises as `run` does.
+        """
+        assert self._ledger is not None
+        run = _Run(self._client, self._ledger, self._host, Order.of(job, timeout), observer)
+        run.identity = job.uuid
+        try:
+            return run.to_the_end(lambda: run.taken_up(job))
+        finally:
+            self._ledger.claims.release(job.number)
 
 
-def follow(client: Client, task_id: str, observer: Observer, *, deadline: float | None) -> TaskRecord:
+def follow(
+    client: Client,
+    task_id: str,
+    observer: Observer,
+    *,
+    deadline: float | None,
+    unseen_looks: int = UNSEEN_LOOKS,
+) -> TaskRecord:
     """Look at a task politely until it has ended, well or not.
 
     Raises `StillRunning` at the deadline or when the service stays out of reach, `LostAnswer` when it
@@ -134,7 +162,7 @@ def follow(client: Client, task_id: str, observer: Observer, *, deadline: float 
             if record is not None and record.state != "running":
                 return record
             unseen = 0 if record is not None else unseen + 1
-            if unseen >= UNSEEN_LOOKS:
+            if unseen >= unseen_looks:
                 raise LostAnswer("The service does not know this task.", task_id=task_id)
             observer.progress(record.progress if record is not None else None)
         if deadline is not None and time.monotonic() + pause >= deadline:
@@ -153,78 +181,35 @@ def note_task(ledger: Ledger, host: str, record: TaskRecord, files: Sequence[str
         error = record.error()
         ledger.ended(job.uuid, "failed", code=error.code, message=error.message)
     elif record.state == "done" and record.response is not None:
-        ledger.done(job.uuid, record.response.document, image_id=record.response.image_id)
-    if files:
-        ledger.saved(job.uuid, list(dict.fromkeys((*job.files, *files))))
+        result = record.response
+        ledger.done(job.uuid, result.document, image_id=result.image_id, files_due=len(result.file_urls))
+        if files:
+            due = max(len(result.file_urls) - len(files), 0)
+            ledger.saved(job.uuid, list(dict.fromkeys((*job.files, *files))), files_due=due)
+
+
+class _TakenOver(Exception):
+    """Another `mj` has sent this job in the meantime."""
+
+
+NEVER_TOLD = "The service never answered which task this job is."
 
 
 def find_again(client: Client, ledger: Ledger, host: str, job: Job) -> str:
-    """The task of a job whose answer was lost, looked for once among the recent ones and written down.
+    """The task of a job whose answer was lost, looked for among the recent ones and written down.
 
     Raises `LostAnswer` when none or several may be it.
     """
-    lost = LostAnswer("The service never answered which task this job is.")
-    try:
-        found = _tasks_for(client, ledger, host, job.request, job.created_at)
-    except (NetworkError, LostAnswer, ApiError) as error:
-        raise _none(lost, error, hint=None) from error
-    if len(found) > 1:
-        raise _several(found, lost)
-    if not found or not ledger.adopt(job.uuid, host, found[0]):
-        raise _none(lost, None, hint=None)
-    return found[0]
+    lost = Lost(job.request, job.sent_at or job.created_at, job.uuid, _if_still_lost(job.uuid[:8]))
+    return find_task(client, ledger, host, lost, LostAnswer(NEVER_TOLD))
 
 
-def _tasks_for(
-    client: Client,
-    ledger: Ledger | None,
-    host: str,
-    body: Mapping[str, Any],
-    since: float,
-    *,
-    deadline: float | None = None,
-) -> list[str]:
-    """The recent tasks that are for this request, were made since then, and belong to no job of the ledger."""
-    tasks = client.recent_tasks(deadline=deadline)
-    began = since + client.clock_offset - CLOCK_TOLERANCE
-    ours = [task.id for task in tasks if task.id and _is_for(task, body, began)]
-    known = ledger.known_tasks(host, ours) if ledger is not None else set()
-    return [task_id for task_id in ours if task_id not in known]
-
-
-def _is_for(task: TaskRecord, body: Mapping[str, Any], since: float) -> bool:
-    """Whether a task is for this request and was made since then (the service's clock)."""
-    if task.created_at is None or task.created_at < since:
-        return False
-    # Old servers leave the action out where it is the usual one.
-    recorded = {"action": "generate", **task.request}
-    if any(body.get(name) != recorded.get(name) for name in _TELLING if name in body):
-        return False
-    return all(body[name] == recorded[name] for name in body if name not in _UNTOLD and name in recorded)
-
-
-def _several(found: Sequence[str], lost: MjError) -> LostAnswer:
-    return LostAnswer(
-        f"The answer was lost, and more than one recent task is for this request: {', '.join(found)}. "
-        "One of them is this job's; none was taken for it and nothing was sent again.",
-        code=lost.code,
-        hint=f"mj describe-task {' '.join(found)}",
-        trace_id=lost.trace_id,
-    )
-
-
-def _none(lost: MjError, failure: MjError | None, *, hint: str | None) -> LostAnswer:
-    if failure is not None:
-        sought = f"Your tasks could not be looked through ({full_stop(failure.message).rstrip('.')}),"
-        hint = failure.hint or hint
-    else:
-        sought = "No task for it could be found,"
-    return LostAnswer(
-        f"{full_stop(lost.message)} {sought} so the job may have been accepted, and is then billed; "
-        "nothing was sent again.",
-        code="network" if isinstance(lost, StillRunning) else lost.code,
-        hint=hint or "look at your tasks on the service's site before you ask again",
-        trace_id=lost.trace_id,
+def _if_still_lost(reference: str) -> str:
+    """What is left to do for a job that was looked for in vain."""
+    return (
+        f"mj resume {reference} looks again\n"
+        f"mj resume {reference} --resubmit sends it again, which may cost a second time\n"
+        f"mj resume {reference} --give-up, if you do not want it any more"
     )
 
 
@@ -239,35 +224,49 @@ class _Run:
         self.identity: str | None = None
         self._task_id: str | None = None
         self._left = False
+        self._left_at = 0.0  # reading of the monotonic clock, which nobody sets
         self._warned = False
-        self._began = time.time()
         seconds = DEADLINE_SECONDS if order.timeout is None else order.timeout
         self._deadline = time.monotonic() + seconds
 
-    def to_the_end(self) -> Result:
+    def to_the_end(self, way: Callable[[], Result]) -> Result:
+        """Go this way; however it ends, the ledger knows, and the exception tells how to take the job up."""
         try:
-            result = self._finished()
+            result = way()
         except Interrupted as stop:
-            stop.sent, stop.task_id = self._left, self._task_id
-            if self._left and self._task_id is None and self.identity is not None:
-                stop.hint = FIND_LAST
-            if not self._left:
-                self._note_end("failed", "interrupted", "Interrupted before it was sent.")
+            stop.sent, stop.task_id, stop.hint = self._left, self._task_id, self._next()
             raise
         except (StillRunning, LostAnswer) as error:
             raise self._unfinished(error) from error
         except MjError as error:
             error.task_id = error.task_id or self._task_id
-            if isinstance(error, (ApiError, NetworkError, ConfigError)):
+            if isinstance(error, (ApiError, NetworkError)):
                 self._note_end("failed", error.code, error.message)
             raise  # anything else befell us, not the job
         if result.complete or not self._order.at_once:
-            self._note(lambda ledger, job: ledger.done(job, result.document, image_id=result.image_id))
+            self._note(
+                lambda ledger, job: ledger.done(
+                    job, result.document, image_id=result.image_id, files_due=len(result.file_urls)
+                )
+            )
         return result
 
-    def _finished(self) -> Result:
+    def _next(self) -> str | None:
+        """The command that takes the job up."""
+        if self.identity is not None:
+            return resume(self._task_id or self.identity[:8])
+        return take_up(self._task_id) if self._task_id is not None else None
+
+    def asked(self) -> Result:
+        """The way of a job that is sent now."""
         try:
             result = self._submitted()
+        except _TakenOver:
+            return self.taken_up(self._row())
+        except (Interrupted, ConfigError) as stop:
+            if not self._left:
+                self._note_unsent(stop)
+            raise
         except (StillRunning, LostAnswer) as error:
             if error.task_id:
                 self._accept(error.task_id)
@@ -282,6 +281,55 @@ class _Run:
         if result.complete:
             return result
         return self._recovered(LostAnswer("The answer ended before the job did."))
+
+    def taken_up(self, job: Job) -> Result:
+        """The way of a job that stands in the ledger, from where it was left."""
+        job = self._in_hand(job)
+        self._left, self._task_id = job.sent_at is not None, job.task_id
+        if job.state == "done":
+            return Result(job.result or {})
+        if job.state == "failed" and not self._asked_again(job):
+            raise job.failure()
+        if job.sent_at is None:
+            return self.asked()
+        if self._task_id is None:
+            self._observer.notice(f"{NEVER_TOLD} Looking for it among your recent tasks.")
+            self._task_id = find_again(self._client, self._kept, self._host, job)
+            self._observer.accepted(self._task_id)
+        self._observer.sent()
+        recent = time.time() - (job.accepted_at or 0) < PATIENCE_SECONDS
+        return self._followed(UNSEEN_LOOKS if recent else UNSEEN_LOOKS_LATER)
+
+    def _asked_again(self, job: Job) -> bool:
+        """Whether a job that was given up before it was sent, and is now named, may be sent after all."""
+        stopped = (job.error or {}).get("code") == INTERRUPTED
+        return stopped and self._kept.claims.take(job.number) and self._kept.asked_again(job.uuid)
+
+    def _in_hand(self, job: Job) -> Job:
+        """The job once no other living `mj` is sending it."""
+        waiting = False
+        while job.state == "submitting" and not self._kept.claims.take(job.number):
+            if not waiting:
+                self._observer.notice("Another mj is sending this job; waiting for what comes of it.")
+                waiting = True
+            if time.monotonic() >= self._deadline:
+                raise StillRunning("Another mj is sending this job.")
+            time.sleep(OWNER_PAUSE)
+            job = self._row()
+        return self._row()
+
+    @property
+    def _kept(self) -> Ledger:
+        """The ledger, which a job that is taken up comes from."""
+        if self._ledger is None:
+            raise ConfigError("The ledger cannot be written.")
+        return self._ledger
+
+    def _row(self) -> Job:
+        job = self._kept.get(self.identity or "")
+        if job is None:
+            raise ConfigError("The job does not stand in the ledger any more.")
+        return job
 
     # -- submit ------------------------------------------------------------------------------------
 
@@ -317,10 +365,15 @@ class _Run:
         return last
 
     def _leave(self) -> None:
-        self._left = True
+        """The first byte is about to leave; the ledger must know, or nothing does."""
+        if self._ledger is not None and self.identity is not None and not self._ledger.leaving(self.identity):
+            raise _TakenOver
+        self._left, self._left_at = True, time.monotonic()
 
     def _retry(self, seconds: float, reason: str) -> None:
-        self._left = False  # what left came back: it was not accepted
+        if self._left:  # what left came back: it was not accepted
+            self._left = False
+            self._note(lambda ledger, job: ledger.came_back(job))
         self._observer.notice(f"Nothing was accepted: {reason}. Trying again in {seconds:.1f} s.")
 
     def _note_task(self, result: Result) -> None:
@@ -347,47 +400,35 @@ class _Run:
         over = time.monotonic() >= self._deadline
         if self._task_id is None:
             self._observer.notice(f"{full_stop(error.message)} Looking for the job among your recent tasks.")
-            self._find(error, once=over)
+            self._task_id = self._found(error, once=over)
+            self._observer.accepted(self._task_id)
         elif not over:
             self._observer.notice(
                 f"{full_stop(error.message)} The job goes on; following task {self._task_id}."
             )
-        if over or self._task_id is None:
+        if over:
             raise StillRunning("The wait ended before the job did.", task_id=self._task_id)
         if self._order.at_once:
             return Result({"task_id": self._task_id})
-        record = follow(self._client, self._task_id, self._observer, deadline=self._deadline)
+        return self._followed()
+
+    def _found(self, why: StillRunning | LostAnswer, *, once: bool) -> str:
+        """The task of what we sent ourselves; the time of the sending holds even if the clock was set since."""
+        sent_at = time.time() - (time.monotonic() - self._left_at)
+        lost = Lost(self._order.body, sent_at, self.identity, self._next())
+        return find_task(self._client, self._ledger, self._host, lost, why, once=once)
+
+    def _followed(self, unseen_looks: int = UNSEEN_LOOKS) -> Result:
+        record = follow(
+            self._client,
+            self._task_id or "",
+            self._observer,
+            deadline=self._deadline,
+            unseen_looks=unseen_looks,
+        )
         if record.state == "failed" or record.response is None or not record.response.file_urls:
             raise record.error()
         return record.response
-
-    def _find(self, lost: StillRunning | LostAnswer, *, once: bool) -> None:
-        """The one recent task that is ours becomes the job's; none or several: `LostAnswer`."""
-        failure: MjError | None = None
-        for pause in LOOKS[:1] if once else LOOKS:
-            time.sleep(pause)
-            deadline = time.monotonic() + 5.0 if once else None
-            try:
-                found = _tasks_for(
-                    self._client, self._ledger, self._host, self._order.body, self._began, deadline=deadline
-                )
-            except (NetworkError, LostAnswer, ApiError) as error:
-                failure = error
-                continue
-            failure = None
-            if len(found) == 1 and self._adopt(found[0]):
-                return
-            if len(found) > 1:
-                raise _several(found, lost)
-        raise _none(lost, failure, hint=FIND_LAST if self.identity is not None else None)
-
-    def _adopt(self, task_id: str) -> bool:
-        ledger, identity = self._ledger, self.identity
-        if ledger is not None and identity is not None and not ledger.adopt(identity, self._host, task_id):
-            return False
-        self._task_id = task_id
-        self._observer.accepted(task_id)
-        return True
 
     # -- ends --------------------------------------------------------------------------------------
 
@@ -398,20 +439,35 @@ class _Run:
             error.message = (
                 f"{full_stop(error.message)} It goes on at the service and is billed if it succeeds."
             )
-            error.hint = take_up(error.task_id)
+            error.hint = self._next()
         elif isinstance(error, LostAnswer):
+            if error.task_id:  # it was accepted once, and nobody can tell what became of it
+                error.message = f"{full_stop(error.message)} The job may be billed; nothing was sent again."
+            if error.hint is None and self.identity is not None:
+                error.hint = _if_still_lost(self.identity[:8])
             self._note_end("unknown", error.code, error.message)
         return error
 
-    def _note_end(self, state: str, code: str, message: str) -> None:
-        self._note(lambda ledger, job: ledger.ended(job, state, code=code, message=message))
+    def _note_unsent(self, stop: Interrupted | ConfigError) -> None:
+        """Nothing has left. What nobody wants any more has failed; a session that ends leaves it to `mj resume`."""
+        self._note(lambda ledger, job: ledger.came_back(job), doubtful=False)
+        if isinstance(stop, ConfigError):
+            self._note_end("failed", stop.code, stop.message, doubtful=False)
+        elif stop.by_choice:
+            self._note_end("failed", INTERRUPTED, "Interrupted before it was sent.", doubtful=False)
 
-    def _note(self, change: Callable[[Ledger, str], None]) -> None:
+    def _note_end(self, state: str, code: str, message: str, *, doubtful: bool = True) -> None:
+        self._note(
+            lambda ledger, job: ledger.ended(job, state, code=code, message=message), doubtful=doubtful
+        )
+
+    def _note(self, change: Callable[[Ledger, str], None], *, doubtful: bool = True) -> None:
         """Change the job's row. Once the request has left, a ledger that fails must not cost the job."""
         if self._ledger is None or self.identity is None:
             return
         try:
             change(self._ledger, self.identity)
         except ConfigError as error:
-            self._observer.doubt(f"{error.message} The job goes on, but mj may not know it later.")
-            self._ledger = None
+            if doubtful:
+                self._observer.doubt(f"{error.message} The job goes on, but mj may not know it later.")
+            self._ledger = self.identity = None

@@ -2,6 +2,9 @@
 
 SQLite in WAL mode, so that many `mj` share it: short transactions and a busy time-out. The token never
 comes here.
+
+A job's way: `record` (asked, nothing sent yet), `leaving` (the request leaves now), `running` (the service told
+its task), then `done` or `failed`; `unknown` when its answer was lost and no task was found for it.
 """
 
 from __future__ import annotations
@@ -9,13 +12,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mjcli.errors import ConfigError
+from mjcli.claims import Claims
+from mjcli.errors import ApiError, ConfigError, ExitCode, MjError
 from mjcli.secret import Secret
 
 BUSY_SECONDS = 30.0
@@ -43,19 +49,35 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             files_asked TEXT,                    -- how files were asked for, JSON; NULL: not at all
             files TEXT NOT NULL DEFAULT '[]',    -- absolute paths saved, JSON
             parent_image TEXT,                   -- the image that an action was done to
-            pid INTEGER                          -- the process that follows the job
+            pid INTEGER                          -- the process that sent it
         );
         CREATE INDEX jobs_task ON jobs (host, task_id) WHERE task_id IS NOT NULL;
         CREATE INDEX jobs_profile ON jobs (profile, number);
         CREATE INDEX jobs_image ON jobs (image_id) WHERE image_id IS NOT NULL;
         """,
     ),
+    (
+        "tell a job's times, what it is about, and what of it is still to be done",
+        """
+        -- subject: the words it is about; sent_at NULL: no byte of it has left; files_due: asked for, not saved yet
+        ALTER TABLE jobs ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+        ALTER TABLE jobs ADD COLUMN sent_at REAL;
+        ALTER TABLE jobs ADD COLUMN accepted_at REAL;
+        ALTER TABLE jobs ADD COLUMN ended_at REAL;
+        ALTER TABLE jobs ADD COLUMN files_due INTEGER NOT NULL DEFAULT 0;
+        UPDATE jobs SET sent_at = created_at;
+        UPDATE jobs SET files_due = 1 WHERE state = 'done' AND files_asked IS NOT NULL AND files = '[]';
+        """,
+    ),
 )
 
-_COLUMNS = (
-    "number, uuid, profile, host, kind, path, request, state, created_at, changed_at, "
-    "task_id, image_id, result, error, files_asked, files, parent_image"
-)
+UNFINISHED = ("submitting", "running", "unknown")
+STATES = (*UNFINISHED, "done", "failed")
+
+# Error codes of ends that are none of the service's: stopped before it was sent, or wanted no more.
+INTERRUPTED, GIVEN_UP, RESUBMITTED = "interrupted", "given_up", "resubmitted"
+
+_JSON = ("request", "result", "error", "files_asked", "files")
 
 
 class Job(NamedTuple):
@@ -78,11 +100,61 @@ class Job(NamedTuple):
     files_asked: dict[str, Any] | None
     files: list[str]
     parent_image: str | None
+    subject: str
+    sent_at: float | None
+    accepted_at: float | None
+    ended_at: float | None
+    files_due: int
 
     @property
     def prompt(self) -> str:
         """The prompt that was sent, empty for an action without one."""
         return str(self.request.get("prompt") or "")
+
+    @property
+    def action(self) -> str:
+        """The service's word for what is done."""
+        return str(self.request.get("action", self.kind))
+
+    @property
+    def unsent(self) -> bool:
+        """Whether it is certain that no byte of the request has left."""
+        return self.state == "submitting" and self.sent_at is None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether `mj resume` has something to do for it."""
+        return self.state in UNFINISHED or (self.state == "done" and self.files_due > 0)
+
+    @property
+    def reference(self) -> str:
+        """What names the job in a command: its task, else the beginning of its uuid."""
+        return self.task_id or self.uuid[:8]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it did not fail by the user's own wish, which says nothing about the money."""
+        return (self.error or {}).get("code") not in (GIVEN_UP, RESUBMITTED)
+
+    def failure(self) -> MjError:
+        """How a failed job failed, as an error with the status of a failed job."""
+        error = self.error or {}
+        code, message = str(error.get("code") or "api_error"), str(error.get("message") or "no reason")
+        failure: MjError
+        if not self.wanted:
+            failure = MjError(f"The job {self.reference} is not looked for any more: {message}", code=code)
+        elif self.sent_at is None:
+            failure = MjError(f"The job was never sent, so nothing is paid: {message}", code=code)
+        else:
+            failure = ApiError(message, code=code, accepted=self.task_id is not None)
+        failure.task_id, failure.exit_code = self.task_id, ExitCode.REFUSED
+        return failure
+
+
+_COLUMNS = ", ".join(Job._fields)
+_TO_DO = f"(state IN {UNFINISHED} OR state = 'done' AND files_due > 0)"
+# The columns that a job which is sent once more takes from the one before.
+_ASKED = "profile, host, kind, path, request, files_asked, parent_image, subject"
 
 
 class Ledger:
@@ -90,8 +162,11 @@ class Ledger:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._lock = threading.RLock()  # one transaction at a time on the one connection
         self.path = path
         self.secret = Secret()  # never comes into the file, even where a peer repeats it
+        #: The jobs that this process has in hand, and whether others have theirs.
+        self.claims = Claims(path.with_name("ledger.lock"))
 
     @classmethod
     def open(cls, path: Path, *, notice: Callable[[str], None]) -> Ledger:
@@ -137,8 +212,9 @@ class Ledger:
         return cls(connection, path)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; the jobs in hand are let go of."""
         self._connection.close()
+        self.claims.close()
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -152,55 +228,149 @@ class Ledger:
         request: Mapping[str, Any],
         files_asked: Mapping[str, Any] | None,
         parent_image: str | None,
+        subject: str,
     ) -> str:
-        """Write down a job that is about to be sent, on the disk when this returns; gives its uuid."""
-        identity, now = str(uuid.uuid4()), time.time()
-        self._write(
-            "INSERT INTO jobs (uuid, profile, host, kind, path, request, state, created_at, changed_at,"
-            " files_asked, parent_image, pid) VALUES (?, ?, ?, ?, ?, ?, 'submitting', ?, ?, ?, ?, ?)",
-            (
-                identity,
-                profile,
-                host,
-                kind,
-                path,
-                json.dumps(dict(request)),
-                now,
-                now,
-                None if files_asked is None else json.dumps(dict(files_asked)),
-                parent_image,
-                os.getpid(),
-            ),
+        """Write down a job that is asked for and have it in hand; gives its uuid.
+
+        It survives this process, but is on the disk only when `leaving` returns: one flush is enough.
+        """
+        asked = None if files_asked is None else json.dumps(dict(files_asked))
+        values = (profile, host, kind, path, json.dumps(dict(request)), asked, parent_image, subject)
+        with self._transaction(durable=False):
+            return self._insert(", ".join("?" * len(values)), values)
+
+    def leaving(self, identity: str) -> bool:
+        """The request leaves now, which is on the disk when this returns; False when it has left before.
+
+        Whoever gets True is the one to send it, however many processes ask.
+        """
+        return self._update(
+            "state = 'submitting' AND sent_at IS NULL", identity, sent_at=time.time(), pid=os.getpid()
         )
-        return identity
+
+    def came_back(self, identity: str) -> None:
+        """What left was certainly not accepted; it may leave once more."""
+        self._update("state = 'submitting'", identity, sent_at=None)
+
+    def asked_again(self, identity: str) -> bool:
+        """A job that failed before it was sent is to be sent after all; False when it is not such a one."""
+        return self._update(
+            "state = 'failed' AND sent_at IS NULL", identity, state="submitting", error=None, ended_at=None
+        )
 
     def running(self, identity: str, task_id: str) -> None:
         """The service gave the job this task."""
-        self._change(identity, state="running", task_id=task_id)
+        self._update("1", identity, state="running", task_id=task_id, accepted_at=time.time())
 
     def adopt(self, identity: str, host: str, task_id: str) -> bool:
         """Give the job a task that was found rather than answered; False when another job has it."""
-        self._write(
-            "UPDATE jobs SET state = 'running', task_id = ?, changed_at = ? WHERE uuid = ?"
-            " AND NOT EXISTS (SELECT 1 FROM jobs WHERE host = ? AND task_id = ?)",
-            (task_id, time.time(), identity, host, task_id),
-        )
-        job = self._one("WHERE uuid = ?", (identity,))
+        now = time.time()
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE jobs SET state = 'running', task_id = ?, accepted_at = ?, changed_at = ?, error = NULL"
+                " WHERE uuid = ? AND task_id IS NULL"
+                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE host = ? AND task_id = ?)",
+                (task_id, now, now, identity, host, task_id),
+            )
+        job = self.get(identity)
         return job is not None and job.task_id == task_id
 
-    def done(self, identity: str, result: Mapping[str, Any], *, image_id: str | None) -> None:
-        """The job succeeded with this final object."""
-        self._change(identity, state="done", result=json.dumps(dict(result)), image_id=image_id, error=None)
+    def done(
+        self, identity: str, result: Mapping[str, Any], *, image_id: str | None, files_due: int = 0
+    ) -> None:
+        """The job succeeded with this final object; `files_due` files are to be saved, if any were asked for."""
+        self._update(
+            "1",
+            identity,
+            "files_due = CASE WHEN files_asked IS NULL OR state = 'done' THEN files_due ELSE ? END,"
+            " ended_at = coalesce(ended_at, ?)",
+            (files_due, time.time()),
+            state="done",
+            result=json.dumps(dict(result)),
+            image_id=image_id,
+            error=None,
+        )
 
     def ended(self, identity: str, state: str, *, code: str, message: str) -> None:
-        """The job `failed`, or its outcome is `unknown`."""
-        self._change(identity, state=state, error=json.dumps({"code": code, "message": message}))
+        """The job `failed`, or its outcome is `unknown`; one that has ended already stays as it is."""
+        error = json.dumps({"code": code, "message": message})
+        ended_at = time.time() if state == "failed" else None
+        self._update("state NOT IN ('done', 'failed')", identity, state=state, error=error, ended_at=ended_at)
 
-    def saved(self, identity: str, files: Sequence[str]) -> None:
-        """These files of the job are on the disk."""
-        self._change(identity, files=json.dumps(list(files)))
+    def saved(self, identity: str, files: Sequence[str], *, files_due: int = 0) -> None:
+        """These files of the job are on the disk, and so many more are to come."""
+        self._update("1", identity, files=json.dumps(list(files)), files_due=files_due)
+
+    def given_up(self, identity: str) -> bool:
+        """The user wants no more of the job; False when there is nothing of it left to do."""
+        error = json.dumps({"code": GIVEN_UP, "message": "Given up by the user."})
+        states = ", ".join(f"'{state}'" for state in UNFINISHED)
+        if self._update(f"state IN ({states})", identity, state="failed", error=error, ended_at=time.time()):
+            return True
+        return self._update("state = 'done' AND files_due > 0", identity, files_due=0)
+
+    def resubmitted(self, identity: str) -> Job | None:
+        """A new job in the place of one whose outcome is unknown, in hand; None when another `mj` was quicker."""
+        error = {"code": RESUBMITTED, "message": "Given up by the user, who had it sent once more."}
+        with self._transaction():
+            now = time.time()
+            old = self._connection.execute(
+                "UPDATE jobs SET state = 'failed', error = ?, ended_at = ?, changed_at = ?"
+                " WHERE uuid = ? AND state = 'unknown'",
+                (json.dumps(error), now, now, identity),
+            )
+            if old.rowcount != 1:
+                return None
+            fresh = self._insert(f"{_ASKED} FROM jobs WHERE uuid = ?", (identity,))
+        return self.get(fresh)
 
     # -- reading -----------------------------------------------------------------------------------
+
+    def get(self, identity: str) -> Job | None:
+        """The job of this uuid."""
+        return self._one("WHERE uuid = ?", (identity,))
+
+    def newest_first(self, profile: str) -> Iterator[Job]:
+        """Every job of a profile; the first one is `@1`."""
+        cursor = self._execute(
+            f"SELECT {_COLUMNS} FROM jobs WHERE profile = ? ORDER BY number DESC",  # noqa: S608
+            (profile,),
+        )
+        return self._read(cursor)
+
+    def unfinished(self, profile: str) -> list[Job]:
+        """The jobs of a profile that `mj resume` has something to do for, oldest first."""
+        return self._all(f"WHERE profile = ? AND {_TO_DO} ORDER BY number", (profile,))
+
+    def unfinished_elsewhere(self, profile: str) -> dict[str, int]:
+        """How many unfinished jobs each other profile has."""
+        rows = self._query(
+            f"SELECT profile, COUNT(*) FROM jobs WHERE profile <> ? AND {_TO_DO} GROUP BY profile",  # noqa: S608
+            (profile,),
+        )
+        return dict(rows)
+
+    def named(self, profile: str, name: str, *, at_most: int) -> list[Job]:
+        """The jobs of a profile whose task, image or uuid begins so, newest first; one that is it wholly, alone."""
+        whole = self._all(
+            "WHERE profile = ? AND ? IN (task_id, image_id, uuid) ORDER BY number DESC LIMIT 1",
+            (profile, name),
+        )
+        if whole:
+            return whole
+        begins = " OR ".join(f"substr({column}, 1, ?2) = ?3" for column in ("task_id", "image_id", "uuid"))
+        return self._all(
+            f"WHERE profile = ?1 AND ({begins}) ORDER BY number DESC LIMIT ?4",
+            (profile, len(name), name, at_most),
+        )
+
+    def being_sent(self, host: str, request: Mapping[str, Any], *, but: str) -> bool:
+        """Whether a living process has another job with this very request in hand whose task is not known yet."""
+        rows = self._query(
+            "SELECT number FROM jobs WHERE host = ? AND state = 'submitting' AND request = ? AND uuid <> ?",
+            (host, json.dumps(dict(request)), but),
+        )
+        return any(self.claims.taken(number) for (number,) in rows)
 
     def nth_newest(self, profile: str, n: int) -> Job | None:
         """The nth newest job (1: the newest) of a profile."""
@@ -234,34 +404,84 @@ class Ledger:
 
     # -- plumbing ----------------------------------------------------------------------------------
 
-    def _change(self, identity: str, **columns: object) -> None:
-        assignments = ", ".join(f"{name} = ?" for name in columns)
-        self._write(
-            f"UPDATE jobs SET {assignments}, changed_at = ? WHERE uuid = ?",  # noqa: S608
-            (*columns.values(), time.time(), identity),
+    def _insert(self, source: str, values: tuple[object, ...]) -> str:
+        """A new row of what was asked; in hand before anybody else can see it."""
+        identity, now = str(uuid.uuid4()), time.time()
+        select = "SELECT ?, 'submitting', ?, ?, ?, "
+        cursor = self._execute(
+            f"INSERT INTO jobs (uuid, state, created_at, changed_at, pid, {_ASKED}) {select}{source}",
+            (identity, now, now, os.getpid(), *values),
         )
+        self.claims.take(cursor.lastrowid or 0)
+        return identity
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+    def _update(
+        self,
+        where: str,
+        identity: str,
+        further: str = "",
+        values: tuple[object, ...] = (),
+        **columns: object,
+    ) -> bool:
+        """Change one row where the condition holds; whether it did."""
+        columns["changed_at"] = time.time()
+        assignments = ", ".join([*(f"{name} = ?" for name in columns), *([further] if further else [])])
+        cursor = self._execute(
+            f"UPDATE jobs SET {assignments} WHERE uuid = ? AND {where}",  # noqa: S608
+            (*columns.values(), *values, identity),
+        )
+        return cursor.rowcount == 1
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """Several statements as one; without `durable` it is not flushed to the disk by itself."""
+        with self._lock:
+            if not durable:
+                self._execute("PRAGMA synchronous = NORMAL")
+            try:
+                self._execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise _unusable(self.path, error) from error
+            finally:
+                if not durable:
+                    self._execute("PRAGMA synchronous = FULL")
+
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        kept = [self.secret.hide(value) if isinstance(value, str) else value for value in values]
         try:
-            kept = [self.secret.hide(value) if isinstance(value, str) else value for value in values]
-            self._connection.execute(statement, kept)
+            with self._lock:
+                return self._connection.execute(statement, kept)
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
 
     def _query(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        return self._execute(statement, values).fetchall()
+
+    def _read(self, cursor: sqlite3.Cursor) -> Iterator[Job]:
+        """The jobs of a cursor, as they are wanted."""
         try:
-            return self._connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+            yield from map(_job, cursor)
+        except (sqlite3.Error, ValueError) as error:
             raise _unusable(self.path, error) from error
 
+    def _all(self, where: str, values: tuple[object, ...]) -> list[Job]:
+        return list(self._read(self._execute(f"SELECT {_COLUMNS} FROM jobs {where}", values)))  # noqa: S608
+
     def _one(self, where: str, values: tuple[object, ...]) -> Job | None:
-        rows = self._query(f"SELECT {_COLUMNS} FROM jobs {where}", values)  # noqa: S608
-        return _job(rows[0]) if rows else None
+        found = self._all(where, values)
+        return found[0] if found else None
 
 
 def _job(row: tuple[Any, ...]) -> Job:
-    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-    for name in ("request", "result", "error", "files_asked", "files"):
+    values = dict(zip(Job._fields, row, strict=True))
+    for name in _JSON:
         if values[name] is not None:
             values[name] = json.loads(values[name])
     return Job(**values)

@@ -104,7 +104,7 @@ class MjGroup(_Documented, TyperGroup):
         super().__init__(params=[*(params or []), *global_options()], **settings)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args:
+        if not args and not self.invoke_without_command:
             names = ", ".join(self.list_commands(ctx))
             raise UsageError(
                 f"{ctx.command_path} needs a command: {names}.", hint=f"{ctx.command_path} --help"
@@ -113,20 +113,50 @@ class MjGroup(_Documented, TyperGroup):
 
 
 def new_app(summary: str | None = None) -> typer.Typer:
-    """A Typer application for one command (one `command`) or a group of them (several)."""
-    return typer.Typer(
+    """A Typer application for one command (one `command`) or a group of them (several).
+
+    `summary` is for a group that does nothing by itself; one that does has a `callback`, which tells it.
+    """
+    app = typer.Typer(
         cls=MjGroup,
-        help=summary,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         no_args_is_help=False,
     )
+    if summary is not None:
+        app.info.help = summary  # any other help, even None, would hide the callback's
+    return app
 
 
 Mode = Literal["fast", "relax", "turbo"]
 FILES_PANEL = "Files"
 WAIT_PANEL = "Waiting"
+
+
+OutputOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, "
+        "{action}, {index}, {date}, {ext}.",
+        rich_help_panel=FILES_PANEL,
+    ),
+]
+ForceOption = Annotated[
+    bool,
+    typer.Option("--force", help="Replace files that are there already.", rich_help_panel=FILES_PANEL),
+]
+
+
+RetriesOption = Annotated[
+    int,
+    typer.Option(
+        min=0, max=20, metavar="N", help="Send again at most so often what was certainly not accepted."
+    ),
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -136,24 +166,14 @@ class FileOptions:
     download: Annotated[
         bool | None,
         typer.Option(
-            "--download/--no-download", "-d", help="Save the pictures.", rich_help_panel=FILES_PANEL
-        ),
-    ] = None
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            help="Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, "
-            "{action}, {index}, {date}, {ext}. Implies --download.",
+            "--download/--no-download",
+            "-d",
+            help="Save the pictures; --output implies it.",
             rich_help_panel=FILES_PANEL,
         ),
     ] = None
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Replace files that are there already.", rich_help_panel=FILES_PANEL),
-    ] = False
+    output: OutputOption = None
+    force: ForceOption = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -170,12 +190,7 @@ class JobOptions:
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the request as a curl command; send nothing.")
     ] = False
-    retries: Annotated[
-        int,
-        typer.Option(
-            min=0, max=20, metavar="N", help="Send again at most so often what was certainly not accepted."
-        ),
-    ] = 3
+    retries: RetriesOption = 3
     no_ledger: Annotated[
         bool, typer.Option("--no-ledger", help="Keep no record of the job (it cannot be found again by mj).")
     ] = False

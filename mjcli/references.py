@@ -1,11 +1,11 @@
-"""Images and tasks as people name them: an id, `@last`, `@2`, or `-` for ids on standard input."""
+"""Jobs, images and tasks as people name them: an id or its beginning, `@last`, `@2`, or `-` for standard input."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mjcli.errors import UsageError
+from mjcli.errors import UsageError, resume
 from mjcli.prompt.compose import is_link
 from mjcli.render.text import visible
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mjcli.context import Runtime
     from mjcli.ledger import Job
 
+SHORTEST = 4  # characters of an id that may stand for the whole
+MENTIONED = 5  # of the jobs that a beginning may mean
 STDIN_LIMIT = 1024 * 1024  # bytes; no prompt and no list of ids comes near it
 
 
@@ -50,15 +52,35 @@ def expand(runtime: Runtime, arguments: Sequence[str], wanted: str) -> list[str]
     return found
 
 
+def known_job(runtime: Runtime, text: str, what: str = "job") -> Job | None:
+    """The job of the ledger meant by a reference, an id or the beginning of one; None for an id it does not know.
+
+    Raises `UsageError` for an unknown reference, an ambiguous beginning, and what is no id at all.
+    """
+    return _referenced(runtime, text) if text.startswith("@") else _named(runtime, _id(text, what))
+
+
+def job_of(runtime: Runtime, text: str) -> Job:
+    """The job of the ledger meant by a reference, an id or the beginning of one. Raises `UsageError`."""
+    job = known_job(runtime, text)
+    if job is None:
+        raise UsageError(
+            f"The ledger has no job of the profile {runtime.profile} that is called {visible(text)}.",
+            hint="mj history lists the jobs",
+        )
+    return job
+
+
 def image_of(runtime: Runtime, text: str) -> Image:
-    """The image meant by an id or a reference. Raises `UsageError` for an unknown reference."""
-    if not text.startswith("@"):
-        if is_link(text):
-            raise UsageError(
-                "An action needs the id of an image, not a link; the id stands in the job's answer."
-            )
-        return Image(_id(text, "image"), runtime.known_image(text))
-    job = _referenced(runtime, text)
+    """The image meant by an id or a reference; an id that the ledger does not know is taken as it is.
+
+    Raises `UsageError` for an unknown reference, or one to a job without an image.
+    """
+    if not text.startswith("@") and is_link(text):
+        raise UsageError("An action needs the id of an image, not a link; the id stands in the job's answer.")
+    job = known_job(runtime, text, "image")
+    if job is None:
+        return Image(text, None)
     if job.image_id is None:
         raise UsageError(
             f"{text} has no image: the state of that job is {job.state}.", hint=_instead(runtime, job)
@@ -67,13 +89,13 @@ def image_of(runtime: Runtime, text: str) -> Image:
 
 
 def task_of(runtime: Runtime, text: str) -> str:
-    """The task meant by an id or a reference. Raises `UsageError`."""
-    if not text.startswith("@"):
-        return _id(text, "task")
-    job = _referenced(runtime, text)
+    """The task meant by an id or a reference, one that the ledger does not know as it is. Raises `UsageError`."""
+    job = known_job(runtime, text, "task")
+    if job is None:
+        return text
     if job.task_id is not None:
         return job.task_id
-    if job.state in ("submitting", "unknown"):
+    if job.sent_at is not None and job.state in ("submitting", "unknown"):
         return runtime.find_again(job)
     raise UsageError(
         f"{text} has no task: that job was {'answered without one' if job.result else 'never accepted'}."
@@ -107,13 +129,27 @@ def _referenced(runtime: Runtime, text: str) -> Job:
     number = "1" if text == "@last" else text[1:]
     if not (number.isascii() and number.isdecimal() and 0 < int(number) < 10**9):
         raise UsageError(f"{visible(text)} is not a reference; write @last, or @2 for the second newest job.")
-    job = runtime.ledger.nth_newest(runtime.profile, int(number))
+    ledger = runtime.kept
+    job = ledger.nth_newest(runtime.profile, int(number)) if ledger is not None else None
     if job is None:
         raise UsageError(
             f"{text} means nothing yet: the profile {runtime.profile} does not have so many jobs.",
             hint='mj imagine "a cat" makes one',
         )
     return job
+
+
+def _named(runtime: Runtime, text: str) -> Job | None:
+    """The job whose task, image or uuid is `text`, or alone begins so; None when there is none."""
+    found = runtime.named(text, at_most=MENTIONED + 1 if len(text) >= SHORTEST else 0)
+    if len(found) > 1:
+        names = [f"{job.reference} ({visible(job.subject or job.prompt)[:30]})" for job in found[:MENTIONED]]
+        more = ", …" if len(found) > MENTIONED else ""
+        raise UsageError(
+            f"{text} is the beginning of more than one id: {', '.join(names)}{more}.",
+            hint="type more of it; mj history lists the jobs",
+        )
+    return found[0] if found else None
 
 
 def _id(text: str, what: str) -> str:
@@ -124,7 +160,7 @@ def _id(text: str, what: str) -> str:
 
 def _instead(runtime: Runtime, job: Job) -> str | None:
     """What to type instead of a reference to a job without an image."""
-    if job.state == "running" and job.task_id:
-        return f"mj describe-task {job.task_id} --wait"
+    if job.unfinished:
+        return resume(job.reference)
     number = runtime.ledger.newest_with_image(runtime.profile)
     return f"@{number} is the newest one that has an image" if number else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 
 from mjcli import downloads
-from mjcli.downloads import Downloader, Saved
+from mjcli.downloads import Downloader, Saved, expired, sweep
 from mjcli.errors import DownloadError
 from mjcli.filenames import Target, fields_of
 from tests.service import Received, Reply, Script, Service, png, serve
@@ -21,6 +24,7 @@ from tests.test_filetypes import WHOLE
 PICTURE = png(200_000)
 FIELDS = fields_of(prompt="a cat", image_id="1", task_id="t", action="generate")
 NAME = "a-cat_1.png"
+NOW = 1_800_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -635,7 +639,71 @@ def test_the_fresh_links_of_four_pictures_are_asked_for_once(
     saved, failures = fetch.save_all(urls, Target(place), FIELDS, refresh=refresh)
     assert not failures
     assert [each.path.read_bytes() for each in saved] == [png(n + 1) for n in range(4)]
-    assert len(asked) <= 4
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("?ex=662fdb36&is=662e89b6&hm=ca9&", True),
+        ("?ex=662FDB36", True),
+        ("?width=1&ex=0", True),
+        (f"?ex={NOW:x}", True),
+        (f"?ex={NOW + 1:x}", False),
+        ("?ex=" + "f" * 5000, False),
+        ("", False),
+        ("?", False),
+        ("?ex=", False),
+        ("?ex", False),
+        ("?ex=tomorrow", False),
+        ("?ex=0x1", False),
+        ("?ex=-1", False),
+        ("?ex=1_0", False),
+        ("?ex=%201", False),
+        ("?ex=\u0661", False),
+        ("?EX=1", False),
+        ("?next=1", False),
+        ("#?ex=1", False),
+    ],
+)
+def test_a_link_says_itself_whether_it_has_expired(query: str, answer: bool) -> None:
+    assert expired(f"https://cdn.example/a//b%20c.png{query}", NOW) is answer
+
+
+@pytest.mark.parametrize("url", ["", "http://[x?ex=1", "\0", "http://x:99999/?ex=z", "data:,?"])
+def test_what_is_no_link_has_not_expired(url: str) -> None:
+    assert not expired(url, NOW)
+
+
+def test_a_stale_link_is_not_tried_when_there_is_a_fresh_one(
+    service: Service, fetch: Downloader, place: Path
+) -> None:
+    service.files["/files/old.png"], service.files["/files/fresh.png"] = png(1), png(2)
+    fresh = [link(service, "fresh.png")]
+    get(fetch, link(service, "old.png"), place, refresh=lambda: fresh, stale=lambda url: "old" in url)
+    assert (place / NAME).read_bytes() == png(2)
+    assert len(service.gets()) == 1
+
+
+@pytest.mark.parametrize("fresh", [[], ["a", "b"]], ids=["none", "of another number"])
+def test_a_stale_link_is_tried_when_there_is_no_fresh_one(
+    service: Service, fetch: Downloader, place: Path, fresh: list[str]
+) -> None:
+    service.files["/files/cat.png"] = PICTURE
+    get(fetch, link(service), place, refresh=lambda: fresh, stale=lambda _url: True)
+    assert (place / NAME).read_bytes() == PICTURE
+
+
+def test_nobody_is_asked_about_a_stale_link_of_a_file_that_is_there(
+    service: Service, fetch: Downloader, place: Path
+) -> None:
+    place.mkdir()
+    (place / NAME).write_bytes(png(5))
+
+    def refresh() -> list[str]:
+        raise AssertionError("asked")
+
+    assert get(fetch, link(service), place, refresh=refresh, stale=lambda _url: True).kept
 
 
 def test_a_refresh_that_fails_leaves_the_other_pictures_in_peace(
@@ -804,3 +872,112 @@ def test_links_on_two_hosts_are_both_fetched(service: Service, fetch: Downloader
         other.close()
     assert not failures
     assert [each.path.read_bytes() for each in saved] == [png(1), png(2)]
+
+
+# -- what a killed process left ------------------------------------------------------------------------
+
+LEFT = ".mj-4711-0123456789ab.part"
+
+
+def test_a_part_that_nobody_writes_is_swept_away(place: Path) -> None:
+    place.mkdir()
+    (place / LEFT).write_bytes(b"x")
+    sweep(place)
+    assert nothing_left(place)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cat.png", ".mj-notes.part", ".mj-1-0123456789ab.part.png", "mj-1-0123456789ab.part", ".mj-1-x.part"],
+)
+def test_nothing_else_is_swept_away(place: Path, name: str) -> None:
+    place.mkdir()
+    (place / name).write_bytes(b"x")
+    sweep(place)
+    assert (place / name).exists()
+
+
+def test_a_part_that_is_being_written_is_not_swept_away(
+    service: Service, fetch: Downloader, place: Path
+) -> None:
+    seen: list[list[Path]] = []
+
+    def meanwhile(_request: Received, reply: Reply) -> None:
+        sweep(place)
+        seen.append(list(place.iterdir()))
+        reply.whole(PICTURE)
+
+    get(fetch, scripted(service, meanwhile), place)
+    ((part,),) = seen
+    assert part.name.startswith(".mj-")
+    assert [path.name for path in place.iterdir()] == [NAME]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_a_part_that_another_process_writes_is_not_swept_away_until_that_is_killed(place: Path) -> None:
+    place.mkdir()
+    script = (
+        "import sys, pathlib; from mjcli.downloads import _part_file\n"
+        "with _part_file(pathlib.Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(place)],
+        cwd=Path(downloads.__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        sweep(place)
+        assert len(list(place.iterdir())) == 1
+        writer.kill()
+        writer.wait(30)
+    assert len(list(place.iterdir())) == 1
+    sweep(place)
+    assert nothing_left(place)
+
+
+def test_a_part_swept_away_before_it_was_locked_is_begun_anew(
+    service: Service, fetch: Downloader, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, first = downloads._hold, iter([True])
+
+    def late(path: Path, file: Any) -> bool:
+        if next(first, False):
+            sweep(place)
+            assert nothing_left(place)
+        return real(path, file)
+
+    monkeypatch.setattr(downloads, "_hold", late)
+    service.files["/files/cat.png"] = PICTURE
+    get(fetch, link(service), place)
+    assert (place / NAME).read_bytes() == PICTURE
+    assert [path.name for path in place.iterdir()] == [NAME]
+
+
+def test_a_file_system_without_locks_is_written_to_and_never_swept(
+    service: Service, fetch: Downloader, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def unsupported(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    service.files["/files/cat.png"] = PICTURE
+    get(fetch, link(service), place)
+    (place / LEFT).write_bytes(b"x")
+    sweep(place)
+    assert {path.name for path in place.iterdir()} == {NAME, LEFT}
+
+
+def test_sweeping_follows_no_symlink_waits_for_no_pipe_and_needs_no_directory(tmp_path: Path) -> None:
+    sweep(tmp_path / "nowhere")
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / LEFT).symlink_to(tmp_path / "notes")
+    (tmp_path / LEFT.replace("4711", "4712")).mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / LEFT.replace("4711", "4713"))
+    sweep(tmp_path)
+    sweep(tmp_path / "notes")
+    assert (tmp_path / "notes").read_text() == "mine"

@@ -45,6 +45,7 @@ def record(ledger: Ledger, prompt: str = "a cat", *, profile: str = "default", *
         "request": {"action": "generate", "prompt": prompt},
         "files_asked": None,
         "parent_image": None,
+        "subject": prompt,
         **fields,
     }
     return ledger.record(profile=profile, **given)
@@ -67,7 +68,16 @@ def test_a_row_is_seen_by_others_as_soon_as_record_returns(ledger: Ledger, path:
     assert json.loads(asked) == {"directory": "/x", "template": "y"}
 
 
-def test_every_commit_is_on_the_disk_before_the_call_returns(ledger: Ledger) -> None:
+def test_every_commit_but_the_first_is_on_the_disk_before_the_call_returns(ledger: Ledger) -> None:
+    """The first one is flushed by the next, before anything leaves."""
+    told: list[str] = []
+    ledger._connection.set_trace_callback(told.append)
+    identity = record(ledger)
+    flushed = told.index("COMMIT") > told.index("PRAGMA synchronous = FULL") if "COMMIT" in told else None
+    assert flushed is False
+    told.clear()
+    assert ledger.leaving(identity)
+    assert [each.split()[0] for each in told] == ["UPDATE"]
     ((synchronous,),) = ledger._connection.execute("PRAGMA synchronous").fetchall()
     ((journal,),) = ledger._connection.execute("PRAGMA journal_mode").fetchall()
     assert synchronous == 2  # FULL

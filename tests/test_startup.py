@@ -116,6 +116,16 @@ def test_settings_are_read_without_network_ledger_or_the_writer(
     assert not loaded.of("httpx", "rich", "sqlite3", "tomlkit", "asyncio", "click", "pydantic", "ssl")
 
 
+def test_the_history_is_read_without_network(tmp_path: Path, service: Service) -> None:
+    service.answer(service.result())
+    run(tmp_path, "imagine", "a cat", MJ_TOKEN="t", MJ_BASE_URL=service.base_url)
+    for output in ((), ("--json",)):
+        loaded = run(tmp_path, "history", *output)
+        assert loaded.status == 0
+        assert loaded.out
+        assert not loaded.of("httpx", "rich", "tomlkit", "asyncio", "click", "pydantic", "ssl")
+
+
 def test_a_usage_mistake_is_found_without_network_or_ledger(tmp_path: Path) -> None:
     loaded = run(tmp_path, "imagine", "a cat", "--nope")
     assert loaded.status == 2

@@ -59,12 +59,29 @@ class Hooks:
     retrying: Callable[[float, str], None] = _nothing
     doubt: Callable[[str], None] = _nothing
 
-    def trace(self, name: str, _info: object) -> None:
-        """httpcore's trace extension, which tells a connection from a request."""
+
+class _Departure:
+    """httpcore's trace extension, which tells the connection from the request, and the proxy's from ours.
+
+    A proxy is asked for a tunnel first, by a request of its own (CONNECT) over the same connection. That is
+    a part of connecting, and has its time-out; `read` (seconds) is the one of our own answer.
+    """
+
+    def __init__(self, hooks: Hooks, read: float | None) -> None:
+        self._hooks = hooks
+        self.read = read
+        #: Whether a tunnel is the last thing that was asked for, so that nothing of ours can have left.
+        self.tunnelling = False
+
+    def __call__(self, name: str, info: Mapping[str, Any]) -> None:
         if name.endswith("send_request_headers.started"):
-            self.leaving()
-        elif name.endswith("send_request_body.complete"):
-            self.sent()
+            request = info["request"]
+            self.tunnelling = request.method == b"CONNECT"
+            request.extensions["timeout"]["read"] = CONNECT_SECONDS if self.tunnelling else self.read
+            if not self.tunnelling:
+                self._hooks.leaving()
+        elif name.endswith("send_request_body.complete") and not self.tunnelling:
+            self._hooks.sent()
 
 
 class Client:
@@ -236,9 +253,12 @@ class Client:
         tried = 0
         while True:
             refusal: MjError
+            departure = _Departure(hooks, _read_seconds(deadline))
             try:
-                response = self._post(self._paid, path, body, accept, _read_seconds(deadline), hooks)
-            except _NEVER_CONNECTED as error:
+                response = self._post(self._paid, path, body, accept, departure)
+            except httpx.HTTPError as error:
+                if not isinstance(error, _NEVER_CONNECTED) and not departure.tunnelling:
+                    raise
                 refusal, reason, delay = _never_connected(error), "no connection", None
                 final = "CERTIFICATE" in str(error)
             else:
@@ -256,13 +276,7 @@ class Client:
             time.sleep(delay)
 
     def _post(
-        self,
-        client: httpx.Client,
-        path: str,
-        body: Mapping[str, Any],
-        accept: str,
-        read: float | None,
-        hooks: Hooks,
+        self, client: httpx.Client, path: str, body: Mapping[str, Any], accept: str, departure: _Departure
     ) -> httpx.Response:
         request = client.build_request(
             "POST",
@@ -270,8 +284,10 @@ class Client:
             params=self._query or None,
             json=dict(body),
             headers={**self._headers, "accept": accept},
-            timeout=httpx.Timeout(connect=CONNECT_SECONDS, read=read, write=WRITE_SECONDS, pool=None),
-            extensions={"trace": hooks.trace},
+            timeout=httpx.Timeout(
+                connect=CONNECT_SECONDS, read=departure.read, write=WRITE_SECONDS, pool=None
+            ),
+            extensions={"trace": departure},
         )
         return client.send(request, stream=True)
 
@@ -304,7 +320,7 @@ class Client:
         seconds = _read_seconds(deadline)
         seconds = READ_SECONDS if seconds is None else min(max(seconds, 0.5), READ_SECONDS)
         try:
-            response = self._post(client, TASKS, body, "application/json", seconds, Hooks())
+            response = self._post(client, TASKS, body, "application/json", _Departure(Hooks(), seconds))
             with contextlib.closing(response):
                 if response.status_code != 200:
                     raise _asking(_refusal(response))

@@ -59,9 +59,9 @@ def action(
 ) -> None:
     """Upscale, vary, zoom, pan or reroll an earlier image.
 
-    The answer of a job lists the actions that its image offers. An action that mj does not know is
-    refused before anything is sent; --force sends it all the same (and replaces files that are there
-    already).
+    The answer of a job lists the actions that its image offers. An action that mj does not know, or that
+    the image did not offer as far as the ledger knows, is refused before anything is sent; --force sends
+    it all the same (and replaces files that are there already).
     """
     from mjcli.delivery import Wanted, deliver_all
     from mjcli.prompt.compose import words_of
@@ -77,6 +77,9 @@ def action(
         extra["prompt"] = words_of([prompt])
     _check_region(action, mask, prompt, force=files.force)
     images = [image_of(runtime, each) for each in expand(runtime, [image], "image")]
+    if not files.force:
+        for each in images:
+            _check_offered(action, each)
     jobs = [
         Wanted(
             "action",
@@ -89,11 +92,28 @@ def action(
     deliver_all(runtime, jobs, job, files)
 
 
-def _name(action: str, image: Image) -> str:
+def _offered(image: Image) -> list[str] | None:
+    """The actions that an image offered, None where that is not known."""
     from mjcli.api.models import Result
 
-    offered = Result(image.job.result or {}).actions if image.job is not None else []
-    return spelling(action, offered)
+    result = (image.job.result if image.job is not None else None) or {}
+    return Result(result).actions if isinstance(result.get("actions"), list) else None
+
+
+def _name(action: str, image: Image) -> str:
+    return spelling(action, _offered(image) or [])
+
+
+def _check_offered(action: str, image: Image) -> None:
+    """Refuse what the image, as far as it is known, does not offer. Raises `UsageError`."""
+    offered = _offered(image)
+    if offered is None or modern(action) in map(modern, offered):
+        return
+    those = f"it offers {', '.join(offered)}" if offered else "it offers none"
+    raise UsageError(
+        f"The image {image.id} does not offer {action}; {those}. Nothing was sent.",
+        hint=f"mj action {offered[0]} {image.id}, or --force to send it all the same" if offered else None,
+    )
 
 
 def _unknown(action: str) -> UsageError:

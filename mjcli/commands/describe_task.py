@@ -130,6 +130,7 @@ def _tell(runtime: Runtime, task_id: str, record: TaskRecord, target: Target | N
             image_id=response.image_id,
             task_id=task_id,
             action=str(record.request.get("action") or record.type or ""),
+            asked_at=record.created_at,
         )
         saved, failures = save_files(runtime, response, target, fields, force=force)
         problem = failures[0] if failures else None
@@ -144,6 +145,7 @@ def _lines(runtime: Runtime, task_id: str, record: TaskRecord, saved: list[str])
     """A record as people read it: state, times, request, result."""
     from mjcli.delivery import result_lines
     from mjcli.errors import take_up
+    from mjcli.render.text import shortened
 
     document = record.document
     lines = [("task", record.id or task_id), ("state", record.state)]
@@ -153,7 +155,7 @@ def _lines(runtime: Runtime, task_id: str, record: TaskRecord, saved: list[str])
         lines.append(("type", record.type))
     lines += [(name, _time(document.get(f"{name}_at"))) for name in ("created", "started", "finished")]
     lines.append(("elapsed", _seconds(document.get("elapsed") or document.get("duration"))))
-    lines += [(f"request {name}", _short(value)) for name, value in record.request.items()]
+    lines += [(f"request {name}", shortened(value)) for name, value in record.request.items()]
     if record.state == "running":
         lines.append(("next", runtime.again(take_up(task_id))))
     elif record.state == "done" and record.response is not None:
@@ -166,14 +168,10 @@ def _lines(runtime: Runtime, task_id: str, record: TaskRecord, saved: list[str])
 
 def _time(value: Any) -> str:
     from mjcli.api.models import number_of
+    from mjcli.render.times import local_time
 
     seconds = number_of(value)
-    if not seconds:
-        return ""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
-    except (OverflowError, ValueError, OSError):
-        return str(value)
+    return (local_time(seconds) or str(value)) if seconds else ""
 
 
 def _seconds(value: Any) -> str:
@@ -181,11 +179,3 @@ def _seconds(value: Any) -> str:
 
     seconds = number_of(value)
     return "" if seconds is None else f"{seconds:.1f} s"
-
-
-def _short(value: Any) -> str:
-    """A request's value; a mask of a megabyte helps nobody."""
-    from mjcli.render.text import json_line
-
-    text = value if isinstance(value, str) else json_line(value)
-    return text if len(text) <= 500 else f"{text[:500]}… ({len(text)} characters)"

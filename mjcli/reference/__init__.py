@@ -66,6 +66,8 @@ class Command(TypedDict):
     arguments: list[Argument]
     options: list[Option]
     commands: list[Command]
+    needs_command: bool
+    """Whether it does nothing without one of its commands."""
 
 
 Tree = Command
@@ -112,7 +114,7 @@ def usage(command: Command) -> str:
     """How the command is called: `mj imagine [OPTIONS] PROMPT...`."""
     words = ["mj", *command["path"], "[OPTIONS]"]
     if command["commands"]:
-        words.append("COMMAND")
+        words.append("COMMAND" if command["needs_command"] else "[COMMAND]")
     words += [spelled(argument) for argument in command["arguments"]]
     return " ".join(words)
 

@@ -26,7 +26,7 @@ EXIT_STATUSES: tuple[tuple[str, str], ...] = (
     (
         "9",
         "Outcome unknown: the request left and its answer was lost. It may have been accepted;"
-        " nothing sends it a second time by itself.",
+        " mj resume looks again, and nothing sends it a second time by itself.",
     ),
     (
         "130, 143, 129, 141",

@@ -38,6 +38,7 @@ def _command(command: Any, context: Any, path: list[str]) -> Command:
         arguments=[_argument(p, words, context) for p in shown if p.param_type_name == "argument"],
         options=options,
         commands=_subcommands(command, context, path),
+        needs_command=not getattr(command, "invoke_without_command", True),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +17,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.text import Text
+
+from mjcli.render.output import discard
 
 if TYPE_CHECKING:
     from mjcli.render.output import Output
@@ -73,15 +75,41 @@ class Live:
 
     def stop(self, *, done: bool) -> None:
         """End the display and leave its last state on the screen."""
-        if done and self._job:
-            self._progress.update(self._tasks[0], completed=100, description="done   ")
-        self._progress.stop()
+        try:
+            if done and self._job:
+                self._progress.update(self._tasks[0], completed=100, description="done   ")
+            self._progress.stop()
+        finally:
+            self._progress.console.show_cursor()  # also when a signal cut this short
+
+
+class _Terminal:
+    """A terminal that may go away while something moves on it; the job goes on, and its answer counts."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            discard(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            discard(self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _console(output: Output) -> Console:
     stream = output.stderr
     return Console(
-        file=stream,
+        file=cast("TextIO", _Terminal(stream)),
         markup=False,
         emoji=False,
         highlight=False,

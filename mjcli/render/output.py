@@ -148,10 +148,10 @@ class Output:
             if flush:
                 self.stdout.buffer.flush()
         except BrokenPipeError:
-            _discard(self.stdout)
+            discard(self.stdout)
             raise Interrupted(ExitCode.SIGPIPE - 128) from None
         except OSError as error:
-            _discard(self.stdout)
+            discard(self.stdout)
             raise DownloadError(f"Standard output cannot be written: {error.strerror}.") from error
 
     # -- standard error ----------------------------------------------------------------------------
@@ -191,8 +191,7 @@ class Output:
             lines.append(f"  task: {visible(error.task_id)}")
         if error.trace_id:
             lines.append(f"  trace: {visible(error.trace_id)} (quote it to the service's support)")
-        if error.hint:
-            lines.append(f"  next: {visible(self._again(error.hint))}")
+        lines += [f"  next: {visible(self._again(each))}" for each in (error.hint or "").splitlines()]
         self._say("\n".join(lines))
 
     def interrupted(self, stop: Interrupted) -> None:
@@ -209,7 +208,7 @@ class Output:
             )
             hint = stop.hint
         else:
-            sentence, hint = "Interrupted; nothing was sent.", None
+            sentence, hint = "Interrupted; nothing was sent, so nothing is paid.", stop.hint
         error = MjError(sentence, code="interrupted", hint=hint, task_id=stop.task_id)
         if stop.closed_pipe:
             if stop.sent:
@@ -223,12 +222,15 @@ class Output:
         if self.live is not None:
             os.write(self.stderr.fileno(), b"\x1b[?25h\n")
 
-    def not_done(self, count: int, error: MjError) -> None:
-        """Further things asked that the same failure keeps from being tried; each is an object under --json."""
+    def not_done(self, count: int, error: MjError, left: str) -> None:
+        """Further things asked that the same failure keeps from being tried; each is an object under --json.
+
+        `left` says what was not done to them.
+        """
         if count and not self.json:
-            self.notice(f"{count} more {'was' if count == 1 else 'were'} not sent.")
+            self.notice(f"{count} more {'was' if count == 1 else 'were'} not {left}.")
         for _ in range(count if self.json else 0):
-            self._document(failure_document(MjError(f"Not sent, after: {error.message}", code=error.code)))
+            self._document(failure_document(MjError(f"Not {left}, after: {error.message}", code=error.code)))
 
     def sayable_json(self, document: object) -> str:
         """JSON that standard output can carry as text in its own encoding, whatever that is."""
@@ -264,7 +266,7 @@ class Output:
             self.stderr.buffer.write(encode(text + "\n", self.stderr.encoding))
             self.stderr.buffer.flush()
         except OSError:
-            _discard(self.stderr)  # nobody reads it; the answer and the exit status still count
+            discard(self.stderr)  # nobody reads it; the answer and the exit status still count
 
 
 # Ends that leave a job behind which can be taken up again.
@@ -281,7 +283,7 @@ def failure_document(error: MjError) -> dict[str, Any]:
     return document
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Let what is still written to a stream that failed go nowhere, also at the interpreter's end."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())

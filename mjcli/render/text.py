@@ -28,6 +28,12 @@ def visible(text: object) -> str:
     return str(text).translate(_VISIBLE)
 
 
+def shortened(value: object) -> str:
+    """A value of a request as people read it; a mask of a megabyte helps nobody."""
+    text = value if isinstance(value, str) else json_line(value)
+    return text if len(text) <= 500 else f"{text[:500]}… ({len(text)} characters)"
+
+
 def json_line(document: object) -> str:
     """`document` as JSON on one line: non-ASCII text as it is, anything that could drive a terminal escaped."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).translate(_JSON_ESCAPES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mjcli.render.output import Output
@@ -31,9 +33,7 @@ class JobWatch:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        live, self._output.live = self._output.live, None
-        if live is not None:
-            live.stop(done=kind is None and not self._at_once)
+        _end(self._output, done=kind is None and not self._at_once)
 
     def sent(self) -> None:
         self._output.detail("The request has left; waiting for the answer.")
@@ -42,7 +42,8 @@ class JobWatch:
         if self._output.animates and not crowded and self._output.live is None:
             from mjcli.render.human import Live
 
-            self._output.live = Live.for_job(self._output, bar=self._bar)
+            with _undisturbed():
+                self._output.live = Live.for_job(self._output, bar=self._bar)
 
     def accepted(self, task_id: str) -> None:
         if self._output.live is None:
@@ -86,10 +87,31 @@ class FilesWatch:
             return lambda *_: None
         from mjcli.render.human import Live
 
-        self._output.live = live = Live.for_files(self._output, self._labels)
+        with _undisturbed():
+            self._output.live = live = Live.for_files(self._output, self._labels)
         return live.file_progress
 
     def __exit__(self, kind: object, *_: object) -> None:
-        live, self._output.live = self._output.live, None
-        if live is not None:
-            live.stop(done=kind is None)
+        _end(self._output, done=kind is None)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait: one that came after the cursor was hidden and before anybody could give it back would lose it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(output: Output, *, done: bool) -> None:
+    """Take the live display away, if there is one; until it is gone, an end in haste gives the cursor back."""
+    if output.live is not None:
+        try:
+            output.live.stop(done=done)
+        finally:
+            output.live = None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from mjcli.api import Client, Hooks
+from mjcli.api import client as client_module
 from mjcli.errors import ApiError, LostAnswer, NetworkError, StillRunning
 from tests.service import Reply, Service, fixture, fixture_lines, task_record
 
@@ -125,6 +129,73 @@ def test_a_rate_limit_is_tried_again_and_said(client: Client, service: Service) 
     client.wait("/midjourney/imagine", {"prompt": "x"}, hooks=hooks)
     assert len(service.posts()) == 2
     assert [seconds for seconds, _ in said] == [0.01]
+
+
+OVER = "Wed, 21 Oct 2015 07:28:00 GMT"
+FAR = "Fri, 01 Jan 2100 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [
+        pytest.param(None, 0.3, 0.7, id="absent"),
+        pytest.param("-5", 0.3, 0.7, id="negative"),
+        pytest.param(OVER, 0.3, 0.7, id="past"),
+        pytest.param("soon", 0.3, 0.7, id="neither number nor date"),
+        pytest.param("7", 7, 7, id="seconds"),
+        pytest.param("20 s from now", 18, 20, id="date"),
+        pytest.param("99999999999", 60, 60, id="huge number"),
+        pytest.param("1e999", 60, 60, id="infinite"),
+        pytest.param(FAR, 60, 60, id="date far ahead"),
+    ],
+)
+def test_retry_after_is_honoured_within_its_cap_and_the_backoff_is_used_without_one(
+    client: Client,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    value: str | None,
+    low: float,
+    high: float,
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(**{**vars(time), "sleep": waited.append}))
+    if value == "20 s from now":
+        value = formatdate(time.time() + 20, usegmt=True)
+    headers = {} if value is None else {"retry-after": value}
+    limited = {"error": {"code": "too_many_requests", "message": "slow"}}
+    service.imagine(
+        lambda _, reply: reply.json(limited, 429, headers),
+        lambda _, reply: reply.json(fixture("imagine.json")),
+    )
+    client.imagine("x")
+    assert len(waited) == 1
+    assert low <= waited[0] <= high
+    assert len(service.posts()) == 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_nothing_but_the_deadline_bounds_the_silence_of_a_paid_request(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    """Ninety silent seconds pass in no test: what is looked at is how long the socket may be silent."""
+    allowed: list[float | None] = []
+    real = httpx.HTTPTransport.handle_request
+
+    def handle_request(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        allowed.append(request.extensions["timeout"]["read"])
+        return real(self, request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle_request)
+    service.answer(fixture("imagine.json"))
+    for deadline in (None, time.monotonic() + 900):
+        if streamed:
+            list(client.stream("/midjourney/imagine", {}, deadline=deadline))
+        else:
+            client.wait("/midjourney/imagine", {}, deadline=deadline)
+    without, within = allowed
+    assert without is None
+    assert within is not None
+    assert 890 < within <= 900
 
 
 def test_the_hooks_say_when_the_request_leaves_and_has_left(client: Client, service: Service) -> None:

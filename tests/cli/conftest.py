@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,3 +160,86 @@ def mj(tmp_path: Path, forks: ForkServer) -> Mj:
     home = tmp_path / "home"
     home.mkdir()
     return Mj(home, forks)
+
+
+def certificate_for(directory: Path, name: str) -> tuple[Path, Path]:
+    """The files of a key and of a certificate for `name` (`IP:127.0.0.1`, `DNS:host`) that nobody has signed."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    request = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    request += ["-addext", f"subjectAltName={name}", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(request, check=True, capture_output=True)
+    return key, certificate
+
+
+class FarAway:
+    """An API that is not on this machine, to all appearances: a proxy stands for its host and answers for it.
+
+    `env` is the environment that leads there; `answer` what each request is answered with; `received` the
+    requests that came through the tunnel, `tunnels` how often one was asked for.
+    """
+
+    HOST = "api.example.invalid"
+
+    def __init__(self, listener: socket.socket, context: ssl.SSLContext, certificate: Path) -> None:
+        self._listener, self._context = listener, context
+        self._body = b""
+        self.received: list[bytes] = []
+        self.tunnels = 0
+        self.env: dict[str, str | None] = {
+            "MJ_BASE_URL": f"https://{self.HOST}",
+            "HTTPS_PROXY": f"http://127.0.0.1:{listener.getsockname()[1]}",
+            "SSL_CERT_FILE": str(certificate),
+        }
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def answer(self, document: Any) -> None:
+        self._body = json.dumps(document).encode()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                self._serve(connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        asked = b""
+        while b"\r\n\r\n" not in asked:
+            asked += connection.recv(65536)
+        assert asked.startswith(f"CONNECT {self.HOST}:443 ".encode())
+        self.tunnels += 1
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        with self._context.wrap_socket(connection, server_side=True) as secure:
+            request = secure.recv(65536)
+            while not request.endswith(b"}"):
+                request += secure.recv(65536)
+            self.received.append(request)
+            head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
+            secure.sendall(head % len(self._body) + self._body)
+
+
+@pytest.fixture
+def far_away(tmp_path: Path) -> Iterator[FarAway]:
+    """An API elsewhere, behind a proxy."""
+    key, certificate = certificate_for(tmp_path, f"DNS:{FarAway.HOST}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield FarAway(listener, context, certificate)
+        listener.shutdown(socket.SHUT_RDWR)

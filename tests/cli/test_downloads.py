@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj, Result
+from tests.cli.conftest import FarAway, Mj, Result
 from tests.service import Received, Reply, Service, png, task_record
 
 PICTURE = png(50_000)
@@ -124,7 +124,32 @@ def test_a_name_stays_under_120_bytes_and_keeps_its_image_id(online: Mj, cat: Se
 
 @pytest.mark.parametrize(
     "image_id",
-    ["../../x", "/etc/x", "..", "a\\..\\b", "a\0b", "\x1b]0;x\x07", "\u202egnp", "CON", "a:b", "x" * 300],
+    [
+        "../",
+        "../../x",
+        "%2e%2e%2f",
+        "%2e%2e%2fx",
+        "/etc/x",
+        "..",
+        ".",
+        "a\\b",
+        "a\\..\\b",
+        "..\\x",
+        "C:\\x",
+        "a\0b",
+        "\x1b]0;x\x07",
+        "a\nb\rc",
+        "\x9b31m",
+        "\u202egnp",
+        "\u2066gnp\u2069",
+        "CON",
+        "CON.png",
+        "nul.tar",
+        "a:b",
+        "x" * 300,
+        "é" * 150,
+    ],
+    ids=lambda image_id: repr(image_id[:12]),
 )
 def test_a_hostile_image_id_stays_in_the_directory(online: Mj, cat: Service, image_id: str) -> None:
     cat.stream([cat.result(image_id=image_id)])
@@ -134,9 +159,30 @@ def test_a_hostile_image_id_stays_in_the_directory(online: Mj, cat: Service, ima
     assert name.count("/") == 1
     assert len(Path(name).name.encode()) < 120
     assert Path(name).name.isprintable()
+    assert not set(Path(name).name) & set('/\\:*?"<>|')
+    assert Path(name).name.partition(".")[0].upper() not in ("CON", "NUL")
     assert b"\x1b" not in result.stdout + result.stderr
+    assert (online.cwd / name).read_bytes() == PICTURE
     outside = [path for path in online.home.rglob("*.png") if online.cwd not in path.parents]
     assert not outside
+
+
+@pytest.mark.parametrize("image_id", ["foo..bar", ".x.png", "a-b_c", "été猫"])
+def test_an_image_id_that_does_no_harm_is_kept_as_it_is(online: Mj, cat: Service, image_id: str) -> None:
+    cat.stream([cat.result(image_id=image_id)])
+    online(*CAT, "-o", "{image_id}.{ext}")
+    assert files(online) == [f"{image_id}.png"]
+    online(*CAT)
+    assert files(online) == sorted([f"{image_id}.png", f"a-cat_{image_id}.png"])
+
+
+def test_ids_that_differ_in_case_alone_lose_no_picture(online: Mj, service: Service) -> None:
+    for image_id, picture in (("Ab", png(1)), ("aB", png(2))):
+        service.files["/files/cat.png"] = picture
+        service.stream([service.result(image_id=image_id, task_id=image_id)])
+        (saved,) = online(*CAT, "--json").answer["files"]
+        assert Path(saved).read_bytes() == picture
+    assert {path.read_bytes() for path in online.cwd.iterdir()} == {png(1), png(2)}
 
 
 @pytest.mark.parametrize(
@@ -311,6 +357,24 @@ def test_a_netrc_is_not_read_for_a_picture(online: Mj, cat: Service) -> None:
     (online.home / ".netrc").chmod(0o600)
     online(*CAT)
     assert "authorization" not in cat.gets()[0].headers
+
+
+def test_a_link_to_an_address_inside_is_not_fetched_for_an_api_elsewhere(
+    online: Mj, cat: Service, far_away: FarAway
+) -> None:
+    """For an API on the loopback interface, as in every other test here, such links are fetched."""
+    port = cat.base_url.rpartition(":")[2]
+    hosts = ["127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]"]
+    urls = [f"http://{host}:{port}/files/cat.png" for host in hosts]
+    urls += ["http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/x.png", "http://192.168.1.1/x.png"]
+    far_away.answer(cat.result(sub_image_urls=urls))
+    result = online(*CAT, "--json", env=far_away.env, check=8)
+    assert result.answer["error"]["code"] == "download"
+    assert result.answer["files"] == []
+    for url in urls:
+        assert f"The link {url} leads to the private address" in result.err
+    assert not cat.received
+    assert files(online) == []
 
 
 # -- failures: exit 8, the link told, nothing left behind ----------------------------------------------

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Mj, Result
-from tests.service import Reply, Script, Service, fixture, task_record
+from tests.service import Reply, Script, Service, fixture, serve, task_record
 
 
 def failure(code: str, message: str = "no reason") -> dict[str, Any]:
@@ -266,6 +267,9 @@ LOST: dict[str, Script] = {
     "504 timeout": lambda _, reply: reply.json(failure("timeout"), 504),
     "200 timeout": lambda _, reply: reply.json(failure("timeout")),
     "403 with HTML": lambda _, reply: reply.whole(b"<html>WAF</html>", 403),
+    "404 with HTML": lambda _, reply: reply.whole(b"<html>not found</html>", 404),
+    "413 with HTML": lambda _, reply: reply.whole(b"<html>too large</html>", 413),
+    "422 with nothing": lambda _, reply: reply.whole(b"", 422),
     "301": elsewhere(301, "/midjourney/imagine"),
     "302": elsewhere(302, "http://localhost/midjourney/imagine"),
     "303": elsewhere(303, "/midjourney/tasks"),
@@ -300,6 +304,28 @@ def test_a_lost_answer_with_two_tasks_that_may_be_it_is_9(online: Mj, service: S
     assert len(service.posts()) == 1
 
 
+@pytest.fixture
+def other() -> Iterator[Service]:
+    """Another host."""
+    yield from serve()
+
+
+@pytest.mark.parametrize("where", ["the same host", "another host"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_its_address_gets_nothing(
+    online: Mj, service: Service, other: Service, status: int, where: str
+) -> None:
+    there = service if where == "the same host" else other
+    service.imagine(elsewhere(status, f"{there.base_url}/elsewhere"))
+    service.tasks["ours"] = task_record("ours", REQUEST, service.result(task_id="ours"))
+    result = online("imagine", "a cat", "--json")
+    assert result.answer["task_id"] == "ours"
+    assert f"{there.base_url}/elsewhere" in result.err
+    assert len(service.posts()) == 1
+    assert not [each for each in (*service.received, *other.received) if each.path == "/elsewhere"]
+    assert not other.received
+
+
 @pytest.mark.parametrize("status", [301, 308])
 def test_a_redirect_that_repeats_the_token_does_not_give_it_away(
     online: Mj, service: Service, status: int
@@ -317,16 +343,26 @@ def test_a_redirect_that_repeats_the_token_does_not_give_it_away(
     assert service.posts("/elsewhere") == []
 
 
-def test_an_error_body_without_end_does_not_fill_the_memory(online: Mj, service: Service) -> None:
+@pytest.mark.parametrize(
+    "begin", [b"", b'{"error": {"code": "bad_request", "message": "'], ids=["no JSON", "JSON"]
+)
+def test_an_error_body_of_50_megabytes_is_not_read_to_its_end(
+    online: Mj, service: Service, begin: bytes
+) -> None:
+    sent: list[int] = []
+
     def flood(_: Any, reply: Reply) -> None:
         reply.head(400, {"content-type": "application/json"}, length=50 << 20)
+        reply.send(begin)
         for _ in range(50):
-            reply.send(b"x" * (1 << 20))
+            reply.send(b"x" * (1 << 20))  # breaks off when mj has had enough
+            sent.append(1)
 
     service.imagine(flood)
     service.tasks["t"] = task_record("t", REQUEST, service.result(task_id="t"))
     result = online("imagine", "a cat", "--json", check=None)
     assert result.status in (0, 4)
+    assert len(sent) < 50
     assert len(result.stdout) + len(result.stderr) < 10_000
     assert len(service.posts()) == 1
 
@@ -368,7 +404,7 @@ def test_a_wait_that_ends_before_the_job_is_7_with_the_task_and_the_way_on(
 ) -> None:
     result = still_running(online, service)
     assert "t-7" in result.out
-    assert "mj describe-task t-7 --wait" in result.err
+    assert "mj resume t-7" in result.err
     assert len(service.posts()) == 1
     assert service.posts()[0].body["timeout"] == 1
 

@@ -383,7 +383,7 @@ def test_no_wait_answers_the_task_at_once(online: Mj, service: Service) -> None:
     result = online("imagine", "a cat", "--no-wait")
     assert sent(service) == {"action": "generate", "prompt": "a cat", "async": True}
     assert "task: t-1\n" in result.out
-    assert "describe-task t-1 --wait" in result.out
+    assert "mj resume t-1" in result.out
     assert service.posts(Service.TASKS) == []
     assert online("imagine", "a cat", "--no-wait", "-q").out == "t-1\n"
     assert online("imagine", "a cat", "--no-wait", "--json").answer["task_id"] == "t-1"

@@ -110,7 +110,11 @@ def test_the_task_stands_in_the_ledger_before_it_is_shown(online: Mj, service: S
 def test_how_files_were_asked_for_stands_there_too(online: Mj, cat: Service) -> None:
     online("imagine", "a cat", "-o", "cats/{image_id}.{ext}")
     ((asked,),) = rows(online, "files_asked")
-    assert json.loads(asked) == {"directory": str(online.cwd / "cats"), "template": "{image_id}.{ext}"}
+    assert json.loads(asked) == {
+        "directory": str(online.cwd / "cats"),
+        "template": "{image_id}.{ext}",
+        "force": False,
+    }
 
 
 # -- after each end ------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Mj
+from tests.cli.test_downloads import begun_by
+from tests.cli.test_signals import running
 from tests.service import Received, Reply, Service, fixture, task_record
 
 REQUEST = {"action": "generate", "prompt": "a cat"}
@@ -239,3 +243,199 @@ def test_a_look_that_is_refused_is_not_said_to_cost_nothing(online: Mj, service:
     refusal = {"error": {"code": "used_up", "message": "no luck"}}
     service.scripts[service.TASKS] = lambda _request, reply: reply.json(refusal, 403)
     assert "nothing is paid" not in online("describe-task", "abc", check=5).err
+
+
+# -- far back among the recent tasks -----------------------------------------------------------------
+
+PAGE = 12  # tasks that the service gives at a time
+
+
+def others_since(service: Service, count: int) -> None:
+    """So many tasks that are newer than what is there, for other requests."""
+    for n in range(len(service.tasks), len(service.tasks) + count):
+        request = {**REQUEST, "prompt": f"dog {n}"}
+        service.tasks[f"other-{n}"] = task_record(f"other-{n}", request, service.result())
+
+
+def by_pages(service: Service, *, offsets: bool = True) -> None:
+    """Give the recent tasks as the service does, newest first and a page at a time."""
+
+    def tasks(request: Received, reply: Reply) -> None:
+        if request.body["action"] != "retrieve_batch":
+            return reply.json(service._tasks(request.body))
+        newest = list(reversed(service.tasks.values()))
+        begin = request.body.get("offset", 0) if offsets else 0
+        return reply.json({"items": newest[begin : begin + PAGE], "count": len(newest)})
+
+    service.scripts[Service.TASKS] = tasks
+
+
+def looked_from(service: Service) -> list[int]:
+    """The offsets of the pages that were asked for."""
+    looks = [each.body for each in service.posts(Service.TASKS)]
+    return [each["offset"] for each in looks if each["action"] == "retrieve_batch"]
+
+
+@pytest.mark.parametrize("newer", [PAGE - 1, PAGE, PAGE + 1, 30])
+def test_a_task_that_many_newer_ones_stand_before_is_found(online: Mj, service: Service, newer: int) -> None:
+    """And the pages of what is older than the sending are left alone."""
+
+    def lose(_request: Received, reply: Reply) -> None:
+        for n in range(40):
+            old = task_record(f"old-{n}", REQUEST, service.result(), created_at=time.time() - 3600)
+            service.tasks[f"old-{n}"] = old
+        ours(service)
+        others_since(service, newer)
+        reply.reset()
+
+    service.imagine(lose)
+    by_pages(service)
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"
+    assert looked_from(service) == list(range(0, newer + 2, PAGE))
+    assert len(service.posts()) == 1
+
+
+def test_a_service_that_ignores_the_offset_is_not_asked_without_end(online: Mj, service: Service) -> None:
+    def lose(_request: Received, reply: Reply) -> None:
+        others_since(service, 2 * PAGE)
+        ours(service)
+        others_since(service, 3)
+        reply.reset()
+
+    service.imagine(lose)
+    by_pages(service, offsets=False)
+    assert online("imagine", "a cat", "--json").answer["task_id"] == "ours"
+    assert looked_from(service) == [0, PAGE]
+
+
+def test_a_task_that_a_service_without_offsets_never_shows_is_not_looked_for_without_end(
+    online: Mj, service: Service
+) -> None:
+    def silent(_request: Received, reply: Reply) -> None:
+        ours(service)
+        others_since(service, 2 * PAGE)
+        service.over.wait(60)
+        reply.close()
+
+    service.imagine(silent)
+    by_pages(service, offsets=False)
+    online("imagine", "a cat", "--timeout", "1", check=9)
+    assert looked_from(service) == [0, PAGE]
+    assert len(service.posts()) == 1
+
+
+# -- two with the same request -----------------------------------------------------------------------
+
+
+def rows(mj: Mj) -> list[Any]:
+    """State and task of each job in the ledger."""
+    ledger = sqlite3.connect(mj.home / "data" / "ledger.db")
+    try:
+        return ledger.execute("SELECT state, task_id FROM jobs ORDER BY number").fetchall()
+    finally:
+        ledger.close()
+
+
+def test_a_task_that_may_belong_to_another_mj_is_left_to_it(online: Mj, service: Service) -> None:
+    """The first one is held before its first line: nothing but its row tells that a task may be its own."""
+    looked, ended = threading.Event(), threading.Event()
+    posts = itertools.count()
+
+    def imagine(request: Received, reply: Reply) -> None:
+        if next(posts):
+            return reply.reset()
+        service.tasks["theirs"] = task_record("theirs", request.body, service.result(task_id="theirs"))
+        looked.wait(60)
+        return reply.stream([service.result(task_id="theirs")])
+
+    def tasks(request: Received, reply: Reply) -> None:
+        if looked.is_set():
+            ended.wait(60)
+        reply.json(service._tasks(request.body))
+        looked.set()
+
+    service.imagine(imagine)
+    service.scripts[Service.TASKS] = tasks
+    with running(online, "imagine", "a cat", "--json") as first:
+        assert service.arrived.wait(30)
+        with running(online, "imagine", "a cat", "--json") as second:
+            assert looked.wait(30)
+            theirs, _ = first.communicate(timeout=30)
+            ours(service)
+            ended.set()
+            mine, err = second.communicate(timeout=30)
+    assert json.loads(theirs)["task_id"] == "theirs"
+    assert json.loads(mine)["task_id"] == "ours", err
+    assert rows(online) == [("done", "theirs"), ("done", "ours")]
+    assert len(service.posts()) == 2
+
+
+# The pauses between the looks are cut short.
+HASTY = """
+import sys
+import mjcli.recovery
+from mjcli.__main__ import main
+assert len(mjcli.recovery.LOOKS) > 2
+mjcli.recovery.LOOKS = (0.0, 0.05, 0.05)
+sys.exit(main())
+"""
+
+
+def test_while_the_other_is_still_without_a_task_the_outcome_is_unknown(online: Mj, service: Service) -> None:
+    go_on = threading.Event()
+    posts = itertools.count()
+
+    def imagine(request: Received, reply: Reply) -> None:
+        if next(posts):
+            return reply.reset()
+        service.tasks["theirs"] = task_record("theirs", request.body, service.result(task_id="theirs"))
+        go_on.wait(60)
+        return reply.stream([service.result(task_id="theirs")])
+
+    service.imagine(imagine)
+    with running(online, "imagine", "a cat", "--json") as first:
+        assert service.arrived.wait(30)
+        result = begun_by(online, HASTY, "imagine", "a cat", "--json")
+        meanwhile = rows(online)
+        go_on.set()
+        out, _ = first.communicate(timeout=30)
+    assert result.status == 9, result.err
+    assert "task_id" not in result.answer
+    assert "another mj" in result.err
+    assert meanwhile == [("submitting", None), ("unknown", None)]
+    assert json.loads(out)["task_id"] == "theirs"
+    assert rows(online) == [("done", "theirs"), ("unknown", None)]
+    assert len(service.posts()) == 2
+
+
+# -- a clock that is set -----------------------------------------------------------------------------
+
+# The clock as the program reads it is set by so many seconds once a file is there.
+SET_CLOCK = """
+import os, sys, time
+real, change, mark = time.time, float(os.environ["CLOCK_CHANGE"]), os.environ["CLOCK_MARK"]
+time.time = lambda: real() + (change if os.path.exists(mark) else 0)
+from mjcli.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("change", [-7200, 7200], ids=["back", "forward"])
+def test_a_clock_that_is_set_after_the_sending_does_not_hide_the_task(
+    online: Mj, service: Service, change: int
+) -> None:
+    """What the program reads of the clock is changed; the machine's own clock, which others need, is not."""
+    mark = online.home / "clock-is-set"
+    online.env |= {"CLOCK_CHANGE": str(change), "CLOCK_MARK": str(mark)}
+
+    def lose(_request: Received, reply: Reply) -> None:
+        for name, seconds in (("older", -3600), ("ours", 0)):
+            ours(service, name, created_at=time.time() + seconds)
+        mark.touch()
+        reply.reset()
+
+    service.imagine(lose)
+    result = begun_by(online, SET_CLOCK, "imagine", "a cat", "--json")
+    assert result.status == 0, result.err
+    assert result.answer["task_id"] == "ours"
+    assert len(service.posts()) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import socket
 import sqlite3
 import ssl
@@ -12,18 +11,30 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj, Result
+from tests.cli.conftest import FarAway, Mj, Result, certificate_for
+from tests.cli.test_downloads import begun_by
 from tests.service import Received, Reply, Service, png, serve, task_record
 
 TOKEN = "secret-token"
 NEVER = ("--retries", "0")
+
+# The time-out of connecting, made short.
+IMPATIENT = """
+import sys
+import mjcli.api.client
+from mjcli.__main__ import main
+assert mjcli.api.client.CONNECT_SECONDS
+mjcli.api.client.CONNECT_SECONDS = 0.3
+sys.exit(main())
+"""
 
 
 @pytest.fixture
@@ -126,6 +137,73 @@ def test_a_proxy_that_refuses_is_a_sentence_and_gets_no_token(mj: Mj, proxy: Ser
     assert not [each for each in proxy.received if TOKEN in repr(each)]
 
 
+def ledger_rows(mj: Mj, columns: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(mj.home / "data" / "ledger.db")
+    try:
+        return connection.execute(f"SELECT {columns} FROM jobs ORDER BY number").fetchall()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("options", [[], ["--no-stream"], ["--no-ledger"]], ids=repr)
+def test_a_job_goes_through_a_proxy_once(
+    online: Mj, service: Service, far_away: FarAway, options: list[str]
+) -> None:
+    far_away.answer(service.result(task_id="task-1"))
+    result = online("imagine", "a cat", "--json", "-v", *options, env=far_away.env)
+    assert result.answer["task_id"] == "task-1"
+    assert "Looking" not in result.err
+    assert result.err.count("The request has left") == 1
+    (request,) = far_away.received
+    assert request.startswith(b"POST /midjourney/imagine HTTP/1.1\r\n")
+    assert b"Bearer secret-token" in request
+    if "--no-ledger" not in options:
+        assert ledger_rows(online, "state, task_id") == [("done", "task-1")]
+
+
+def no_answer(listener: socket.socket, over: threading.Event) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        over.wait(60)
+
+
+def goes_away(listener: socket.socket, _over: threading.Event) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+
+
+def refuses(listener: socket.socket, _over: threading.Event) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("way", [no_answer, goes_away, refuses])
+def test_a_proxy_that_gives_no_tunnel_has_not_had_the_request(
+    online: Mj, way: Callable[[socket.socket, threading.Event], None]
+) -> None:
+    """Whatever it does with the question for one: nothing was sent, and a script may try again."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=way, args=(listener, over), daemon=True)
+        thread.start()
+        online.env |= {
+            "MJ_BASE_URL": "https://api.example.invalid",
+            "HTTPS_PROXY": f"http://127.0.0.1:{listener.getsockname()[1]}",
+        }
+        result = begun_by(online, IMPATIENT, "imagine", "a cat", "--json", *NEVER)
+        over.set()
+        thread.join(10)
+    sentence(result)
+    assert result.status == 6, result.err
+    assert result.answer["error"]["code"] == "network"
+    assert "Nothing was sent" in result.err
+    assert ledger_rows(online, "state, sent_at, task_id") == [("failed", None, None)]
+
+
 @pytest.mark.parametrize("value", ["http://[::1", "nonsense://127.0.0.1:1", "http://127.0.0.1:port", "://"])
 def test_a_proxy_setting_that_cannot_be_read_is_a_sentence(mj: Mj, value: str) -> None:
     env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": "https://api.example.invalid", "HTTPS_PROXY": value}
@@ -215,24 +293,7 @@ def test_a_missing_certificate_file_is_a_failed_download_of_a_secure_link(
 @pytest.fixture
 def self_signed(tmp_path: Path) -> Iterator[tuple[str, list[bytes], Path]]:
     """An https server whose certificate nobody has signed: its address, what came to it, its certificate."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    request = [
-        openssl,
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-    ]
-    request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(request, check=True, capture_output=True)
+    key, certificate = certificate_for(tmp_path, "IP:127.0.0.1")
     came: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):

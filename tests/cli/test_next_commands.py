@@ -26,6 +26,10 @@ def test_a_profile_and_a_place_with_spaces_are_quoted(mj: Mj, service: Service) 
     mj("auth", "login", "--profile", "my-work", "--base-url", service.base_url, stdin="a-token-of-mine\n")
     waiting(service)
     result = mj("--profile", "my-work", "imagine", "x", "--timeout", "0.5", "-o", "my cats/", check=7)
+    assert next_of(result.err) == "mj --profile my-work resume task-1"
+    result = mj(
+        "--profile", "my-work", "imagine", "x", "--timeout", "0.5", "-o", "my cats/", "--no-ledger", check=7
+    )
     wanted = "mj --profile my-work describe-task task-1 --wait --download -o 'my cats/'"
     assert next_of(result.err) == wanted
 
@@ -36,7 +40,7 @@ def test_an_unknown_profile_is_named_once(mj: Mj) -> None:
 
 def test_the_sandbox_is_said_also_where_only_the_environment_says_it(mj: Mj) -> None:
     out = mj("imagine", "a cat", "--no-wait", env={"MJ_SANDBOX": "1"}).out
-    assert "next: mj --sandbox describe-task " in out
+    assert "next: mj --sandbox resume " in out
 
 
 def test_a_mistake_in_a_command_names_the_help_of_that_command(online: Mj) -> None:

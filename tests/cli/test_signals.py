@@ -182,7 +182,7 @@ def test_after_the_task_is_known_it_is_printed_with_the_way_to_take_it_up(
     answer = json.loads(out)
     assert answer["error"]["code"] == "interrupted"
     assert answer["task_id"] == "task-1"
-    assert "mj describe-task task-1" in err
+    assert "mj resume task-1" in err
     assert len(service.posts()) == 1
     assert rows(online) == [("running", "task-1")]
     assert files(online) == []
@@ -213,7 +213,7 @@ def test_people_and_quiet_scripts_get_the_task_on_standard_output(online: Mj, se
             code, out, err = ended(process)
         assert code == 143
         assert out == expected
-        assert "describe-task task-1" in err
+        assert "mj resume task-1" in err
 
 
 def test_while_a_task_is_followed_it_is_printed_too(online: Mj, service: Service) -> None:
@@ -269,7 +269,7 @@ def test_during_a_download_no_part_is_left_and_the_job_is_told(
     assert rows(online) == [("done", "task-1")]
     assert len(service.posts()) == 1
     assert json.loads(out)["task_id"] == "task-1"
-    assert "describe-task task-1" in err
+    assert "mj resume task-1" in err
     assert "no job was left behind" not in err
 
 
@@ -294,7 +294,7 @@ def test_what_was_interrupted_in_its_download_is_fetched_by_the_command_it_named
         ended(process)
     service.files["/files/cat.png"] = png(300_000)
     service.tasks["task-1"] = task_record("task-1", {"prompt": "a cat"}, service.result(task_id="task-1"))
-    online("describe-task", "@last", "--wait", "--download")
+    online("resume", "task-1")
     (name,) = files(online)
     assert (online.cwd / name).read_bytes() == png(300_000)
     assert len(service.posts()) == 1
@@ -359,8 +359,8 @@ def test_killed_after_the_task_is_known_the_job_is_found_as_the_last_one(
         process.kill()
         process.wait(SOON)
     service.tasks["task-1"] = task_record("task-1", {"prompt": "a cat"}, service.result(task_id="task-1"))
-    answer = online("describe-task", "@last", "--wait", "--download", "--json").answer
-    assert answer["id"] == "task-1"
+    answer = online("resume", "--json", "--download").answer
+    assert answer["task_id"] == "task-1"
     assert len(answer["files"]) == 1
     assert len(service.posts()) == 1
 
@@ -430,7 +430,7 @@ def test_a_closed_output_pipe_ends_with_141_and_the_task_is_told_first(online: M
         err = process.stderr.read().decode()
         assert process.wait(SOON) == 141
     assert "task-1" in err
-    assert "describe-task task-1" in err
+    assert "mj resume task-1" in err
     assert "Traceback" not in err
     assert len(service.posts()) == 1
     assert rows(online) == [("running", "task-1")]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Mj
+from tests.cli.test_downloads import begun_by
 from tests.service import Received, Reply, Script, Service, fixture, fixture_lines, task_record
 
 LINES = fixture_lines("stream.ndjson")
@@ -39,13 +40,18 @@ def with_text(text: str) -> list[bytes]:
 
 ODD = with_text("森é🐈")
 WHOLE = b"\r\n".join(ODD) + b"\r\n"
+# Where a byte goes on with the character before it.
+INSIDE = [at for at, byte in enumerate(WHOLE) if byte & 0xC0 == 0x80]
 
 
 @pytest.mark.parametrize(
     "parts",
     [
         pytest.param([WHOLE[i : i + 1] for i in range(len(WHOLE))], id="one byte at a time"),
-        pytest.param([WHOLE[i : i + 7] for i in range(0, len(WHOLE), 7)], id="inside characters"),
+        pytest.param([WHOLE[i : i + 7] for i in range(0, len(WHOLE), 7)], id="seven bytes at a time"),
+        pytest.param(
+            [WHOLE[i:j] for i, j in zip([0, *INSIDE], [*INSIDE, None], strict=True)], id="inside characters"
+        ),
         pytest.param([WHOLE], id="all in one piece"),
         pytest.param([WHOLE.replace(b"\r\n", b"\n")], id="line feeds"),
         pytest.param([WHOLE.replace(b"\r", b"\r" * 3)], id="several carriage returns"),
@@ -75,6 +81,18 @@ def test_only_a_line_feed_ends_a_line(online: Mj, service: Service, separator: s
     assert result.answer["text"] == text
     assert len(result.out.splitlines()) == 1
     assert "passed over" not in result.err
+
+
+@pytest.mark.parametrize("control", [b"\x0b", b"\x0c", b"\x1c", b"\x1e"])
+def test_a_raw_control_character_spoils_its_own_line_alone(
+    online: Mj, service: Service, control: bytes
+) -> None:
+    """JSON forbids it inside a string, but it is no end of a line: one line is passed over, not two."""
+    spoiled = [line[:-1] + b', "text": "a' + control + b'b"}' for line in LINES]
+    service.stream([LINES[0], spoiled[1], LINES[-1]])
+    result = online("imagine", "a cat", "--json", "--stream")
+    assert [each["progress"] for each in result.json] == [35, 100]
+    assert result.err.count("warning:") == 1
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -134,6 +152,35 @@ def test_a_line_that_is_no_object_is_warned_of_and_passed_over(
     assert len(service.received) == 1
 
 
+UNREADABLE = {
+    "no JSON": LINES[-1][:-1],
+    "no object": b"[" + LINES[-1] + b"]",
+    "NaN": LINES[-1][:-1] + b', "odd": NaN}',
+    "invalid UTF-8": LINES[-1][:-1] + b', "odd": "\xff\xfe"}',
+    "a raw vertical tab": LINES[-1][:-1] + b', "odd": "\x0b"}',
+    "deep nesting": LINES[-1][:-1] + b', "odd": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_final_line_that_cannot_be_read_is_looked_up(online: Mj, service: Service, name: str) -> None:
+    service.stream([LINES[0], UNREADABLE[name]])
+    service.tasks[TASK] = task_record(TASK, REQUEST, FINAL)
+    result = online("imagine", "a cat", "--json")
+    assert result.answer == {**FINAL, "files": []}
+    assert "warning:" in result.err
+    assert [each.body for each in service.posts(Service.TASKS)] == [{"action": "retrieve", "id": TASK}]
+    assert len(service.posts()) == 1
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_plain_answer_that_cannot_be_read_is_looked_for(online: Mj, service: Service, name: str) -> None:
+    service.imagine(lambda _, reply: reply.whole(UNREADABLE[name]))
+    service.tasks[TASK] = task_record(TASK, REQUEST, FINAL)
+    assert online("imagine", "a cat", "--json", "--no-stream").answer == {**FINAL, "files": []}
+    assert len(service.posts()) == 1
+
+
 @pytest.mark.parametrize("depth", [100, 500, 900, 960, 990])
 def test_a_result_that_is_nested_deeply_is_no_fault_of_mj(online: Mj, service: Service, depth: int) -> None:
     nested = b'{"a":' * depth + b"1" + b"}" * depth
@@ -166,29 +213,38 @@ def test_a_line_without_end_is_bounded_and_the_job_is_not_lost(online: Mj, servi
 
 # -- progress ----------------------------------------------------------------------------------------
 
+MISSING = "missing"
+
+
+def progressing(*values: Any) -> list[dict[str, Any]]:
+    """An event for each value of `progress`, which may be missing."""
+    event = {"task_id": TASK, "success": True, "actions": []}
+    return [event if value is MISSING else {**event, "progress": value} for value in values]
+
 
 @pytest.mark.parametrize(
-    "values",
+    ("values", "shown"),
     [
-        [10, 50, 30, 60],
-        ["10%", "50%", "55.5%"],
-        [10, 150.0, 99],
-        [-5, 0, 20],
-        [None, 20],
-        [True, "soon", [], {}, 20],
-        [10, 1e300, 20],
+        ([10, 50, 30, 60], [10, 50, 60]),
+        (["10%", "50%", "55.5%"], [10, 50, 55]),
+        ([10, 150, 99], [10, 100]),
+        ([10, 150.0, 99], [10, 100]),
+        ([-5, 0, 20], [0, 20]),
+        ([10, None, 20], [10, 20]),
+        ([10, MISSING, 20], [10, 20]),
+        ([True, "soon", [], {}, 20], [20]),
+        ([10, 1e300, 20], [10, 100]),
+        ([MISSING], []),
     ],
     ids=repr,
 )
 def test_progress_never_goes_back_and_stays_within_0_and_100(
-    online: Mj, service: Service, values: list[Any]
+    online: Mj, service: Service, values: list[Any], shown: list[int]
 ) -> None:
-    lines = [{"task_id": TASK, "success": True, "actions": [], "progress": value} for value in values]
-    service.stream([*lines, {"task_id": TASK, "success": True, "actions": []}, LINES[-1]])
+    service.stream([*progressing(*values), LINES[-1]])
     result = online("imagine", "a cat")
-    shown = [int(each) for each in re.findall(r"(-?\d+)%", result.err)]
-    assert shown == sorted(shown)
-    assert all(0 <= each <= 100 for each in shown)
+    assert [int(each) for each in re.findall(r"(-?\d+)%", result.err)] == shown
+    assert "warning:" not in result.err
     assert f"id: {FINAL['image_id']}" in result.out
     assert len(service.posts()) == 1
 
@@ -215,8 +271,10 @@ def test_the_image_id_of_the_last_line_counts(online: Mj, service: Service) -> N
 
 def test_of_two_final_lines_the_last_counts(online: Mj, service: Service) -> None:
     service.stream([*LINES, {**FINAL, "image_id": "second"}])
-    result = online("imagine", "a cat", "--json")
-    assert result.answer["image_id"] == "second"
+    result = online("imagine", "a cat", "--json", "--stream")
+    assert [each["progress"] for each in result.json] == [35, 75, 100, 100]
+    assert result.json[-1] == {**FINAL, "image_id": "second", "files": []}
+    assert online("imagine", "a cat", "--json").answer["image_id"] == "second"
 
 
 def test_a_task_id_that_changes_is_said_and_the_first_is_kept(online: Mj, service: Service) -> None:
@@ -245,6 +303,46 @@ def test_a_stream_that_stays_open_after_the_final_line_does_not_hold_mj(online: 
 
     service.imagine(script)
     assert online("imagine", "a cat", "--json", timeout=30).answer == {**FINAL, "files": []}
+
+
+# Every time-out that is not the job's own deadline, cut so short that it would strike below.
+IMPATIENT = """
+import sys
+import mjcli.api.client
+from mjcli.__main__ import main
+for name in ("CONNECT_SECONDS", "READ_SECONDS", "WRITE_SECONDS"):
+    assert hasattr(mjcli.api.client, name)
+    setattr(mjcli.api.client, name, 0.2)
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["before the task id", "after the task id"])
+@pytest.mark.parametrize("gap", [b"", b" "], ids=["silence", "a byte now and then"])
+def test_a_stream_may_be_silent_for_as_long_as_it_likes(
+    online: Mj, service: Service, gap: bytes, told: bool
+) -> None:
+    """Scaled: the silence and the pauses between two bytes last longer than any time-out but the deadline.
+
+    That the deadline alone bounds the real ones is shown where the client's requests are looked at.
+    """
+
+    def script(_request: Received, reply: Reply) -> None:
+        reply.head(200, {"content-type": "application/x-ndjson"})
+        if told:
+            reply.send(LINES[0] + b"\r\n")
+        for _ in range(3):
+            service.over.wait(0.4)
+            if gap:
+                reply.send(gap)
+        reply.send(LINES[-1] + b"\r\n")
+        reply.end()
+
+    service.imagine(script)
+    result = begun_by(online, IMPATIENT, "imagine", "a cat", "--json")
+    assert result.status == 0, result.err
+    assert result.answer == {**FINAL, "files": []}
+    assert len(service.received) == 1
 
 
 # -- ends --------------------------------------------------------------------------------------------

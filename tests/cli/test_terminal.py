@@ -6,14 +6,16 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Mj
-from tests.service import Received, Reply, Service, fixture_lines, task_record
+from tests.service import Received, Reply, Service, fixture_lines, png, task_record
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX terminals")
 linux = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -100,6 +102,43 @@ def test_controls_in_what_was_typed_or_recorded_are_made_visible(
     ):
         result = online(*arguments, check=2 if typed else None)
         harmless(result.out + result.err)
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_controls_in_a_prompt_are_made_visible_and_sent_as_they_are(
+    online: Mj, service: Service, name: str
+) -> None:
+    prompt = f"p{EVIL[name]}q"
+    service.stream([service.result()])
+    for options in ([], ["-v"], ["--dry-run"], ["--json", "-v"]):
+        result = online("imagine", *options, stdin=prompt)
+        harmless(result.out + result.err)
+        assert "\nlink: https://evil/" not in result.out + result.err
+    assert {each.body["prompt"] for each in service.posts()} == {prompt}
+    result = online("imagine", "--dry-run", "--json", stdin=prompt)
+    harmless(result.out)
+    assert result.answer["body"]["prompt"] == prompt
+
+
+@posix
+@pytest.mark.parametrize("name", EVIL)
+def test_controls_in_a_file_name_are_made_visible(online: Mj, service: Service, name: str) -> None:
+    """A file system takes nearly any name; it is the user's own, and may come from a script."""
+    output = f"x{EVIL[name]}y.png".replace("\x00", "")
+    service.files["/files/cat.png"] = png()
+    service.stream([service.result()])
+    for options in ([], ["-q"], ["-v"]):
+        result = online("imagine", "a cat", "-o", output, *options)
+        harmless(result.out + result.err)
+        assert "\nlink: https://evil/" not in result.out + result.err
+    result = online("imagine", "a cat", "-o", output, "--json")
+    harmless(result.out + result.err)
+    assert len(result.out.splitlines()) == 1
+    (saved,) = result.answer["files"]
+    assert saved == str(online.cwd / output)
+    assert Path(saved).read_bytes() == png()
+    Path(saved).write_text("my notes")
+    harmless(online("imagine", "a cat", "-o", output, check=2).err)
 
 
 def test_controls_in_the_names_of_a_request_are_made_visible(online: Mj, service: Service) -> None:
@@ -319,15 +358,16 @@ def on_screen(
     columns: int = 80,
     env: dict[str, str | None] | None = None,
     stdout: bool = True,
+    lines: Sequence[bytes] = LINES,
 ) -> tuple[int, str, bytes]:
     """A job watched on a terminal: status, all that was shown, and standard output when it is no terminal."""
     screen = Screen(columns)
 
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
-        reply.send(LINES[0] + b"\r\n")
+        reply.send(lines[0] + b"\r\n")
         service.over.wait(0.4)  # time for a frame or two of the bar
-        for line in LINES[1:]:
+        for line in lines[1:]:
             reply.send(line + b"\r\n")
         reply.end()
 
@@ -369,6 +409,32 @@ def test_a_live_bar_on_standard_error_and_then_the_result(online: Mj, service: S
         assert "100%" in plain(shown)
     assert f"id: {json.loads(LINES[-1])['image_id']}\n".encode() in out
     assert b"\x1b" not in out
+
+
+@posix
+@pytest.mark.parametrize("columns", [80, 20])
+def test_the_bar_never_goes_back_and_stays_within_0_and_100(
+    online: Mj, service: Service, columns: int
+) -> None:
+    event = {"task_id": TASK, "success": True, "actions": []}
+    values = [-5, 10, "50%", 30, None, 60, 20, 150, 70]
+    lines = [json.dumps({**event, "progress": value}).encode() for value in values]
+    lines = [*lines[:4], json.dumps(event).encode(), *lines[4:], LINES[-1]]
+    status, shown, _ = on_screen(online, service, columns=columns, stdout=False, lines=lines)
+    assert status == 0
+    drawn = [int(each) for each in re.findall(r"(-?\d+)%", plain(shown))]
+    assert drawn == sorted(drawn)
+    assert set(drawn) == {0, 10, 50, 60, 100}
+
+
+@posix
+def test_markup_and_emoji_codes_are_literal_above_the_bar_too(online: Mj, service: Service) -> None:
+    odd = "[bold]x[/bold][/x][link=http://e]y[/link]:smile:[red]"
+    lines = [LINES[0], json.dumps({"task_id": odd, "progress": 50}).encode(), LINES[-1]]
+    status, shown, _ = on_screen(online, service, columns=300, lines=lines)
+    assert status == 0
+    assert "\x1b[?25l" in shown
+    assert odd in plain(shown)
 
 
 @posix
@@ -534,3 +600,37 @@ def test_a_terminal_of_another_size_in_the_middle_is_no_fault(online: Mj, servic
         screen.close()
     assert process.returncode == 0
     assert screen.shown.rindex(b"\x1b[?25h") > screen.shown.rindex(b"\x1b[?25l")
+
+
+@posix
+def test_a_terminal_that_goes_away_does_not_lose_the_answer(online: Mj, service: Service) -> None:
+    """The window was closed while the bar moved, and whoever started it had hangups ignored."""
+    gone = threading.Event()
+
+    def script(_request: Received, reply: Reply) -> None:
+        reply.head(200, {"content-type": "application/x-ndjson"})
+        reply.send(LINES[0] + b"\r\n")
+        gone.wait(60)
+        for line in (LINES[1], b"a line to be warned of", LINES[-1]):
+            reply.send(line + b"\r\n")
+        reply.end()
+
+    service.imagine(script)
+    screen = Screen(80)
+    try:
+        process = online.start(
+            "imagine",
+            "a cat",
+            "--json",
+            env={"TERM": "xterm"},
+            stdin=screen.theirs,
+            stderr=screen.theirs,
+            start_new_session=True,
+        )
+        screen.read_until(process, b"35%")
+    finally:
+        screen.close()
+    gone.set()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert json.loads(out)["task_id"] == TASK

@@ -7,7 +7,7 @@ _mj_command() {
     commands=()
     case $1 in
     '')
-        commands=(imagine action blend describe-task resume auth config sandbox completion)
+        commands=(imagine action blend describe-task history resume download open auth config sandbox completion)
         options=(
             '--version'
             '--json'
@@ -187,6 +187,40 @@ _mj_command() {
         )
         valued=' --timeout -o --output --field --profile '
         ;;
+    'history')
+        commands=(show)
+        options=(
+            '*--state'
+            '*--kind'
+            '--search'
+            '--since'
+            '--before'
+            '-n --limit'
+            '--all'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --state --kind --search --since --before -n --limit --field --profile '
+        ;;
+    'history show')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
     'resume')
         options=(
             '--resubmit'
@@ -209,6 +243,35 @@ _mj_command() {
             '-h --help'
         )
         valued=' --task --timeout --retries -o --output --field --profile '
+        ;;
+    'download')
+        options=(
+            '-o --output'
+            '--force'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' -o --output --field --profile '
+        ;;
+    'open')
+        options=(
+            '-p --print'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
         ;;
     'auth')
         commands=(login status logout)
@@ -389,6 +452,7 @@ _mj_values() {
     'action|--mode') values=('fast' 'relax' 'turbo') ;;
     'action|0') values=('upscale1' 'upscale2' 'upscale3' 'upscale4' 'variation1' 'variation2' 'variation3' 'variation4' 'reroll' 'upscale_2x' 'upscale_4x' 'upscale_subtle' 'upscale_creative' 'redo_upscale_2x' 'redo_upscale_4x' 'redo_upscale_subtle' 'redo_upscale_creative' 'variation_subtle' 'variation_strong' 'variation_region' 'zoom_out_2x' 'zoom_out_1_5x' 'pan_left' 'pan_right' 'pan_up' 'pan_down' 'square') ;;
     'blend|--mode') values=('fast' 'relax' 'turbo') ;;
+    'history|--state') values=('submitting' 'running' 'unknown' 'done' 'failed' 'unfinished') ;;
     'auth login|--token-in') values=('header' 'query') ;;
     'completion|0') values=('bash' 'zsh' 'fish' 'powershell') ;;
     esac

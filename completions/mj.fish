@@ -77,7 +77,11 @@ function __mj_known
             'mj action' \
             'mj blend' \
             'mj describe-task' \
+            'mj history' \
+            'mj history show' \
             'mj resume' \
+            'mj download' \
+            'mj open' \
             'mj auth' \
             'mj auth login' \
             'mj auth status' \
@@ -190,6 +194,17 @@ function __mj_valued
             'mj describe-task --output' \
             'mj describe-task --field' \
             'mj describe-task --profile' \
+            'mj history --state' \
+            'mj history --kind' \
+            'mj history --search' \
+            'mj history --since' \
+            'mj history --before' \
+            'mj history -n' \
+            'mj history --limit' \
+            'mj history --field' \
+            'mj history --profile' \
+            'mj history show --field' \
+            'mj history show --profile' \
             'mj resume --task' \
             'mj resume --timeout' \
             'mj resume --retries' \
@@ -197,6 +212,12 @@ function __mj_valued
             'mj resume --output' \
             'mj resume --field' \
             'mj resume --profile' \
+            'mj download -o' \
+            'mj download --output' \
+            'mj download --field' \
+            'mj download --profile' \
+            'mj open --field' \
+            'mj open --profile' \
             'mj auth --field' \
             'mj auth --profile' \
             'mj auth login --base-url' \
@@ -244,7 +265,10 @@ complete -c mj -n '__mj_argument \'mj\' 0' -a imagine -d 'Make pictures from wor
 complete -c mj -n '__mj_argument \'mj\' 0' -a action -d 'Upscale, vary, zoom, pan or reroll an earlier image'
 complete -c mj -n '__mj_argument \'mj\' 0' -a blend -d 'Blend two to five images, with optional words'
 complete -c mj -n '__mj_argument \'mj\' 0' -a describe-task -d 'Tell what became of tasks: state, times, request and result'
+complete -c mj -n '__mj_argument \'mj\' 0' -a history -d 'List the jobs of the profile in use, newest first'
 complete -c mj -n '__mj_argument \'mj\' 0' -a resume -d 'Take up unfinished jobs: follow them to their end and save the files that were asked for'
+complete -c mj -n '__mj_argument \'mj\' 0' -a download -d 'Save the pictures of earlier jobs'
+complete -c mj -n '__mj_argument \'mj\' 0' -a open -d 'Show the picture of a job: the saved file, else its link'
 complete -c mj -n '__mj_argument \'mj\' 0' -a auth -d 'Log in, log out, and see whose token is in use'
 complete -c mj -n '__mj_argument \'mj\' 0' -a config -d 'Show and change the settings'
 complete -c mj -n '__mj_argument \'mj\' 0' -a sandbox -d 'Serve the embedded stand-in of the service on this machine'
@@ -428,6 +452,34 @@ complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --no-color' -l no-color -d 'Do not colour the output'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -h --help' -s h -l help -d 'Show this help'
 
+# mj history
+complete -c mj -n '__mj_argument \'mj history\' 0' -a show -d 'Tell all that the ledger has of a job'
+complete -c mj -n '__mj_at \'mj history\'' -l state -x -a 'submitting running unknown done failed unfinished' -d 'Only jobs in this state; unfinished is all that mj resume takes up (repeatable)'
+complete -c mj -n '__mj_at \'mj history\'' -l kind -x -d 'Only jobs of this kind: imagine, action, … (repeatable)'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --search' -l search -x -d 'Only jobs with this in their prompt, action or error message'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --since' -l since -x -d 'Only jobs asked for since then: 30m, 2h, 3d, 1w, 2026-11-01, …'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --before' -l before -x -d 'Only jobs asked for before then'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' -n --limit' -s n -l limit -x -d 'At most so many, the newest'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --all' -l all -d 'All of them, on a terminal too, where 20 are the default'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' -h --help' -s h -l help -d 'Show this help'
+
+# mj history show
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' -h --help' -s h -l help -d 'Show this help'
+
 # mj resume
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --resubmit' -l resubmit -d 'Ask, then send again what stays unknown; it may cost a second time'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -y --yes' -s y -l yes -d 'Agree beforehand to what would be asked'
@@ -448,6 +500,29 @@ complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --profile' -
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --no-color' -l no-color -d 'Do not colour the output'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -h --help' -s h -l help -d 'Show this help'
+
+# mj download
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --force' -l force -d 'Replace files that are there already'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -h --help' -s h -l help -d 'Show this help'
+
+# mj open
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' -p --print' -s p -l print -d 'Only tell where it is; show nothing'
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' -h --help' -s h -l help -d 'Show this help'
 
 # mj auth
 complete -c mj -n '__mj_argument \'mj auth\' 0' -a login -d 'Save the token of a profile'

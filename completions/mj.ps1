@@ -14,7 +14,10 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 'action' = 'Upscale, vary, zoom, pan or reroll an earlier image'
                 'blend' = 'Blend two to five images, with optional words'
                 'describe-task' = 'Tell what became of tasks: state, times, request and result'
+                'history' = 'List the jobs of the profile in use, newest first'
                 'resume' = 'Take up unfinished jobs: follow them to their end and save the files that were asked for'
+                'download' = 'Save the pictures of earlier jobs'
+                'open' = 'Show the picture of a job: the saved file, else its link'
                 'auth' = 'Log in, log out, and see whose token is in use'
                 'config' = 'Show and change the settings'
                 'sandbox' = 'Serve the embedded stand-in of the service on this machine'
@@ -225,6 +228,51 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Offers = @{
             }
         }
+        'history' = @{
+            Last = -1
+            Commands = [ordered]@{
+                'show' = 'Tell all that the ledger has of a job'
+            }
+            Options = @(
+                @{ Flags = @('--state'); Repeatable = $true; Help = 'Only jobs in this state; unfinished is all that mj resume takes up (repeatable)' }
+                @{ Flags = @('--kind'); Repeatable = $true; Help = 'Only jobs of this kind: imagine, action, … (repeatable)' }
+                @{ Flags = @('--search'); Repeatable = $false; Help = 'Only jobs with this in their prompt, action or error message' }
+                @{ Flags = @('--since'); Repeatable = $false; Help = 'Only jobs asked for since then: 30m, 2h, 3d, 1w, 2026-11-01, …' }
+                @{ Flags = @('--before'); Repeatable = $false; Help = 'Only jobs asked for before then' }
+                @{ Flags = @('-n', '--limit'); Repeatable = $false; Help = 'At most so many, the newest' }
+                @{ Flags = @('--all'); Repeatable = $false; Help = 'All of them, on a terminal too, where 20 are the default' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, as jq -r prints it' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print the saved files, else the link, else the task id; no notices' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Say more on standard error, with tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Use this profile of the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the embedded stand-in of the service: no account, nothing paid' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Do not colour the output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
+            )
+            Valued = @('--state', '--kind', '--search', '--since', '--before', '-n', '--limit', '--field', '--profile')
+            Offers = @{
+                '--state' = @('submitting', 'running', 'unknown', 'done', 'failed', 'unfinished')
+            }
+        }
+        'history show' = @{
+            Last = 0
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, as jq -r prints it' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print the saved files, else the link, else the task id; no notices' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Say more on standard error, with tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Use this profile of the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the embedded stand-in of the service: no account, nothing paid' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Do not colour the output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
+            )
+            Valued = @('--field', '--profile')
+            Offers = @{
+            }
+        }
         'resume' = @{
             Last = 0
             Commands = [ordered]@{
@@ -250,6 +298,45 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
             )
             Valued = @('--task', '--timeout', '--retries', '-o', '--output', '--field', '--profile')
+            Offers = @{
+            }
+        }
+        'download' = @{
+            Last = 0
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
+                @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace files that are there already' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, as jq -r prints it' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print the saved files, else the link, else the task id; no notices' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Say more on standard error, with tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Use this profile of the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the embedded stand-in of the service: no account, nothing paid' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Do not colour the output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
+            )
+            Valued = @('-o', '--output', '--field', '--profile')
+            Offers = @{
+            }
+        }
+        'open' = @{
+            Last = -1
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('-p', '--print'); Repeatable = $false; Help = 'Only tell where it is; show nothing' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, as jq -r prints it' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print the saved files, else the link, else the task id; no notices' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Say more on standard error, with tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Use this profile of the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the embedded stand-in of the service: no account, nothing paid' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Do not colour the output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
+            )
+            Valued = @('--field', '--profile')
             Offers = @{
             }
         }

@@ -91,7 +91,9 @@ def _invoke(runtime: Runtime, arguments: list[str]) -> None:
 
     from mjcli.app import root
     from mjcli.errors import UsageError
+    from mjcli.signals import stay_wakeable
 
+    stay_wakeable()
     try:
         root().main(args=arguments, prog_name="mj", standalone_mode=False, obj=runtime)
     except ClickException as error:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mjcli.api.models import Result
     from mjcli.context import Runtime
     from mjcli.filenames import Target
+    from mjcli.jobs import Outcome
     from mjcli.ledger import Job
     from mjcli.options import FileOptions, JobOptions
 
@@ -162,17 +163,17 @@ def deliver(
     print_events = runtime.output.json and options.stream is True
     with JobWatch(runtime.output, bar=stream, print_events=print_events, at_once=at_once) as watch:
         try:
-            identity, result = runtime.runner(ledger=not options.no_ledger).run(order, watch)
+            outcome = runtime.runner(ledger=not options.no_ledger).run(order, watch)
         except (Interrupted, StillRunning) as error:
             if error.task_id and options.no_ledger:
                 error.hint = take_up(error.task_id, files.output)
             raise
-    again = _again(identity, result.task_id, files.output)
-    with _done_but(result, again):
-        if at_once and not result.complete:
-            _answer_task(runtime, result, again, files_asked=target is not None)
+    again = _again(outcome, files.output)
+    with _done_but(outcome, again):
+        if at_once and not outcome.result.complete:
+            _answer_task(runtime, outcome.result, again, files_asked=target is not None)
         else:
-            _finish(runtime, wanted, result, identity, target, again, force=files.force)
+            _finish(runtime, wanted, outcome, target, again, force=files.force)
 
 
 def take_up_job(
@@ -180,10 +181,10 @@ def take_up_job(
 ) -> None:
     """One job of the ledger, from where it was left to its answer; its files go to `target`."""
     with JobWatch(runtime.output) as watch:
-        result = runtime.runner(ledger=True).resume(job, watch, timeout=timeout)
-    again = resume(result.task_id or job.reference)
-    with _done_but(result, again):
-        _finish(runtime, Wanted.of(job), result, job.uuid, target, again, force=force, earlier=job)
+        outcome = runtime.runner(ledger=True).resume(job, watch, timeout=timeout)
+    again = resume(job.reference)
+    with _done_but(outcome, again):
+        _finish(runtime, Wanted.of(job), outcome, target, again, force=force, earlier=job)
 
 
 def target_asked(job: Job) -> Target | None:
@@ -197,25 +198,25 @@ def target_asked(job: Job) -> Target | None:
     return Target(Path(job.files_asked["directory"]), job.files_asked["template"])
 
 
-def _again(identity: str | None, task_id: str | None, output: str | None) -> str | None:
+def _again(outcome: Outcome, output: str | None) -> str | None:
     """The command that takes a job up once more, or its files."""
-    if identity is not None:
-        return resume(task_id or identity[:8])
-    return take_up(task_id, output) if task_id else None
+    if outcome.identity is not None:
+        return resume(outcome.task_id or outcome.identity[:8])
+    return take_up(outcome.task_id, output) if outcome.task_id else None
 
 
 @contextlib.contextmanager
-def _done_but(result: Result, again: str | None) -> Iterator[None]:
+def _done_but(outcome: Outcome, again: str | None) -> Iterator[None]:
     """What goes wrong now befalls the answer or the files of a job that was accepted, and does not undo it."""
+    complete = outcome.result.complete
     try:
         yield
     except Interrupted as stop:
-        stop.sent, stop.finished, stop.task_id = True, result.complete, result.task_id
-        stop.hint = again
+        stop.sent, stop.finished, stop.task_id, stop.hint = True, complete, outcome.task_id, again
         raise
     except DownloadError as error:
-        error.task_id = error.task_id or result.task_id
-        if result.complete:
+        error.task_id = error.task_id or outcome.task_id
+        if complete:
             error.message = f"The job is done, but: {error.message}"
             error.hint = again
         raise
@@ -224,8 +225,7 @@ def _done_but(result: Result, again: str | None) -> Iterator[None]:
 def _finish(
     runtime: Runtime,
     wanted: Wanted,
-    result: Result,
-    identity: str | None,
+    outcome: Outcome,
     target: Target | None,
     again: str | None,
     *,
@@ -233,6 +233,7 @@ def _finish(
     earlier: Job | None = None,
 ) -> None:
     """Save the files of a job that is done, and answer; `earlier` is its row before it was taken up, if it was."""
+    identity, task_id, result = outcome
     saved: list[str] = []
     failures: list[DownloadError] = []
     if target is not None:
@@ -241,7 +242,7 @@ def _finish(
         fields = fields_of(
             prompt=wanted.slug,
             image_id=result.image_id,
-            task_id=result.task_id,
+            task_id=task_id,
             action=wanted.action,
             asked_at=earlier.created_at if earlier is not None else None,
         )
@@ -252,7 +253,7 @@ def _finish(
             fields,
             force=force,
             earlier=earlier is not None and earlier.state == "done",
-            task_id=earlier.task_id if earlier is not None else None,
+            task_id=task_id,
         )
         if identity is not None and saved:
             before = earlier.files if earlier is not None else ()
@@ -264,7 +265,7 @@ def _finish(
         runtime.output.notice(
             "The sandbox ends with this command, and so does the link; --download keeps the picture."
         )
-    problem = files_missing(failures, result.task_id, again) if failures else None
+    problem = files_missing(failures, task_id, again) if failures else None
     answer_result(runtime, result, saved, problem)
 
 
@@ -300,7 +301,7 @@ def save_files(
     from mjcli.pictures import fresh_result, is_stale, say_kept
 
     def fresh_links() -> Sequence[str]:
-        task = result.task_id or task_id
+        task = task_id or result.task_id
         fresh = fresh_result(runtime, task) if task else None
         return fresh.file_urls if fresh is not None else ()
 

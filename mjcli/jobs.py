@@ -59,6 +59,14 @@ class Order(NamedTuple):
         )
 
 
+class Outcome(NamedTuple):
+    """What a job came to: its row in the ledger (a uuid), the task that counts, and its final result."""
+
+    identity: str | None
+    task_id: str | None
+    result: Result
+
+
 class Observer(Protocol):
     """Who watches a job. All are called in the thread that runs it."""
 
@@ -93,8 +101,8 @@ class Runner:
         self._profile = profile
         self._host = host
 
-    def run(self, order: Order, observer: Observer) -> tuple[str | None, Result]:
-        """The job's row in the ledger (its uuid) and its final result, or only its task for an `at_once` order.
+    def run(self, order: Order, observer: Observer) -> Outcome:
+        """Send a job and follow it to its end, an `at_once` one to its task.
 
         Raises `ApiError` (refused or failed), `NetworkError` (never accepted), `StillRunning`,
         `LostAnswer` (outcome unknown), `ConfigError` (the ledger cannot be written, nothing sent).
@@ -111,9 +119,10 @@ class Runner:
                 parent_image=order.parent_image,
                 subject=order.subject,
             )
-        return run.identity, run.to_the_end(run.asked)
+        result = run.to_the_end(run.asked)
+        return Outcome(run.identity, run.task_id or result.task_id, result)
 
-    def resume(self, job: Job, observer: Observer, *, timeout: float | None = None) -> Result:
+    def resume(self, job: Job, observer: Observer, *, timeout: float | None = None) -> Outcome:
         """Take up a job of the ledger, wherever it was left, and give its final result.
 
         One that was never sent is sent; one whose answer was lost is looked for; one that has a task is
@@ -123,7 +132,8 @@ class Runner:
         run = _Run(self._client, self._ledger, self._host, Order.of(job, timeout), observer)
         run.identity = job.uuid
         try:
-            return run.to_the_end(lambda: run.taken_up(job))
+            result = run.to_the_end(lambda: run.taken_up(job))
+            return Outcome(job.uuid, run.task_id or result.task_id, result)
         finally:
             self._ledger.claims.release(job.number)
 
@@ -179,7 +189,7 @@ def note_task(ledger: Ledger, host: str, record: TaskRecord, files: Sequence[str
         return
     if record.state == "failed":
         error = record.error()
-        ledger.ended(job.uuid, "failed", code=error.code, message=error.message)
+        ledger.failed(job.uuid, code=error.code, message=error.message)
     elif record.state == "done" and record.response is not None:
         result = record.response
         ledger.done(job.uuid, result.document, image_id=result.image_id, files_due=len(result.file_urls))
@@ -222,7 +232,7 @@ class _Run:
         self._client, self._ledger, self._host = client, ledger, host
         self._order, self._observer = order, observer
         self.identity: str | None = None
-        self._task_id: str | None = None
+        self.task_id: str | None = None
         self._left = False
         self._left_at = 0.0  # reading of the monotonic clock, which nobody sets
         self._warned = False
@@ -234,14 +244,14 @@ class _Run:
         try:
             result = way()
         except Interrupted as stop:
-            stop.sent, stop.task_id, stop.hint = self._left, self._task_id, self._next()
+            stop.sent, stop.task_id, stop.hint = self._left, self.task_id, self._next()
             raise
         except (StillRunning, LostAnswer) as error:
             raise self._unfinished(error) from error
         except MjError as error:
-            error.task_id = error.task_id or self._task_id
+            error.task_id = error.task_id or self.task_id
             if isinstance(error, (ApiError, NetworkError)):
-                self._note_end("failed", error.code, error.message)
+                self._note_failed(error.code, error.message)
             raise  # anything else befell us, not the job
         if result.complete or not self._order.at_once:
             self._note(
@@ -254,8 +264,8 @@ class _Run:
     def _next(self) -> str | None:
         """The command that takes the job up."""
         if self.identity is not None:
-            return resume(self._task_id or self.identity[:8])
-        return take_up(self._task_id) if self._task_id is not None else None
+            return resume(self.task_id or self.identity[:8])
+        return take_up(self.task_id) if self.task_id is not None else None
 
     def asked(self) -> Result:
         """The way of a job that is sent now."""
@@ -285,17 +295,17 @@ class _Run:
     def taken_up(self, job: Job) -> Result:
         """The way of a job that stands in the ledger, from where it was left."""
         job = self._in_hand(job)
-        self._left, self._task_id = job.sent_at is not None, job.task_id
+        self._left, self.task_id = job.sent_at is not None, job.task_id
         if job.state == "done":
             return Result(job.result or {})
         if job.state == "failed" and not self._asked_again(job):
             raise job.failure()
         if job.sent_at is None:
             return self.asked()
-        if self._task_id is None:
+        if self.task_id is None:
             self._observer.notice(f"{NEVER_TOLD} Looking for it among your recent tasks.")
-            self._task_id = find_again(self._client, self._kept, self._host, job)
-            self._observer.accepted(self._task_id)
+            self.task_id = find_again(self._client, self._kept, self._host, job)
+            self._observer.accepted(self.task_id)
         self._observer.sent()
         recent = time.time() - (job.accepted_at or 0) < PATIENCE_SECONDS
         return self._followed(UNSEEN_LOOKS if recent else UNSEEN_LOOKS_LATER)
@@ -378,18 +388,18 @@ class _Run:
 
     def _note_task(self, result: Result) -> None:
         task_id = result.task_id
-        if task_id is None or task_id == self._task_id:
+        if task_id is None or task_id == self.task_id:
             return
-        if self._task_id is None:
+        if self.task_id is None:
             self._accept(task_id)
         elif not self._warned:
             self._warned = True
             self._observer.doubt(
-                f"The service changed the task from {self._task_id} to {task_id}; the first one counts."
+                f"The service changed the task from {self.task_id} to {task_id}; the first one counts."
             )
 
     def _accept(self, task_id: str) -> None:
-        self._task_id = task_id
+        self.task_id = task_id
         self._note(lambda ledger, job: ledger.running(job, task_id))
         self._observer.accepted(task_id)
 
@@ -398,18 +408,18 @@ class _Run:
     def _recovered(self, error: StillRunning | LostAnswer) -> Result:
         """The result by way of the tasks endpoint."""
         over = time.monotonic() >= self._deadline
-        if self._task_id is None:
+        if self.task_id is None:
             self._observer.notice(f"{full_stop(error.message)} Looking for the job among your recent tasks.")
-            self._task_id = self._found(error, once=over)
-            self._observer.accepted(self._task_id)
+            self.task_id = self._found(error, once=over)
+            self._observer.accepted(self.task_id)
         elif not over:
             self._observer.notice(
-                f"{full_stop(error.message)} The job goes on; following task {self._task_id}."
+                f"{full_stop(error.message)} The job goes on; following task {self.task_id}."
             )
         if over:
-            raise StillRunning("The wait ended before the job did.", task_id=self._task_id)
+            raise StillRunning("The wait ended before the job did.", task_id=self.task_id)
         if self._order.at_once:
-            return Result({"task_id": self._task_id})
+            return Result({"task_id": self.task_id})
         return self._followed()
 
     def _found(self, why: StillRunning | LostAnswer, *, once: bool) -> str:
@@ -421,7 +431,7 @@ class _Run:
     def _followed(self, unseen_looks: int = UNSEEN_LOOKS) -> Result:
         record = follow(
             self._client,
-            self._task_id or "",
+            self.task_id or "",
             self._observer,
             deadline=self._deadline,
             unseen_looks=unseen_looks,
@@ -434,7 +444,7 @@ class _Run:
 
     def _unfinished(self, error: StillRunning | LostAnswer) -> MjError:
         """The end of the wait without the end of the job."""
-        error.task_id = error.task_id or self._task_id
+        error.task_id = error.task_id or self.task_id
         if error.task_id and isinstance(error, StillRunning):
             error.message = (
                 f"{full_stop(error.message)} It goes on at the service and is billed if it succeeds."
@@ -445,21 +455,21 @@ class _Run:
                 error.message = f"{full_stop(error.message)} The job may be billed; nothing was sent again."
             if error.hint is None and self.identity is not None:
                 error.hint = _if_still_lost(self.identity[:8])
-            self._note_end("unknown", error.code, error.message)
+            self._note(
+                lambda ledger, job: ledger.unknown(job, self.task_id, code=error.code, message=error.message)
+            )
         return error
 
     def _note_unsent(self, stop: Interrupted | ConfigError) -> None:
         """Nothing has left. What nobody wants any more has failed; a session that ends leaves it to `mj resume`."""
         self._note(lambda ledger, job: ledger.came_back(job), doubtful=False)
         if isinstance(stop, ConfigError):
-            self._note_end("failed", stop.code, stop.message, doubtful=False)
+            self._note_failed(stop.code, stop.message, doubtful=False)
         elif stop.by_choice:
-            self._note_end("failed", INTERRUPTED, "Interrupted before it was sent.", doubtful=False)
+            self._note_failed(INTERRUPTED, "Interrupted before it was sent.", doubtful=False)
 
-    def _note_end(self, state: str, code: str, message: str, *, doubtful: bool = True) -> None:
-        self._note(
-            lambda ledger, job: ledger.ended(job, state, code=code, message=message), doubtful=doubtful
-        )
+    def _note_failed(self, code: str, message: str, *, doubtful: bool = True) -> None:
+        self._note(lambda ledger, job: ledger.failed(job, code=code, message=message), doubtful=doubtful)
 
     def _note(self, change: Callable[[Ledger, str], None], *, doubtful: bool = True) -> None:
         """Change the job's row. Once the request has left, a ledger that fails must not cost the job."""

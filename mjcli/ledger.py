@@ -25,6 +25,7 @@ from mjcli.errors import ApiError, ConfigError, ExitCode, MjError
 from mjcli.secret import Secret
 
 BUSY_SECONDS = 30.0
+WAL_PAUSE = 0.01  # seconds between tries to switch to WAL
 
 # Append only: a migration that has been released is never changed. The count is the schema's version.
 MIGRATIONS: tuple[tuple[str, str], ...] = (
@@ -245,22 +246,22 @@ class Ledger:
         Whoever gets True is the one to send it, however many processes ask.
         """
         return self._update(
-            "state = 'submitting' AND sent_at IS NULL", identity, sent_at=time.time(), pid=os.getpid()
+            identity, "state = 'submitting' AND sent_at IS NULL", sent_at=time.time(), pid=os.getpid()
         )
 
     def came_back(self, identity: str) -> None:
         """What left was certainly not accepted; it may leave once more."""
-        self._update("state = 'submitting'", identity, sent_at=None)
+        self._update(identity, "state = 'submitting'", sent_at=None)
 
     def asked_again(self, identity: str) -> bool:
         """A job that failed before it was sent is to be sent after all; False when it is not such a one."""
         return self._update(
-            "state = 'failed' AND sent_at IS NULL", identity, state="submitting", error=None, ended_at=None
+            identity, "state = 'failed' AND sent_at IS NULL", state="submitting", error=None, ended_at=None
         )
 
     def running(self, identity: str, task_id: str) -> None:
         """The service gave the job this task."""
-        self._update("1", identity, state="running", task_id=task_id, accepted_at=time.time())
+        self._update(identity, state="running", task_id=task_id, accepted_at=time.time())
 
     def adopt(self, identity: str, host: str, task_id: str) -> bool:
         """Give the job a task that was found rather than answered; False when another job has it."""
@@ -279,35 +280,44 @@ class Ledger:
         self, identity: str, result: Mapping[str, Any], *, image_id: str | None, files_due: int = 0
     ) -> None:
         """The job succeeded with this final object; `files_due` files are to be saved, if any were asked for."""
-        self._update(
-            "1",
-            identity,
-            "files_due = CASE WHEN files_asked IS NULL OR state = 'done' THEN files_due ELSE ? END,"
-            " ended_at = coalesce(ended_at, ?)",
-            (files_due, time.time()),
-            state="done",
-            result=json.dumps(dict(result)),
-            image_id=image_id,
-            error=None,
+        now = time.time()
+        self._execute(
+            "UPDATE jobs SET state = 'done', result = ?, image_id = ?, error = NULL, changed_at = ?,"
+            " ended_at = coalesce(ended_at, ?),"
+            " files_due = CASE WHEN files_asked IS NULL OR state = 'done' THEN files_due ELSE ? END"
+            " WHERE uuid = ?",
+            (json.dumps(dict(result)), image_id, now, now, files_due, identity),
         )
 
-    def ended(self, identity: str, state: str, *, code: str, message: str) -> None:
-        """The job `failed`, or its outcome is `unknown`; one that has ended already stays as it is."""
+    def failed(self, identity: str, *, code: str, message: str) -> None:
+        """The job failed; one that has ended already stays as it is."""
         error = json.dumps({"code": code, "message": message})
-        ended_at = time.time() if state == "failed" else None
-        self._update("state NOT IN ('done', 'failed')", identity, state=state, error=error, ended_at=ended_at)
+        self._update(
+            identity, "state NOT IN ('done', 'failed')", state="failed", error=error, ended_at=time.time()
+        )
+
+    def unknown(self, identity: str, task_id: str | None, *, code: str, message: str) -> None:
+        """Nobody can tell what became of the job, unless it has another task by now than this one (or none)."""
+        error = json.dumps({"code": code, "message": message})
+        self._update(
+            identity,
+            "state NOT IN ('done', 'failed') AND task_id IS ?",
+            (task_id,),
+            state="unknown",
+            error=error,
+        )
 
     def saved(self, identity: str, files: Sequence[str], *, files_due: int = 0) -> None:
         """These files of the job are on the disk, and so many more are to come."""
-        self._update("1", identity, files=json.dumps(list(files)), files_due=files_due)
+        self._update(identity, files=json.dumps(list(files)), files_due=files_due)
 
     def given_up(self, identity: str) -> bool:
         """The user wants no more of the job; False when there is nothing of it left to do."""
         error = json.dumps({"code": GIVEN_UP, "message": "Given up by the user."})
         states = ", ".join(f"'{state}'" for state in UNFINISHED)
-        if self._update(f"state IN ({states})", identity, state="failed", error=error, ended_at=time.time()):
+        if self._update(identity, f"state IN ({states})", state="failed", error=error, ended_at=time.time()):
             return True
-        return self._update("state = 'done' AND files_due > 0", identity, files_due=0)
+        return self._update(identity, "state = 'done' AND files_due > 0", files_due=0)
 
     def resubmitted(self, identity: str) -> Job | None:
         """A new job in the place of one whose outcome is unknown, in hand; None when another `mj` was quicker."""
@@ -364,13 +374,13 @@ class Ledger:
             (profile, len(name), name, at_most),
         )
 
-    def being_sent(self, host: str, request: Mapping[str, Any], *, but: str) -> bool:
-        """Whether a living process has another job with this very request in hand whose task is not known yet."""
+    def being_sent(self, host: str, *, but: str) -> list[dict[str, Any]]:
+        """The requests of all other jobs that a living process has in hand and whose task is not known yet."""
         rows = self._query(
-            "SELECT number FROM jobs WHERE host = ? AND state = 'submitting' AND request = ? AND uuid <> ?",
-            (host, json.dumps(dict(request)), but),
+            "SELECT number, request FROM jobs WHERE host = ? AND state = 'submitting' AND uuid <> ?",
+            (host, but),
         )
-        return any(self.claims.taken(number) for (number,) in rows)
+        return [json.loads(request) for number, request in rows if self.claims.taken(number)]
 
     def nth_newest(self, profile: str, n: int) -> Job | None:
         """The nth newest job (1: the newest) of a profile."""
@@ -416,19 +426,14 @@ class Ledger:
         return identity
 
     def _update(
-        self,
-        where: str,
-        identity: str,
-        further: str = "",
-        values: tuple[object, ...] = (),
-        **columns: object,
+        self, identity: str, where: str = "1", values: tuple[object, ...] = (), **columns: object
     ) -> bool:
         """Change one row where the condition holds; whether it did."""
         columns["changed_at"] = time.time()
-        assignments = ", ".join([*(f"{name} = ?" for name in columns), *([further] if further else [])])
+        assignments = ", ".join(f"{name} = ?" for name in columns)
         cursor = self._execute(
             f"UPDATE jobs SET {assignments} WHERE uuid = ? AND {where}",  # noqa: S608
-            (*columns.values(), *values, identity),
+            (*columns.values(), identity, *values),
         )
         return cursor.rowcount == 1
 
@@ -488,7 +493,7 @@ def _job(row: tuple[Any, ...]) -> Job:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     # One process migrates; the others wait here and then find it done.
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -502,6 +507,19 @@ def _migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL, for which SQLite does not wait by itself while another process does the same."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(WAL_PAUSE)
 
 
 def _is_corrupt(error: sqlite3.DatabaseError) -> bool:

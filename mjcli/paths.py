@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mjcli.errors import ConfigError
@@ -15,7 +15,7 @@ def config_file(environ: Mapping[str, str]) -> Path:
         return Path(chosen).absolute()
     import platformdirs
 
-    return _known(platformdirs.user_config_path("mj", appauthor=False), "MJ_CONFIG") / "config.toml"
+    return _known(platformdirs.user_config_path, "MJ_CONFIG") / "config.toml"
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
@@ -25,11 +25,15 @@ def data_dir(environ: Mapping[str, str]) -> Path:
         return Path(chosen).absolute()
     import platformdirs
 
-    return _known(platformdirs.user_data_path("mj", appauthor=False), "MJ_DATA_DIR")
+    return _known(platformdirs.user_data_path, "MJ_DATA_DIR")
 
 
-def _known(path: Path, variable: str) -> Path:
-    # Without HOME and without a passwd entry expanduser gives the tilde back.
+def _known(custom: Callable[..., Path], variable: str) -> Path:
+    """The platform's custom; `ConfigError` where there is neither HOME nor a passwd entry."""
+    try:
+        path = custom("mj", appauthor=False)
+    except RuntimeError:  # newer versions of platformdirs say so; older ones give the tilde back
+        path = Path("~")
     if str(path).startswith("~"):
         raise ConfigError(f"Your home directory is unknown; set HOME, or set {variable} to a path.")
     return path

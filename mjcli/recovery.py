@@ -61,12 +61,15 @@ def find_task(
             failure = error
             continue
         failure = None
+        if (taken := _found_by_others(ledger, lost)) is not None:
+            return taken
         if len(found) > 1:
-            raise _several(found, why, lost)
-        # Another `mj` that is sending the same request just now will soon know whether this task is its own.
-        contested = bool(found) and _is_contested(ledger, host, lost)
-        if found and not contested and _adopted(ledger, host, lost, found[0]):
-            return found[0]
+            raise _several(list(found), why, lost)
+        for task_id, task in found.items():
+            # Another `mj` whose request this may be, too, will soon know whether the task is its own.
+            contested = _is_contested(ledger, host, lost, task)
+            if not contested and _adopted(ledger, host, lost, task_id):
+                return task_id
     raise _none(why, failure, lost, contested=contested)
 
 
@@ -79,30 +82,36 @@ def is_for(task: TaskRecord, body: Mapping[str, Any]) -> bool:
     return all(body[name] == recorded[name] for name in body if name not in _UNTOLD and name in recorded)
 
 
-def _candidates(client: Client, ledger: Ledger | None, host: str, lost: Lost, *, once: bool) -> list[str]:
+def _candidates(
+    client: Client, ledger: Ledger | None, host: str, lost: Lost, *, once: bool
+) -> dict[str, TaskRecord]:
     """The recent tasks that are for this request, were made since then, and belong to no job of the ledger."""
     deadline = time.monotonic() + ONE_LOOK_SECONDS if once else None
-    ours = [
-        task.id
+    ours = {
+        task.id: task
         for task in _recent(client, lost.sent_at, deadline)
         if task.id and _made_since(task, lost.sent_at, client) and is_for(task, lost.body)
-    ]
+    }
     known = ledger.known_tasks(host, ours) if ledger is not None else set()
-    return [task_id for task_id in dict.fromkeys(ours) if task_id not in known]
+    return {task_id: task for task_id, task in ours.items() if task_id not in known}
 
 
 def _recent(client: Client, since: float, deadline: float | None) -> list[TaskRecord]:
     """The service's tasks, newest first, back to those made before `since`."""
-    found: dict[str | None, TaskRecord] = {}
+    tasks: list[TaskRecord] = []
+    seen: set[str | None] = set()
     for _ in range(PAGES):
-        page = client.recent_tasks(offset=len(found), limit=PAGE, deadline=deadline)
-        fresh = {task.id: task for task in page if task.id not in found}
-        found |= fresh
-        if len(page) < FEWEST_A_PAGE or len(fresh) < len(page):
+        page = client.recent_tasks(offset=len(tasks), limit=PAGE, deadline=deadline)
+        # Tasks that are made meanwhile push the others down, so that a page may repeat some of the one before.
+        new = {task.id for task in page} - seen
+        tasks += page
+        seen |= new
+        dated = [task for task in page if task.created_at is not None]
+        if len(page) < FEWEST_A_PAGE or not new:
             break
-        if not all(_made_since(task, since, client) for task in page):
+        if not all(_made_since(task, since, client) for task in dated):
             break
-    return list(found.values())
+    return tasks
 
 
 def _made_since(task: TaskRecord, since: float, client: Client) -> bool:
@@ -110,12 +119,19 @@ def _made_since(task: TaskRecord, since: float, client: Client) -> bool:
     return task.created_at is not None and task.created_at >= since + client.clock_offset - CLOCK_TOLERANCE
 
 
-def _is_contested(ledger: Ledger | None, host: str, lost: Lost) -> bool:
-    return ledger is not None and ledger.being_sent(host, lost.body, but=lost.identity or "")
+def _is_contested(ledger: Ledger | None, host: str, lost: Lost, task: TaskRecord) -> bool:
+    others = ledger.being_sent(host, but=lost.identity or "") if ledger is not None else []
+    return any(is_for(task, body) for body in others)
 
 
 def _adopted(ledger: Ledger | None, host: str, lost: Lost, task_id: str) -> bool:
     return ledger is None or lost.identity is None or ledger.adopt(lost.identity, host, task_id)
+
+
+def _found_by_others(ledger: Ledger | None, lost: Lost) -> str | None:
+    """The task that another `mj`, which takes up the same job, has found for it meanwhile."""
+    job = ledger.get(lost.identity) if ledger is not None and lost.identity is not None else None
+    return job.task_id if job is not None else None
 
 
 def _several(found: Sequence[str], why: MjError, lost: Lost) -> LostAnswer:

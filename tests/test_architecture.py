@@ -101,7 +101,8 @@ MAY_KNOW = {
     "mjcli.filenames": ["mjcli.errors", "mjcli.filetypes"],
     "mjcli.downloads": ["mjcli.errors", "mjcli.paths", "mjcli.api", "mjcli.filenames", "mjcli.filetypes"],
     "mjcli.jobs": ["mjcli.api", "mjcli.ledger", "mjcli.recovery", "mjcli.errors"],
-    "mjcli.render": ["mjcli.api.models", "mjcli.errors", "mjcli.secret"],
+    "mjcli.render": ["mjcli.api.models", "mjcli.errors", "mjcli.secret", "mjcli.signals"],
+    "mjcli.signals": [],
     "mjcli.secret": [],
     "mjcli.sandbox": [],
 }

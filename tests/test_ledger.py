@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -101,7 +102,10 @@ def test_every_change_is_committed_when_the_call_returns(ledger: Ledger, path: P
 def test_an_end_without_a_result_keeps_code_and_message(ledger: Ledger, path: Path, state: str) -> None:
     identity = record(ledger)
     ledger.running(identity, "t1")
-    ledger.ended(identity, state, code="network", message="gone")
+    if state == "failed":
+        ledger.failed(identity, code="network", message="gone")
+    else:
+        ledger.unknown(identity, "t1", code="network", message="gone")
     assert rows(path) == [(state, "t1")]
     job = ledger.by_task(HOST, "t1")
     assert job is not None
@@ -111,18 +115,18 @@ def test_an_end_without_a_result_keeps_code_and_message(ledger: Ledger, path: Pa
 def test_a_later_success_takes_the_error_away(ledger: Ledger) -> None:
     identity = record(ledger)
     ledger.running(identity, "t1")
-    ledger.ended(identity, "unknown", code="network", message="gone")
+    ledger.unknown(identity, "t1", code="network", message="gone")
     ledger.done(identity, {}, image_id=None)
     job = ledger.by_task(HOST, "t1")
     assert job is not None
     assert job.error is None
 
 
-def test_a_state_that_is_none_is_refused(ledger: Ledger, path: Path) -> None:
+def test_a_job_whose_task_was_found_meanwhile_is_not_unknown(ledger: Ledger, path: Path) -> None:
     identity = record(ledger)
-    with pytest.raises(ConfigError):
-        ledger.ended(identity, "lost", code="x", message="y")
-    assert rows(path) == [("submitting", None)]
+    assert ledger.adopt(identity, HOST, "t1")
+    ledger.unknown(identity, None, code="network", message="not found by me")
+    assert rows(path) == [("running", "t1")]
 
 
 def test_a_prompt_with_any_character_comes_back_as_it_was(ledger: Ledger) -> None:
@@ -337,3 +341,153 @@ def test_many_that_open_a_new_ledger_at_once_all_get_it(path: Path) -> None:
         thread.join()
     assert not failures
     assert len(rows(path)) == 12
+
+
+# Two hundred processes, each with a job of its own, that all open a ledger which is not there yet.
+CROWD = """
+import os, sys
+from pathlib import Path
+from mjcli.ledger import Ledger
+
+def work(number):
+    def unexpected(sentence):
+        raise AssertionError(sentence)
+    os.read(start, 1)  # until the other end is closed: all at once
+    ledger = Ledger.open(Path(sys.argv[1]), notice=unexpected)
+    identity = ledger.record(
+        profile="default", host="h", kind="imagine", path="/p", request={"prompt": str(number)},
+        files_asked=None, parent_image=None, subject=str(number),
+    )
+    assert ledger.leaving(identity)
+    ledger.running(identity, f"task-{number}")
+    ledger.done(identity, {}, image_id=None)
+    ledger.close()
+
+start, begin = os.pipe()
+children = []
+for number in range(200):
+    child = os.fork()
+    if child == 0:
+        os.close(begin)
+        try:
+            work(number)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    children.append(child)
+os.close(begin)
+sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fork")
+def test_two_hundred_processes_share_a_new_ledger_without_an_error(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", CROWD, path], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = rows(path)
+    assert len(found) == 200
+    assert set(found) == {("done", f"task-{number}") for number in range(200)}
+
+
+# -- what has left, and who sends it -------------------------------------------------------------------
+
+
+def test_a_request_leaves_once_however_many_ask(ledger: Ledger) -> None:
+    identity = record(ledger)
+    job = ledger.get(identity)
+    assert job is not None
+    assert job.unsent
+    assert [ledger.leaving(identity) for _ in range(3)] == [True, False, False]
+    ledger.came_back(identity)
+    assert [ledger.leaving(identity) for _ in range(2)] == [True, False]
+    ledger.running(identity, "t1")
+    ledger.came_back(identity)  # too late: it was accepted
+    assert not ledger.leaving(identity)
+
+
+def test_a_job_that_has_ended_stays_as_it_ended(ledger: Ledger, path: Path) -> None:
+    identity = record(ledger)
+    ledger.running(identity, "t1")
+    ledger.done(identity, {}, image_id=None)
+    ledger.unknown(identity, None, code="network", message="too late")
+    ledger.failed(identity, code="network", message="too late")
+    assert rows(path, "state, error") == [("done", None)]
+    assert not ledger.given_up(identity)
+    assert not ledger.asked_again(identity)
+    assert ledger.resubmitted(identity) is None
+
+
+def test_files_that_were_asked_for_are_due_until_they_are_saved(ledger: Ledger) -> None:
+    asked = record(ledger, files_asked={"directory": "/x", "template": "y"})
+    other = record(ledger)
+    for identity in (asked, other):
+        ledger.done(identity, {}, image_id=None, files_due=4)
+    assert [job.uuid for job in ledger.unfinished("default")] == [asked]
+    ledger.saved(asked, ["/x/1", "/x/2"], files_due=2)
+    ledger.done(asked, {"fresh": "links"}, image_id=None, files_due=4)
+    (job,) = ledger.unfinished("default")
+    assert (job.files_due, job.result) == (2, {"fresh": "links"})
+    ledger.saved(asked, ["/x/1", "/x/2", "/x/3", "/x/4"])
+    assert ledger.unfinished("default") == []
+
+
+def test_what_is_sent_once_more_is_a_new_job_and_the_old_one_has_ended(ledger: Ledger) -> None:
+    asked = {"directory": "/x", "template": "y"}
+    identity = record(ledger, files_asked=asked, parent_image="p", kind="action", subject="a red bird")
+    ledger.leaving(identity)
+    ledger.unknown(identity, None, code="network", message="gone")
+    fresh = ledger.resubmitted(identity)
+    assert fresh is not None
+    assert fresh.uuid != identity
+    assert fresh.unsent
+    assert (fresh.files_asked, fresh.parent_image, fresh.kind, fresh.subject) == (
+        asked,
+        "p",
+        "action",
+        "a red bird",
+    )
+    old = ledger.get(identity)
+    assert old is not None
+    assert old.state == "failed"
+    assert not old.wanted
+    assert ledger.resubmitted(identity) is None
+    assert [job.uuid for job in ledger.unfinished("default")] == [fresh.uuid]
+
+
+def test_a_whole_id_means_its_job_and_a_beginning_all_that_begin_so(ledger: Ledger) -> None:
+    first, second = record(ledger), record(ledger)
+    ledger.running(first, "abcd")
+    ledger.running(second, "abcde%_")
+    ledger.done(second, {}, image_id="1234")
+
+    def named(name: str) -> list[str]:
+        return [job.uuid for job in ledger.named("default", name, at_most=5)]
+
+    assert named("abcd") == [first]
+    assert named("abc") == [second, first]
+    assert named("abcde") == named("1234") == named(second[:9]) == [second]
+    assert named("%") == named("abc_") == named("ABCD") == []
+    assert ledger.named("default", "abc", at_most=0) == []
+    assert ledger.named("other", "abcd", at_most=5) == []
+
+
+def test_a_ledger_of_the_version_before_is_brought_up_and_nothing_in_it_counts_as_unsent(path: Path) -> None:
+    path.parent.mkdir()
+    old = sqlite3.connect(path)
+    old.executescript(MIGRATIONS[0][1])
+    old.execute("PRAGMA user_version = 1")
+    for state in ("submitting", "running", "done"):
+        old.execute(
+            "INSERT INTO jobs (uuid, profile, host, kind, path, request, state, created_at, changed_at, task_id,"
+            " files_asked) VALUES (?, 'default', 'h', 'imagine', '/p', '{\"prompt\": \"a cat\"}', ?, 5, 5, ?, '{}')",
+            (state, state, None if state == "submitting" else f"task of {state}"),
+        )
+    old.commit()
+    old.close()
+    ledger = Ledger.open(path, notice=unexpected)
+    jobs = {job.state: job for job in ledger.unfinished("default")}
+    assert jobs.keys() == {"submitting", "running", "done"}
+    assert not any(job.unsent for job in jobs.values())
+    assert jobs["done"].files_due == 1
+    ledger.close()

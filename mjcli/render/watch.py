@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mjcli.render.output import Output
+from mjcli.signals import undisturbed
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result
@@ -42,7 +41,8 @@ class JobWatch:
         if self._output.animates and not crowded and self._output.live is None:
             from mjcli.render.human import Live
 
-            with _undisturbed():
+            # Once the cursor is hidden, somebody must know that it is to be given back.
+            with undisturbed():
                 self._output.live = Live.for_job(self._output, bar=self._bar)
 
     def accepted(self, task_id: str) -> None:
@@ -87,25 +87,12 @@ class FilesWatch:
             return lambda *_: None
         from mjcli.render.human import Live
 
-        with _undisturbed():
+        with undisturbed():
             self._output.live = live = Live.for_files(self._output, self._labels)
         return live.file_progress
 
     def __exit__(self, kind: object, *_: object) -> None:
         _end(self._output, done=kind is None)
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals wait: one that came after the cursor was hidden and before anybody could give it back would lose it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(output: Output, *, done: bool) -> None:

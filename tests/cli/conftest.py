@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -188,8 +189,7 @@ def certificate_for(directory: Path, name: str) -> tuple[Path, Path]:
 class FarAway:
     """An API that is not on this machine, to all appearances: a proxy stands for its host and answers for it.
 
-    `env` is the environment that leads there; `answer` what each request is answered with; `received` the
-    requests that came through the tunnel, `tunnels` how often one was asked for.
+    `env` is the environment that leads there; `received` the requests that came through the tunnel.
     """
 
     HOST = "api.example.invalid"
@@ -198,7 +198,6 @@ class FarAway:
         self._listener, self._context = listener, context
         self._body = b""
         self.received: list[bytes] = []
-        self.tunnels = 0
         self.env: dict[str, str | None] = {
             "MJ_BASE_URL": f"https://{self.HOST}",
             "HTTPS_PROXY": f"http://127.0.0.1:{listener.getsockname()[1]}",
@@ -207,6 +206,7 @@ class FarAway:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def answer(self, document: Any) -> None:
+        """Answer every request with this JSON value."""
         self._body = json.dumps(document).encode()
 
     def _accept(self) -> None:
@@ -223,7 +223,6 @@ class FarAway:
         while b"\r\n\r\n" not in asked:
             asked += connection.recv(65536)
         assert asked.startswith(f"CONNECT {self.HOST}:443 ".encode())
-        self.tunnels += 1
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         with self._context.wrap_socket(connection, server_side=True) as secure:
             request = secure.recv(65536)
@@ -242,4 +241,5 @@ def far_away(tmp_path: Path) -> Iterator[FarAway]:
     context.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield FarAway(listener, context, certificate)
-        listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # ends the wait for a connection, where the system allows it
+            listener.shutdown(socket.SHUT_RDWR)

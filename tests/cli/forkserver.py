@@ -65,6 +65,10 @@ class ForkServer:
                 status = int(self._answers.readline())
             except TimeoutError:
                 os.kill(pid, 9)
+                self._socket.settimeout(None)
+                # A file that has timed out once reads no more; the next test needs one that does.
+                self._answers = self._socket.makefile("rb")
+                self._answers.readline()
                 raise AssertionError(f"mj {arguments} did not end in {timeout} s") from None
             finally:
                 self._socket.settimeout(None)

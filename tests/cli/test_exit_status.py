@@ -311,7 +311,7 @@ def other() -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("where", ["the same host", "another host"])
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", range(301, 309))
 def test_a_redirect_is_not_followed_and_its_address_gets_nothing(
     online: Mj, service: Service, other: Service, status: int, where: str
 ) -> None:

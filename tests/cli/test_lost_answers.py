@@ -249,6 +249,16 @@ def test_a_look_that_is_refused_is_not_said_to_cost_nothing(online: Mj, service:
 
 PAGE = 12  # tasks that the service gives at a time
 
+# The pauses between the looks are cut short.
+HASTY = """
+import sys
+import mjcli.recovery
+from mjcli.__main__ import main
+assert len(mjcli.recovery.LOOKS) > 2
+mjcli.recovery.LOOKS = (0.0, 0.05, 0.05)
+sys.exit(main())
+"""
+
 
 def others_since(service: Service, count: int) -> None:
     """So many tasks that are newer than what is there, for other requests."""
@@ -324,6 +334,52 @@ def test_a_task_that_a_service_without_offsets_never_shows_is_not_looked_for_wit
     assert len(service.posts()) == 1
 
 
+def test_tasks_that_are_made_while_the_pages_are_read_do_not_end_the_search(
+    online: Mj, service: Service
+) -> None:
+    """Each pushes the others down by one, so that a page repeats the last task of the one before."""
+
+    def lose(_request: Received, reply: Reply) -> None:
+        ours(service)
+        others_since(service, 30)
+        reply.reset()
+
+    service.imagine(lose)
+    by_pages(service)
+    page = service.scripts[Service.TASKS]
+    assert callable(page)
+
+    def busy(request: Received, reply: Reply) -> None:
+        page(request, reply)
+        others_since(service, 1)
+
+    service.scripts[Service.TASKS] = busy
+    result = begun_by(online, HASTY, "imagine", "a cat", "--json")
+    assert result.status == 0, result.err
+    assert result.answer["task_id"] == "ours"
+
+
+@pytest.mark.parametrize("odd", [{"created_at": None}, {"id": None}, {"id": None, "created_at": None}])
+@pytest.mark.parametrize("count", [1, 2])
+def test_odd_records_on_a_page_do_not_end_the_search(
+    online: Mj, service: Service, odd: dict[str, Any], count: int
+) -> None:
+    """A record without a date or an id says nothing of how far back the page reaches."""
+
+    def lose(_request: Received, reply: Reply) -> None:
+        ours(service)
+        others_since(service, PAGE)
+        for n in range(count):
+            service.tasks[f"odd-{n}"] = {**task_record(f"odd-{n}", {"prompt": "x"}, service.result()), **odd}
+        reply.reset()
+
+    service.imagine(lose)
+    by_pages(service)
+    result = begun_by(online, HASTY, "imagine", "a cat", "--json")
+    assert result.status == 0, result.err
+    assert result.answer["task_id"] == "ours"
+
+
 # -- two with the same request -----------------------------------------------------------------------
 
 
@@ -370,17 +426,6 @@ def test_a_task_that_may_belong_to_another_mj_is_left_to_it(online: Mj, service:
     assert len(service.posts()) == 2
 
 
-# The pauses between the looks are cut short.
-HASTY = """
-import sys
-import mjcli.recovery
-from mjcli.__main__ import main
-assert len(mjcli.recovery.LOOKS) > 2
-mjcli.recovery.LOOKS = (0.0, 0.05, 0.05)
-sys.exit(main())
-"""
-
-
 def test_while_the_other_is_still_without_a_task_the_outcome_is_unknown(online: Mj, service: Service) -> None:
     go_on = threading.Event()
     posts = itertools.count()
@@ -406,6 +451,34 @@ def test_while_the_other_is_still_without_a_task_the_outcome_is_unknown(online: 
     assert json.loads(out)["task_id"] == "theirs"
     assert rows(online) == [("done", "theirs"), ("unknown", None)]
     assert len(service.posts()) == 2
+
+
+@pytest.mark.parametrize(
+    "options", [("--timeout", "60"), ("--callback-url", "https://example.com/hook"), ("--mode", "fast")]
+)
+def test_a_task_that_may_belong_to_another_mj_with_nearly_the_same_request_is_left_to_it(
+    online: Mj, service: Service, options: tuple[str, ...]
+) -> None:
+    """The requests differ in what a task need not tell, so that the task is for either."""
+    go_on = threading.Event()
+    posts = itertools.count()
+
+    def imagine(request: Received, reply: Reply) -> None:
+        if next(posts):
+            return reply.reset()
+        service.tasks["theirs"] = task_record("theirs", REQUEST, service.result(task_id="theirs"))
+        go_on.wait(60)
+        return reply.stream([service.result(task_id="theirs")])
+
+    service.imagine(imagine)
+    with running(online, "imagine", "a cat", "--json") as first:
+        assert service.arrived.wait(30)
+        result = begun_by(online, HASTY, "imagine", "a cat", "--json", *options)
+        go_on.set()
+        out, _ = first.communicate(timeout=30)
+    assert result.status == 9, (result.out, result.err)
+    assert json.loads(out)["task_id"] == "theirs"
+    assert rows(online) == [("done", "theirs"), ("unknown", None)]
 
 
 # -- a clock that is set -----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Mj
 from tests.cli.test_downloads import begun_by
-from tests.service import Received, Reply, Script, Service, fixture, fixture_lines, task_record
+from tests.service import Received, Reply, Script, Service, fixture, fixture_lines, png, task_record
 
 LINES = fixture_lines("stream.ndjson")
 FINAL = json.loads(LINES[-1])
@@ -285,6 +285,20 @@ def test_a_task_id_that_changes_is_said_and_the_first_is_kept(online: Mj, servic
     with sqlite3.connect(online.home / "data" / "ledger.db") as ledger:
         assert ledger.execute("SELECT task_id FROM jobs").fetchall() == [(TASK,)]
     ledger.close()
+
+
+def test_of_a_task_id_that_changes_the_first_is_named_in_the_command_to_type_next(
+    online: Mj, service: Service
+) -> None:
+    service.files["/files/cat.png"] = b"<html>"
+    service.stream([LINES[0], service.result(task_id="another")])
+    result = online("imagine", "a cat", "--download", check=8)
+    (command,) = [line.strip() for line in result.err.splitlines() if line.startswith("  next: mj resume")]
+    assert command == f"next: mj resume {TASK}"
+    service.files["/files/cat.png"] = png()
+    online(*command.removeprefix("next: mj ").split())
+    assert len(list(online.cwd.iterdir())) == 1
+    assert len(service.posts()) == 1
 
 
 def test_a_final_line_without_a_picture_is_looked_up(online: Mj, service: Service) -> None:

@@ -62,7 +62,6 @@ _MONEY = {
     "running": "billed if it succeeds",
     "failed": "not billed",
 }
-_GIVEN_UP = ("given_up", "resubmitted")
 
 
 class HistoryGroup(MjGroup):
@@ -469,7 +468,7 @@ def _state(job: Job) -> str:
         return job.state
     if job.unsent:
         money = "not sent yet, nothing paid"
-    elif job.state == "failed" and job.sent_at is not None and (job.error or {}).get("code") in _GIVEN_UP:
+    elif job.state == "failed" and job.sent_at is not None and not job.wanted:
         money = "given up; if it was accepted, it is billed when it succeeds"
     else:
         money = _MONEY.get(job.state, "")

@@ -83,6 +83,10 @@ def deliver_all(runtime: Runtime, jobs: Sequence[Wanted], options: JobOptions, f
     """Run jobs one after the other."""
     check_options(options)
     target = file_target(runtime, files)
+    if target is not None and len(jobs) > 1:
+        from mjcli.filenames import check_for_several
+
+        check_for_several(target)
     one_after_another(runtime, jobs, lambda job: deliver(runtime, job, options, files, target), left="sent")
 
 

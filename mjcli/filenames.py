@@ -70,6 +70,15 @@ def _check_template(template: str) -> None:
             )
 
 
+def check_for_several(target: Target) -> None:
+    """Refuse one name for the files of several jobs. Raises `UsageError`."""
+    if target.fixed is not None:
+        raise UsageError(
+            f"{target.template} is the name of one file, and several jobs are meant; give a directory, or a name "
+            "with {image_id}."
+        )
+
+
 def check_writable(target: Target, *, force: bool) -> None:
     """Find out before anything is paid for that files cannot be put there. Raises `ConfigError`."""
     directory = target.directory

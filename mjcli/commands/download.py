@@ -81,14 +81,11 @@ def _target(runtime: Runtime, output: str | None, *, several: bool, force: bool)
     """Where --output says that the files go, None without it. Raises `UsageError`, `ConfigError`."""
     if output is None:
         return None
-    from mjcli.filenames import check_writable, parse_target
+    from mjcli.filenames import check_for_several, check_writable, parse_target
 
     target = parse_target(output, runtime.settings.output.value or ".")
-    if several and target.fixed is not None:
-        raise UsageError(
-            f"{output} is the name of one file, and several jobs are meant; give a directory, or a name"
-            " with {image_id}."
-        )
+    if several:
+        check_for_several(target)
     check_writable(target, force=force)
     return target
 

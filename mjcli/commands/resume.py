@@ -87,12 +87,12 @@ def resume(
         _assign(runtime, chosen[0], task)
     if not chosen:
         return
+    target = _Target(runtime, files, several=len(chosen) > 1)
     runtime.client.retries = retries
     _look(runtime, chosen)
     from mjcli.delivery import one_after_another, take_up_job
 
     seconds = 0.0 if no_wait else timeout
-    target = _Target(runtime, files)
 
     def take_up(job: Job) -> None:
         if len(chosen) > 1:
@@ -228,18 +228,23 @@ def _called(job: Job) -> str:
 class _Target:
     """Where the files of each job go: as this command says, else as the job itself did."""
 
-    def __init__(self, runtime: Runtime, files: FileOptions) -> None:
-        self._runtime, self._files = runtime, files
+    def __init__(self, runtime: Runtime, files: FileOptions, *, several: bool) -> None:
+        from mjcli.filenames import check_for_several, parse_target
+
+        self._files = files
+        self._given = parse_target(files.output, runtime.settings.output.value or ".")
+        if several and files.output is not None:
+            check_for_several(self._given)
 
     def of(self, job: Job) -> Target | None:
         from mjcli.delivery import target_asked
-        from mjcli.filenames import check_writable, parse_target
+        from mjcli.filenames import check_writable
 
         files = self._files
         if files.download is False:
             return None
         if files.output is not None or (files.download and job.files_asked is None):
-            target = parse_target(files.output, self._runtime.settings.output.value or ".")
+            target = self._given
         else:
             asked = target_asked(job)
             if asked is None:

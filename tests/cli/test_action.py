@@ -212,3 +212,11 @@ def test_the_dry_run_of_several_prints_a_command_for_each(online: Mj, service: S
     result = online("action", "upscale1", "-", "--dry-run", stdin="11\n22")
     assert [line.startswith("curl ") for line in result.out.splitlines()] == [True, True]
     assert service.received == []
+
+
+def test_one_name_for_the_files_of_several_actions_is_refused_before_anything_is_sent(
+    online: Mj, service: Service
+) -> None:
+    result = online("action", "upscale1", "-", "-o", "cat.png", stdin="1234\n5678\n", check=2)
+    assert "several jobs are meant" in result.err
+    assert service.received == []

@@ -476,6 +476,17 @@ def test_the_files_of_an_action_have_the_name_that_they_were_to_have(online: Mj,
     assert files(online) == ["a-red-bird_large.png"]
 
 
+def test_one_name_for_the_files_of_several_jobs_is_refused(online: Mj, service: Service) -> None:
+    for task in ("task-a", "task-b"):
+        begin(online, service, task=task)
+        ends(service, task)
+    seen = len(service.received)
+    assert "several jobs are meant" in online("resume", "-o", "cat.png", check=2).err
+    assert len(service.received) == seen
+    online("resume", "task-a", "-o", "cat.png")
+    assert files(online) == ["cat.png"]
+
+
 # -- more than one at a time ---------------------------------------------------------------------------
 
 

@@ -600,3 +600,38 @@ def test_the_newest_job_is_the_one_asked_last_also_when_the_clock_was_set_back(
         mark.touch()
     assert online("describe-task", "@last", "--field", "id").out == "two\n"
     assert online("describe-task", "@2", "--field", "id").out == "one\n"
+
+
+# -- a full disk ---------------------------------------------------------------------------------------
+
+# No file may grow beyond this, as on a full disk; the ledger's write-ahead log is the first to meet it.
+FULL = """
+import os, resource, sys
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+os.execv(sys.executable, [sys.executable, "-m", "mjcli", *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("kilobytes", range(32, 68, 4))
+def test_a_disk_that_is_full_at_any_moment_of_a_job_costs_no_picture_and_no_second_payment(
+    online: Mj, service: Service, kilobytes: int
+) -> None:
+    """Depending on how much room there is, it is the row that fails, its changes, or the picture."""
+    service.files["/files/cat.png"] = png(40_000)
+
+    def imagine(request: Received, reply: Reply) -> None:
+        result = service.result(task_id="task-1")
+        service.tasks["task-1"] = task_record("task-1", request.body, result)
+        reply.stream([FIRST, result])
+
+    service.imagine(imagine)
+    result = begun_by(online, FULL, kilobytes * 1024, "imagine", "a cat", "--download")
+    assert result.status in (0, 2, 8), result.err
+    assert len(service.posts()) == (0 if result.status == 2 else 1)
+    assert all(not name.endswith(".part") for name in files(online))
+    online("resume")
+    if result.status != 2:
+        assert job_row(online)["state"] == "done"
+        assert len(files(online)) == 1
+    assert len(service.posts()) <= 1

@@ -140,11 +140,11 @@ def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(204)
-            self.end_headers()
-            with changed:
+            with changed:  # before the answer, after which the next one may come in another thread
                 received.append(json.loads(body))
                 changed.notify_all()
+            self.send_response(204)
+            self.end_headers()
 
         def log_message(self, *_: Any) -> None:
             pass

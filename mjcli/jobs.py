@@ -217,9 +217,9 @@ def find_again(client: Client, ledger: Ledger, host: str, job: Job) -> str:
 def _if_still_lost(reference: str) -> str:
     """What is left to do for a job that was looked for in vain."""
     return (
-        f"mj resume {reference} looks again\n"
-        f"mj resume {reference} --resubmit sends it again, which may cost a second time\n"
-        f"mj resume {reference} --give-up, if you do not want it any more"
+        f"mj resume {reference}  # looks again\n"
+        f"mj resume {reference} --resubmit  # sends it again, which may cost a second time\n"
+        f"mj resume {reference} --give-up  # if you do not want it any more"
     )
 
 

@@ -135,7 +135,9 @@ def _found_by_others(ledger: Ledger | None, lost: Lost) -> str | None:
 
 
 def _several(found: Sequence[str], why: MjError, lost: Lost) -> LostAnswer:
-    take = [f"mj resume {lost.identity[:8]} --task TASK, with the one that is yours"] if lost.identity else []
+    take = (
+        [f"mj resume {lost.identity[:8]} --task TASK  # with the one that is yours"] if lost.identity else []
+    )
     return LostAnswer(
         f"{full_stop(why.message)} More than one recent task is for this request: {', '.join(found)}. "
         "One of them may be this job's; none was taken for it and nothing was sent again.",

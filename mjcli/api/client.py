@@ -457,7 +457,10 @@ def _never_connected(error: httpx.HTTPError) -> NetworkError:
 def _reason(error: Exception) -> str:
     if isinstance(error, httpx.RemoteProtocolError):
         return "the connection broke off"
-    return str(error).rstrip(".") or type(error).__name__
+    text = str(error)
+    if text.startswith("[Errno"):  # the number says nothing to people
+        text = text.partition("] ")[2]
+    return text.rstrip(".") or type(error).__name__
 
 
 def _retry_after(response: httpx.Response) -> float | None:

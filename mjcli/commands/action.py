@@ -112,7 +112,9 @@ def _check_offered(action: str, image: Image) -> None:
     those = f"it offers {', '.join(offered)}" if offered else "it offers none"
     raise UsageError(
         f"The image {image.id} does not offer {action}; {those}. Nothing was sent.",
-        hint=f"mj action {offered[0]} {image.id}, or --force to send it all the same" if offered else None,
+        hint="\n".join(
+            [*(f"mj action {each} {image.id}" for each in offered[:1]), "--force sends it all the same"]
+        ),
     )
 
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from mjcli.errors import ConfigError, DownloadError, ExitCode, MjError, NoTokenError
+from mjcli.errors import ConfigError, DownloadError, ExitCode, Interrupted, MjError, NoTokenError
 from mjcli.render.output import Lines, Mode, Output, terminal_width
 from mjcli.render.text import visible
 from mjcli.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import Any, Literal
 
@@ -143,7 +143,7 @@ class Runtime:
         """The record of every job. Raises `ConfigError` when it cannot be written."""
         from mjcli.ledger import Ledger
 
-        ledger = Ledger.open(self.data_dir / "ledger.db", notice=self.output.warning)
+        ledger = Ledger.open(self.data_dir / "ledger.db", notice=self.output.alarm)
         ledger.secret = Secret(self.settings.token.value)
         self._open.callback(ledger.close)
         return ledger
@@ -186,6 +186,15 @@ class Runtime:
         self.stderr.flush()
         return self.stdin.readline().strip().lower() in ("y", "yes")
 
+    @contextlib.contextmanager
+    def taking_up(self) -> Iterator[None]:
+        """What is interrupted in here was sent before, whether or not it is known which of it is meant."""
+        try:
+            yield
+        except Interrupted as stop:
+            stop.earlier = True
+            raise
+
     def adopt(self, job: Job, record: TaskRecord) -> bool:
         """Give a job this task; False when the task is for another request or belongs to another job."""
         from mjcli.recovery import is_for
@@ -201,7 +210,11 @@ class Runtime:
     @property
     def kept(self) -> Ledger | None:
         """The ledger if there is one already, for commands that only read it."""
-        return self.ledger if (self.data_dir / "ledger.db").exists() else None
+        try:
+            there = (self.data_dir / "ledger.db").exists()
+        except OSError:
+            there = True  # in a directory that may not be looked into: opening it says so
+        return self.ledger if there else None
 
     def find_again(self, job: Job) -> str:
         """The task of a job whose answer was lost. Raises `LostAnswer` when it cannot be told."""

@@ -190,7 +190,7 @@ def note_task(ledger: Ledger, host: str, record: TaskRecord, files: Sequence[str
     if record.state == "failed":
         error = record.error()
         ledger.failed(job.uuid, code=error.code, message=error.message)
-    elif record.state == "done" and record.response is not None:
+    elif record.state == "done" and record.response is not None and record.response.file_urls:
         result = record.response
         ledger.done(job.uuid, result.document, image_id=result.image_id, files_due=len(result.file_urls))
         if files:
@@ -436,8 +436,12 @@ class _Run:
             deadline=self._deadline,
             unseen_looks=unseen_looks,
         )
-        if record.state == "failed" or record.response is None or not record.response.file_urls:
+        if record.state == "failed":
             raise record.error()
+        if record.response is None or not record.response.file_urls:
+            raise LostAnswer(
+                "The service says that the task is done, but gives no picture.", task_id=self.task_id
+            )
         return record.response
 
     # -- ends --------------------------------------------------------------------------------------

@@ -182,7 +182,11 @@ class Ledger:
                 if not _is_corrupt(error):
                     raise
             aside = _set_aside(path)
-            notice(f"The ledger was damaged; it was kept as {aside} and a new one begun.")
+            notice(
+                f"The ledger was damaged; it was kept as {aside} and a new one begun. Jobs under way go on at the "
+                "service and are billed if they succeed, but mj does not know them any more: "
+                "mj describe-task TASK --wait --download fetches one whose task you know."
+            )
             return cls._open(path)
         except (sqlite3.Error, OSError) as error:
             raise _unusable(path, error) from error
@@ -538,6 +542,11 @@ def _set_aside(path: Path) -> Path:
 
 
 def _unusable(path: Path, error: Exception) -> ConfigError:
+    if isinstance(error, sqlite3.DatabaseError) and _is_corrupt(error) and path.exists():
+        return ConfigError(
+            f"The ledger was damaged; it was kept as {_set_aside(path)}, and the next command begins a new one.",
+            hint="type the command again; jobs of before: mj describe-task TASK --wait --download",
+        )
     reason = getattr(error, "strerror", None) or str(error)
     return ConfigError(
         f"The ledger {path} cannot be written ({reason}).",

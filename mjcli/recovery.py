@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mjcli.api import Client, TaskRecord
-from mjcli.errors import ApiError, LostAnswer, MjError, NetworkError, StillRunning, full_stop
+from mjcli.errors import ApiError, ExitCode, LostAnswer, MjError, NetworkError, StillRunning, full_stop
 from mjcli.ledger import Ledger
 
 LOOKS = (0.0, 1.0, 2.0, 4.0)  # pauses before each look: a task may take a while to appear
@@ -151,7 +151,9 @@ def _none(why: MjError, failure: MjError | None, lost: Lost, *, contested: bool)
     hint = lost.hint
     if failure is not None:
         sought = f"Your tasks could not be looked through ({full_stop(failure.message).rstrip('.')}),"
-        hint = failure.hint or hint
+        if failure.exit_code == ExitCode.AUTH and failure.hint:
+            # Any other hint is for a request that was refused, and says to ask again.
+            hint = "\n".join(each for each in (failure.hint, hint) if each)
     elif contested:
         sought = "A task for it was found, but another mj is sending the same request,"
     else:

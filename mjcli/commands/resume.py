@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mjcli.errors import LostAnswer, NetworkError, UnknownTask, UsageError
+from mjcli.errors import ApiError, ExitCode, LostAnswer, NetworkError, StillRunning, UnknownTask, UsageError
+from mjcli.errors import resume as resume_hint
 from mjcli.options import FileOptions, MjCommand, RetriesOption, new_app, takes
 
 if TYPE_CHECKING:
@@ -77,6 +78,32 @@ def resume(
     be run any number of times, also at once.
     """
     runtime: Runtime = ctx.obj
+    with runtime.taking_up():
+        _resume(
+            runtime,
+            jobs,
+            files,
+            resubmit=resubmit,
+            yes=yes,
+            give_up=give_up,
+            task=task,
+            seconds=0.0 if no_wait else timeout,
+            retries=retries,
+        )
+
+
+def _resume(
+    runtime: Runtime,
+    jobs: list[str] | None,
+    files: FileOptions,
+    *,
+    resubmit: bool,
+    yes: bool,
+    give_up: bool,
+    task: str | None,
+    seconds: float | None,
+    retries: int,
+) -> None:
     _check(runtime, jobs or [], resubmit=resubmit, yes=yes, give_up=give_up, task=task)
     chosen = _named(runtime, jobs) if jobs else _all(runtime, yes=yes)
     if give_up:
@@ -89,14 +116,14 @@ def resume(
         return
     target = _Target(runtime, files, several=len(chosen) > 1)
     runtime.client.retries = retries
-    _look(runtime, chosen)
+    unreachable = _look(runtime, chosen)
     from mjcli.delivery import one_after_another, take_up_job
-
-    seconds = 0.0 if no_wait else timeout
 
     def take_up(job: Job) -> None:
         if len(chosen) > 1:
             runtime.output.notice(f"{chosen.index(job) + 1}/{len(chosen)}: {_called(job)}")
+        if unreachable is not None and job.task_id is not None and job.state != "done":
+            raise StillRunning(unreachable, task_id=job.task_id, hint=resume_hint(job.reference))
         try:
             take_up_job(runtime, job, target.of(job), force=target.force(job), timeout=seconds)
         except LostAnswer as lost:
@@ -159,7 +186,8 @@ def _all(runtime: Runtime, *, yes: bool) -> list[Job]:
         prompts = "; ".join(_called(job) for job in unsent)
         if not runtime.ask(f"Never sent, so not paid yet: {prompts}. Send now?"):
             here = [job for job in here if not job.unsent]
-    if not here:
+            runtime.output.notice("They wait: mj resume sends them, mj resume JOB --give-up drops them.")
+    if not unfinished:
         runtime.output.notice("Nothing to take up: every job has come to its end and has its files.")
     return here
 
@@ -192,19 +220,22 @@ def _assign(runtime: Runtime, job: Job, task_id: str) -> None:
         )
 
 
-def _look(runtime: Runtime, jobs: list[Job]) -> None:
-    """Ask for all known tasks in one request; what has ended stands in the ledger then."""
+def _look(runtime: Runtime, jobs: list[Job]) -> str | None:
+    """Ask for all known tasks in one request; what has ended stands in the ledger then.
+
+    Gives a sentence when the service is out of reach, so that asking for one after the other is in vain.
+    """
     tasks = [job.task_id for job in jobs if job.task_id is not None and job.state != "done"]
-    if not tasks:
-        return
     try:
-        records = runtime.client.tasks(tasks)
+        for record in runtime.client.tasks(tasks) if tasks else ():
+            runtime.note_task(record, [])
     except NetworkError as error:
-        error.message += " Nothing is lost: the jobs go on, and stay in the ledger."
-        error.hint = "mj resume"
-        raise
-    for record in records:
-        runtime.note_task(record, [])
+        return f"{error.message} The job goes on at the service and is billed if it succeeds."
+    except (ApiError, LostAnswer) as error:
+        if error.exit_code == ExitCode.AUTH:
+            raise
+        # Each job is asked for by itself then, with more patience.
+    return None
 
 
 def _resubmitted(runtime: Runtime, job: Job, lost: LostAnswer, *, yes: bool) -> Job | None:

@@ -171,6 +171,10 @@ class Output:
         if not self.mode.quiet:
             self._say(f"{self._paint('warning:', '33')} {visible(text)}")
 
+    def alarm(self, text: str) -> None:
+        """Something wrong that did not stop the work, and that --quiet does not silence."""
+        self._say(f"{self._paint('warning:', '33')} {visible(text)}")
+
     def failure(self, error: MjError, document: Mapping[str, Any] | None = None) -> None:
         """The end of a thing asked that failed: the sentence for people, and under --json the object for scripts.
 
@@ -207,6 +211,18 @@ class Output:
                 "Interrupted after the request had left: it may have been accepted, and is then billed."
             )
             hint = stop.hint
+        elif stop.earlier:
+            sentence = (
+                "Interrupted; nothing more was sent. The jobs stay in the ledger, and those that were sent before"
+                " go on and are billed if they succeed."
+            )
+            hint = stop.hint or "mj resume"
+        elif stop.hint and not stop.by_choice:
+            sentence = (
+                "Interrupted; nothing was sent, so nothing is paid. The job waits in the ledger, and the next"
+                " mj resume sends it."
+            )
+            hint = f"{stop.hint}\n{stop.hint} --give-up  # if you do not want it any more"
         else:
             sentence, hint = "Interrupted; nothing was sent, so nothing is paid.", stop.hint
         error = MjError(sentence, code="interrupted", hint=hint, task_id=stop.task_id)

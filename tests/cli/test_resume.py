@@ -318,6 +318,7 @@ def test_a_job_that_never_left_is_sent_once(
         _status, _out, err = ended(process)
     if number != "SIGKILL":
         assert "nothing was sent, so nothing is paid" in err
+        assert "the next mj resume sends it" in err
         assert f"next: mj resume {rows(online, 'uuid')[0][0][:8]}" in err
     assert rows(online, "state, sent_at") == [("submitting", None)]
     ends(service)
@@ -391,6 +392,8 @@ def test_at_a_terminal_it_is_asked_before_what_never_left_is_sent(
     status, shown = at_a_terminal(online, answer, "resume")
     assert status == 0
     assert "Never sent, so not paid yet: a cat. Send now?" in shown
+    assert ("They wait: mj resume sends them" in shown) == (posts == 1)
+    assert "Nothing to take up" not in shown
     assert len(service.posts()) == posts
     assert len(rows(online)) == 1
 
@@ -699,9 +702,9 @@ def test_jobs_at_another_address_are_left_alone(online: Mj, service: Service) ->
 def test_without_a_connection_nothing_is_lost_and_it_says_so(online: Mj, service: Service) -> None:
     begin(online, service)
     change(online, "UPDATE jobs SET host = 'http://127.0.0.1:9'")
-    result = online("resume", env={"MJ_BASE_URL": "http://127.0.0.1:9"}, check=6)
-    assert "Nothing is lost" in result.err
-    assert "next: mj resume" in result.err
+    result = online("resume", env={"MJ_BASE_URL": "http://127.0.0.1:9"}, check=7)
+    assert "goes on at the service and is billed if it succeeds" in result.err
+    assert "next: mj resume task-1" in result.err
     assert rows(online) == [("running", "task-1")]
 
 
@@ -740,3 +743,80 @@ def test_people_see_a_job_as_they_would_have_seen_it_at_first(online: Mj, servic
     out = online("resume").out
     for line in ("link: ", "id: ", "task: task-1", "size: ", "next: mj action "):
         assert f"\n{line}" in f"\n{out}"
+
+
+@posix
+@pytest.mark.parametrize("arguments", [("resume",), ("describe-task", "@1")])
+def test_an_interrupt_at_the_first_look_does_not_say_that_nothing_is_paid(
+    online: Mj, service: Service, arguments: tuple[str, ...]
+) -> None:
+    begin(online, service)
+    asked = threading.Event()
+
+    def hang(_request: Received, _reply: Reply) -> None:
+        asked.set()
+        service.over.wait(60)
+
+    service.scripts[Service.TASKS] = hang
+    with running(online, *arguments) as process:
+        assert asked.wait(SOON)
+        process.send_signal(signal.SIGINT)
+        status, _out, err = ended(process)
+    assert status == 130
+    assert "nothing is paid" not in err
+    assert "nothing more was sent" in err or "goes on at the service" in err
+    assert "next: mj " in err
+    assert rows(online) == [("running", "task-1")]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("used_up", 403), ("too_many_requests", 429), ("api_error", 500)]
+)
+def test_a_search_that_is_refused_never_says_to_ask_again(
+    online: Mj, service: Service, code: str, status: int
+) -> None:
+    name = lose(online, service)
+    service.scripts[Service.TASKS] = lambda _request, reply: reply.json(
+        {"error": {"code": code, "message": "no"}}, status
+    )
+    err = online("resume", "--retries", "0", check=9).err
+    assert "ask again" not in err
+    assert "try again later" not in err
+    assert f"next: mj resume {name}  # looks again" in err
+
+
+@pytest.mark.parametrize("response", [{}, {"success": True, "progress": 100, "actions": []}])
+def test_a_task_that_is_done_without_a_picture_is_not_called_unpaid(
+    online: Mj, service: Service, response: dict[str, Any]
+) -> None:
+    begin(online, service, "--download")
+    service.tasks["task-1"] = task_record("task-1", REQUEST, response)
+    err = online("resume", check=9).err
+    assert "done, but gives no picture" in err
+    assert "not billed" not in err
+    assert rows(online) == [("unknown", "task-1")]
+    ends(service)
+    assert len(online("resume", "--json").answer["files"]) == 1
+
+
+def test_a_ledger_with_damaged_pages_is_set_aside_and_the_next_command_works(
+    online: Mj, service: Service
+) -> None:
+    for number in range(30):
+        begin(online, service, prompt=f"{number} " + "cat " * 200, task=f"task-{number}")
+    path = online.home / "data" / "ledger.db"
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xa5" * (len(data) - 8192) + data[-4096:])
+    err = online("history", check=2).err
+    assert "was damaged; it was kept as" in err
+    assert "There are no jobs" in online("history").err
+    kept = [each for each in path.parent.iterdir() if "damaged" in each.name]
+    assert kept
+
+
+def test_a_damaged_ledger_is_told_under_quiet_too(online: Mj, service: Service) -> None:
+    begin(online, service)
+    (online.home / "data" / "ledger.db").write_bytes(b"garbage" * 1000)
+    err = online("resume", "-q").err
+    assert "was damaged" in err
+    assert "billed if they succeed" in err

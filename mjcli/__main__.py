@@ -166,7 +166,7 @@ def _interrupted(runtime: Runtime, stop: Interrupted) -> int:
 
     runtime.close(in_haste=True)
     try:
-        runtime.output.interrupted(stop)
+        runtime.output.interrupted(stop, earlier=runtime.taking_up)
     except (Interrupted, DownloadError):
         pass  # standard output is gone as well; the signal came first
     return 128 + stop.signal_number

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from mjcli.errors import ConfigError, DownloadError, ExitCode, Interrupted, MjError, NoTokenError
+from mjcli.errors import ConfigError, DownloadError, ExitCode, MjError, NoTokenError
 from mjcli.render.output import Lines, Mode, Output, terminal_width
 from mjcli.render.text import visible
 from mjcli.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any, Literal
 
@@ -52,6 +52,8 @@ class Runtime:
         self.stderr = stderr
         self.flags = Flags()
         self.status: int = ExitCode.OK
+        #: Whether the command takes up what was sent before, so that an interruption says nothing of the money.
+        self.taking_up = False
         self._open = contextlib.ExitStack()
         self._in_haste = False
 
@@ -186,15 +188,6 @@ class Runtime:
         self.stderr.flush()
         return self.stdin.readline().strip().lower() in ("y", "yes")
 
-    @contextlib.contextmanager
-    def taking_up(self) -> Iterator[None]:
-        """What is interrupted in here was sent before, whether or not it is known which of it is meant."""
-        try:
-            yield
-        except Interrupted as stop:
-            stop.earlier = True
-            raise
-
     def adopt(self, job: Job, record: TaskRecord) -> bool:
         """Give a job this task; False when the task is for another request or belongs to another job."""
         from mjcli.recovery import is_for
@@ -228,7 +221,8 @@ class Runtime:
         This is for what only helps: a job that needs the ledger says what is wrong with it.
         """
         try:
-            return ask(self.kept) if self.kept is not None else None
+            ledger = self.kept
+            return ask(ledger) if ledger is not None else None
         except ConfigError:
             return None
 

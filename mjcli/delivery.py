@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
     @classmethod
     def of(cls, job: Job) -> Wanted:
         """What a job of the ledger once asked for."""
-        return cls(job.kind, job.request, job.subject or job.prompt, job.parent_image)
+        return cls(job.kind, job.request, job.words, job.parent_image)
 
 
 def prompt_body(

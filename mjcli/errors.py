@@ -242,8 +242,6 @@ class Interrupted(BaseException):
         self.signal_number = signal_number
         self.sent = False
         self.finished = False
-        #: Whether it befell a command that takes up what was sent before.
-        self.earlier = False
         self.task_id: str | None = None
         self.hint: str | None = None
 

@@ -113,6 +113,11 @@ class Job(NamedTuple):
         return str(self.request.get("prompt") or "")
 
     @property
+    def words(self) -> str:
+        """What the job is about: its subject, else (a row of an older version) its prompt."""
+        return self.subject or self.prompt
+
+    @property
     def action(self) -> str:
         """The service's word for what is done."""
         return str(self.request.get("action", self.kind))
@@ -269,14 +274,15 @@ class Ledger:
 
     def adopt(self, identity: str, host: str, task_id: str) -> bool:
         """Give the job a task that was found rather than answered; False when another job has it."""
-        now = time.time()
-        with self._transaction():
-            self._connection.execute(
-                "UPDATE jobs SET state = 'running', task_id = ?, accepted_at = ?, changed_at = ?, error = NULL"
-                " WHERE uuid = ? AND task_id IS NULL"
-                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE host = ? AND task_id = ?)",
-                (task_id, now, now, identity, host, task_id),
-            )
+        self._update(
+            identity,
+            "task_id IS NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE host = ? AND task_id = ?)",
+            (host, task_id),
+            state="running",
+            task_id=task_id,
+            accepted_at=time.time(),
+            error=None,
+        )
         job = self.get(identity)
         return job is not None and job.task_id == task_id
 
@@ -318,22 +324,21 @@ class Ledger:
     def given_up(self, identity: str) -> bool:
         """The user wants no more of the job; False when there is nothing of it left to do."""
         error = json.dumps({"code": GIVEN_UP, "message": "Given up by the user."})
-        states = ", ".join(f"'{state}'" for state in UNFINISHED)
-        if self._update(identity, f"state IN ({states})", state="failed", error=error, ended_at=time.time()):
+        if self._update(
+            identity, f"state IN {UNFINISHED}", state="failed", error=error, ended_at=time.time()
+        ):
             return True
         return self._update(identity, "state = 'done' AND files_due > 0", files_due=0)
 
     def resubmitted(self, identity: str) -> Job | None:
         """A new job in the place of one whose outcome is unknown, in hand; None when another `mj` was quicker."""
-        error = {"code": RESUBMITTED, "message": "Given up by the user, who had it sent once more."}
+        error = json.dumps(
+            {"code": RESUBMITTED, "message": "Given up by the user, who had it sent once more."}
+        )
         with self._transaction():
-            now = time.time()
-            old = self._connection.execute(
-                "UPDATE jobs SET state = 'failed', error = ?, ended_at = ?, changed_at = ?"
-                " WHERE uuid = ? AND state = 'unknown'",
-                (json.dumps(error), now, now, identity),
-            )
-            if old.rowcount != 1:
+            if not self._update(
+                identity, "state = 'unknown'", state="failed", error=error, ended_at=time.time()
+            ):
                 return None
             fresh = self._insert(f"{_ASKED} FROM jobs WHERE uuid = ?", (identity,))
         return self.get(fresh)

@@ -70,7 +70,7 @@ class Made(NamedTuple):
     def _asked(self) -> tuple[str, str, float | None]:
         """The prompt, the action, and the moment it was asked (Unix seconds), where known."""
         if self.job is not None:
-            return self.job.subject or self.job.prompt, self.job.action, self.job.created_at
+            return self.job.words, self.job.action, self.job.created_at
         if self.record is not None:
             request = self.record.request
             action = str(request.get("action") or self.record.type or "")

@@ -143,7 +143,7 @@ def _named(runtime: Runtime, text: str) -> Job | None:
     """The job whose task, image or uuid is `text`, or alone begins so; None when there is none."""
     found = runtime.named(text, at_most=MENTIONED + 1 if len(text) >= SHORTEST else 0)
     if len(found) > 1:
-        names = [f"{job.reference} ({visible(job.subject or job.prompt)[:30]})" for job in found[:MENTIONED]]
+        names = [f"{job.reference} ({visible(job.words)[:30]})" for job in found[:MENTIONED]]
         more = ", …" if len(found) > MENTIONED else ""
         raise UsageError(
             f"{text} is the beginning of more than one id: {', '.join(names)}{more}.",

@@ -56,11 +56,11 @@ def describe_task(
         raise UsageError(
             "--timeout is for --wait, which is not given.", hint="mj describe-task TASK --wait --timeout N"
         )
-    with runtime.taking_up():
-        ids = [task_of(runtime, each) for each in expand(runtime, tasks, "task")]
-        target = file_target(runtime, files)
-        deadline = time.monotonic() + (DEADLINE_SECONDS if timeout is None else timeout) if wait else None
-        known = _known(runtime, ids) if deadline is None else {}
+    runtime.taking_up = True
+    ids = [task_of(runtime, each) for each in expand(runtime, tasks, "task")]
+    target = file_target(runtime, files)
+    deadline = time.monotonic() + (DEADLINE_SECONDS if timeout is None else timeout) if wait else None
+    known = _known(runtime, ids) if deadline is None else {}
     for task_id in ids:
         try:
             record = known.get(task_id) if deadline is None else _follow(runtime, task_id, deadline)

@@ -285,7 +285,7 @@ def _write_line(runtime: Runtime, number: int, job: Job) -> None:
             utc_time(job.created_at) or "",
             job.state,
             job.action,
-            _about(job),
+            job.words,
             job.image_id or "",
             job.task_id or "",
             ", ".join(job.files),
@@ -328,7 +328,7 @@ def _show_table(runtime: Runtime, wanted: _Wanted, limit: int | None, *, everyth
 def _cells(number: int, job: Job, now: float) -> list[str]:
     """The cells of a job's row, but for its id."""
     files = f"{job.files_due} due" if job.files_due else str(len(job.files) or "-")
-    return [f"@{number}", age(job.created_at, now), job.state, job.action, _about(job), "", files]
+    return [f"@{number}", age(job.created_at, now), job.state, job.action, job.words, "", files]
 
 
 def _short_names(ids: Mapping[str, Sequence[str]], shown: Iterable[str]) -> dict[str, str]:
@@ -381,7 +381,7 @@ def _document(number: int, job: Job) -> dict[str, Any]:
         "state": job.state,
         "kind": job.kind,
         "action": job.action,
-        "prompt": _about(job),
+        "prompt": job.words,
         "task_id": job.task_id,
         "image_id": job.image_id,
         "profile": job.profile,
@@ -397,10 +397,6 @@ def _document(number: int, job: Job) -> dict[str, Any]:
         "files_due": job.files_due,
         "parent_image": job.parent_image,
     }
-
-
-def _about(job: Job) -> str:
-    return job.subject or job.prompt
 
 
 def _quiet(job: Job) -> list[str]:
@@ -442,7 +438,7 @@ def _story(
         ("state", _state(job)),
         ("kind", job.kind),
         ("action", job.action),
-        ("prompt", _about(job)),
+        ("prompt", job.words),
         ("task", job.task_id),
         ("id", job.image_id),
         ("profile", job.profile),
@@ -493,5 +489,5 @@ def _origin(image: str, parent: Job | None, numbers: Mapping[str, int]) -> str:
     if parent is None:
         return image
     return "  ".join(
-        each for each in (image, parent.action, _about(parent), f"(@{numbers[parent.uuid]})") if each
+        each for each in (image, parent.action, parent.words, f"(@{numbers[parent.uuid]})") if each
     )

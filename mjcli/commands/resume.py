@@ -78,32 +78,7 @@ def resume(
     be run any number of times, also at once.
     """
     runtime: Runtime = ctx.obj
-    with runtime.taking_up():
-        _resume(
-            runtime,
-            jobs,
-            files,
-            resubmit=resubmit,
-            yes=yes,
-            give_up=give_up,
-            task=task,
-            seconds=0.0 if no_wait else timeout,
-            retries=retries,
-        )
-
-
-def _resume(
-    runtime: Runtime,
-    jobs: list[str] | None,
-    files: FileOptions,
-    *,
-    resubmit: bool,
-    yes: bool,
-    give_up: bool,
-    task: str | None,
-    seconds: float | None,
-    retries: int,
-) -> None:
+    runtime.taking_up = True
     _check(runtime, jobs or [], resubmit=resubmit, yes=yes, give_up=give_up, task=task)
     chosen = _named(runtime, jobs) if jobs else _all(runtime, yes=yes)
     if give_up:
@@ -118,6 +93,8 @@ def _resume(
     runtime.client.retries = retries
     unreachable = _look(runtime, chosen)
     from mjcli.delivery import one_after_another, take_up_job
+
+    seconds = 0.0 if no_wait else timeout
 
     def take_up(job: Job) -> None:
         if len(chosen) > 1:
@@ -252,8 +229,8 @@ def _resubmitted(runtime: Runtime, job: Job, lost: LostAnswer, *, yes: bool) -> 
 
 def _called(job: Job) -> str:
     """A job as people know it."""
-    words = job.subject or job.prompt
-    return f"{job.action} {job.reference}" if not words else words if len(words) <= 60 else f"{words[:59]}…"
+    words = job.words or f"{job.action} {job.reference}"
+    return words if len(words) <= 60 else f"{words[:59]}…"
 
 
 class _Target:

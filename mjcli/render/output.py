@@ -198,8 +198,11 @@ class Output:
         lines += [f"  next: {visible(self._again(each))}" for each in (error.hint or "").splitlines()]
         self._say("\n".join(lines))
 
-    def interrupted(self, stop: Interrupted) -> None:
-        """The program was told to stop: what became of the job, and how to take it up."""
+    def interrupted(self, stop: Interrupted, *, earlier: bool) -> None:
+        """The program was told to stop: what became of the job, and how to take it up.
+
+        `earlier` says that the command takes up what was sent before.
+        """
         if stop.finished:
             sentence = "Interrupted after the job was done."
             hint = stop.hint or (take_up(stop.task_id) if stop.task_id else None)
@@ -211,7 +214,7 @@ class Output:
                 "Interrupted after the request had left: it may have been accepted, and is then billed."
             )
             hint = stop.hint
-        elif stop.earlier:
+        elif earlier:
             sentence = (
                 "Interrupted; nothing more was sent. The jobs stay in the ledger, and those that were sent before"
                 " go on and are billed if they succeed."

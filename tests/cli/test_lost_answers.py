@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from tests.cli.conftest import Mj
 from tests.cli.test_downloads import begun_by
+from tests.cli.test_ledger_use import rows
 from tests.cli.test_signals import running
 from tests.service import Received, Reply, Service, fixture, task_record
 
@@ -381,15 +381,6 @@ def test_odd_records_on_a_page_do_not_end_the_search(
 
 
 # -- two with the same request -----------------------------------------------------------------------
-
-
-def rows(mj: Mj) -> list[Any]:
-    """State and task of each job in the ledger."""
-    ledger = sqlite3.connect(mj.home / "data" / "ledger.db")
-    try:
-        return ledger.execute("SELECT state, task_id FROM jobs ORDER BY number").fetchall()
-    finally:
-        ledger.close()
 
 
 def test_a_task_that_may_belong_to_another_mj_is_left_to_it(online: Mj, service: Service) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Mj
+from tests.cli.test_ledger_use import rows
 from tests.cli.test_signals import SOON, ended, running
 from tests.cli.test_terminal import Screen
 from tests.service import Received, Reply, Service, png, task_record
@@ -32,14 +33,6 @@ def change(mj: Mj, statement: str, *values: object) -> None:
     try:
         with ledger:
             ledger.execute(statement, values)
-    finally:
-        ledger.close()
-
-
-def rows(mj: Mj, columns: str = "state, task_id") -> list[Any]:
-    ledger = sqlite3.connect(mj.home / "data" / "ledger.db")
-    try:
-        return ledger.execute(f"SELECT {columns} FROM jobs ORDER BY number").fetchall()
     finally:
         ledger.close()
 

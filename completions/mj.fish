@@ -284,7 +284,7 @@ complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --no-color' -l no-color -d
 complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' -h --help' -s h -l help -d 'Show this help'
 
 # mj imagine
-complete -c mj -n '__mj_at \'mj imagine\'' -l image -x -d 'Put this image in front of the words (repeatable, five at most)'
+complete -c mj -n '__mj_at \'mj imagine\'' -l image -x -d 'Put this image (a link, @last, an id, - for standard input) in front (repeatable, five at most)'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --translation --no-translation' -l translation -d 'Have the service translate the prompt into English'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --translation --no-translation' -l no-translation -d 'Have the service translate the prompt into English'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --style-reference --no-style-reference' -l style-reference -d 'Say that the prompt uses style references (dearer)'

@@ -43,7 +43,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Commands = [ordered]@{
             }
             Options = @(
-                @{ Flags = @('--image'); Repeatable = $true; Help = 'Put this image in front of the words (repeatable, five at most)' }
+                @{ Flags = @('--image'); Repeatable = $true; Help = 'Put this image (a link, @last, an id, - for standard input) in front (repeatable, five at most)' }
                 @{ Flags = @('--translation', '--no-translation'); Repeatable = $false; Help = 'Have the service translate the prompt into English' }
                 @{ Flags = @('--style-reference', '--no-style-reference'); Repeatable = $false; Help = 'Say that the prompt uses style references (dearer)' }
                 @{ Flags = @('--moodboard', '--no-moodboard'); Repeatable = $false; Help = 'Say that the prompt uses a moodboard (dearer)' }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Mapping
 from functools import cached_property
@@ -60,7 +61,6 @@ class Runtime:
     @classmethod
     def of_process(cls) -> Runtime:
         """The runtime of this very process."""
-        import os
 
         # A stream that was closed before we began is None; what would go there goes nowhere.
         def opened(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
@@ -127,7 +127,7 @@ class Runtime:
         if not settings.token.value:
             raise NoTokenError(
                 f"There is no token for the profile {settings.profile.value}.",
-                hint='mj auth login, or set MJ_TOKEN; or try it without an account: mj --sandbox imagine "a cat"',
+                hint='mj auth login  # or set MJ_TOKEN\nmj --sandbox imagine "a cat"  # tries it without an account',
             )
         self.output.secret = Secret(settings.token.value)
         client = Client(
@@ -202,12 +202,28 @@ class Runtime:
 
     @property
     def kept(self) -> Ledger | None:
-        """The ledger if there is one already, for commands that only read it."""
+        """The ledger if there is one already, for what only reads it; one that cannot be written is read as it is."""
+        path = self.data_dir / "ledger.db"
         try:
-            there = (self.data_dir / "ledger.db").exists()
+            there = path.exists()
         except OSError:
             there = True  # in a directory that may not be looked into: opening it says so
-        return self.ledger if there else None
+        if not there:
+            return None
+        try:
+            return self.ledger
+        except ConfigError:
+            if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+                raise
+            return self._ledger_to_read
+
+    @cached_property
+    def _ledger_to_read(self) -> Ledger:
+        from mjcli.ledger import Ledger
+
+        ledger = Ledger.open_to_read(self.data_dir / "ledger.db")
+        self._open.callback(ledger.close)
+        return ledger
 
     def find_again(self, job: Job) -> str:
         """The task of a job whose answer was lost. Raises `LostAnswer` when it cannot be told."""

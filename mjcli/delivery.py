@@ -15,6 +15,7 @@ from mjcli.errors import (
     MjError,
     StillRunning,
     UsageError,
+    full_stop,
     resume,
     take_up,
 )
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from mjcli.options import FileOptions, JobOptions
 
 T = TypeVar("T")
+
+_UNRECORDED = "--no-ledger sends the job without a record of it"
 
 # After these ends of one job the next of several can still fare better.
 _ONE_JOB_ONLY = (ExitCode.REFUSED, ExitCode.RUNNING, ExitCode.FILE, ExitCode.UNKNOWN)
@@ -162,15 +165,19 @@ def deliver(
     runtime.output.detail(
         f"POST {runtime.base_url}{order.path}, profile {runtime.profile}: {json_line(body)}"
     )
-    if not options.no_ledger:
-        runtime.output.detail(f"The ledger is {runtime.ledger.path}.")
     print_events = runtime.output.json and options.stream is True
     with JobWatch(runtime.output, bar=stream, print_events=print_events, at_once=at_once) as watch:
         try:
+            if not options.no_ledger:
+                runtime.output.detail(f"The ledger is {runtime.ledger.path}.")
             outcome = runtime.runner(ledger=not options.no_ledger).run(order, watch)
         except (Interrupted, StillRunning) as error:
             if error.task_id and options.no_ledger:
                 error.hint = take_up(error.task_id, files.output)
+            raise
+        except ConfigError as error:  # of the ledger; once the request has left, it costs no job any more
+            error.message = f"{full_stop(error.message)} Nothing was sent, so nothing is paid."
+            error.hint = "\n".join(each for each in (error.hint, _UNRECORDED) if each)
             raise
     again = _again(outcome, files.output)
     with _done_but(outcome, again):
@@ -220,9 +227,9 @@ def _done_but(outcome: Outcome, again: str | None) -> Iterator[None]:
         raise
     except DownloadError as error:
         error.task_id = error.task_id or outcome.task_id
-        if complete:
-            error.message = f"The job is done, but: {error.message}"
-            error.hint = again
+        state = "done and billed, once" if complete else "accepted and goes on at the service"
+        error.message = f"The job is {state}, but: {error.message}"
+        error.hint = again
         raise
 
 
@@ -305,12 +312,9 @@ def save_files(
     from mjcli.pictures import fresh_result, is_stale, say_kept
 
     def fresh_links() -> Sequence[str]:
-        task = task_id or result.task_id
-        fresh = fresh_result(runtime, task) if task else None
-        return fresh.file_urls if fresh is not None else ()
+        return fresh_result(runtime, task_id or result.task_id).file_urls
 
-    if earlier:
-        sweep(target.directory)  # of what an `mj` left there that was killed on the way
+    sweep(target.directory)  # of what an `mj` left there that was killed on the way
     urls = result.file_urls
     labels = [f"file {n}/{len(urls)}" if len(urls) > 1 else "file" for n in range(1, len(urls) + 1)]
     with (
@@ -375,7 +379,10 @@ def _answer_task(runtime: Runtime, result: Result, again: str | None, *, files_a
 def files_missing(failures: Sequence[DownloadError], task_id: str | None, hint: str | None) -> DownloadError:
     """The files of a job that could not be saved, as one failure."""
     sentence = " ".join(dict.fromkeys(error.message for error in failures))
-    return DownloadError(f"The job is done, but: {sentence}", task_id=task_id, hint=hint)
+    what = "a file is" if len(failures) == 1 else f"{len(failures)} files are"
+    return DownloadError(
+        f"The job is done and billed, once; {what} missing: {sentence}", task_id=task_id, hint=hint
+    )
 
 
 def _show_request(runtime: Runtime, body: Mapping[str, Any], *, stream: bool) -> None:

@@ -54,7 +54,7 @@ class Saved(NamedTuple):
 
 
 class LinkExpired(DownloadError):
-    """The link leads nowhere any more; the tasks endpoint may know a fresh one."""
+    """The link leads to no picture, or not any more; the tasks endpoint may know a fresh one."""
 
 
 class _BrokenOff(Exception):
@@ -149,10 +149,10 @@ class Downloader:
                     url = anew.link(index) or url
                 try:
                     return self.save(url, name, force=force, progress=progress)
-                except LinkExpired:
+                except LinkExpired as error:
                     fresh = anew.link(index)
                     if fresh is None or fresh == url:
-                        raise
+                        raise DownloadError(f"{error.message}{anew.why_none}") from error
                     return self.save(fresh, name, force=force, progress=progress)
             except DownloadError as error:
                 return error
@@ -307,6 +307,7 @@ class _Anew:
         self._refresh, self._count = refresh, count
         self._links: Sequence[str] | None = None
         self._lock = threading.Lock()
+        self.why_none = ""  # nobody could be asked for fresh ones
 
     def link(self, index: int) -> str | None:
         """The fresh link of one file; None when nobody can tell it, which is no worse than the expired one."""
@@ -314,8 +315,11 @@ class _Anew:
             if self._links is None:
                 try:
                     self._links = self._refresh() if self._refresh is not None else ()
-                except MjError:
+                    if self._refresh is not None:
+                        self.why_none = " The service has no fresh link."
+                except MjError as error:
                     self._links = ()
+                    self.why_none = f" A fresh link could not be had: {error.message}"
             # Of another number of links nobody can say which is whose.
             return self._links[index] if len(self._links) == self._count else None
 
@@ -422,7 +426,8 @@ def _kind_of(url: str, head: bytes) -> str:
             if is_web_page(head)
             else "no picture or video of a known kind"
         )
-        raise DownloadError(f"What {url} leads to is {what}; nothing was saved.")
+        # As where a page says that the picture is gone.
+        raise LinkExpired(f"What {url} leads to is {what}; nothing was saved.")
     return kind
 
 

@@ -102,14 +102,16 @@ _EXIT_BY_CODE = {
     "no_api": ExitCode.UNAVAILABLE,
 }
 
+_LOG_IN_ANEW = "mj auth status  # shows where the token comes from\nmj auth login  # saves another"
+
 _HINT_BY_CODE = {
     "no_token": "mj auth login",
-    "invalid_token": "mj auth status shows where the token comes from; mj auth login saves another",
-    "token_expired": "mj auth login, with a new token",
-    "token_mismatched": "mj auth status shows where the token comes from; mj auth login saves another",
+    "invalid_token": _LOG_IN_ANEW,
+    "token_expired": "mj auth login  # with a new token",
+    "token_mismatched": _LOG_IN_ANEW,
     "used_up": "top up the balance on the service's site, then ask again",
     "too_many_requests": "wait a minute, then ask again",
-    "no_api": "mj config list shows the address (base_url) and where it comes from",
+    "no_api": "mj config list  # shows the address (base_url) and where it comes from",
     "api_error": "try again later",
 }
 

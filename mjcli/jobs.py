@@ -466,9 +466,13 @@ class _Run:
 
     def _note_unsent(self, stop: Interrupted | ConfigError) -> None:
         """Nothing has left. What nobody wants any more has failed; a session that ends leaves it to `mj resume`."""
+        row = self.identity
         self._note(lambda ledger, job: ledger.came_back(job), doubtful=False)
         if isinstance(stop, ConfigError):
             self._note_failed(stop.code, stop.message, doubtful=False)
+            if row is not None and self.identity is None:  # so that it still waits to be sent
+                drop = f"{resume(row[:8])} --give-up  # before you ask again another way: it may wait in the ledger"
+                stop.hint = f"{stop.hint}\n{drop}" if stop.hint else drop
         elif stop.by_choice:
             self._note_failed(INTERRUPTED, "Interrupted before it was sent.", doubtful=False)
 

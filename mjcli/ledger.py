@@ -18,14 +18,15 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from mjcli.claims import Claims
 from mjcli.errors import ApiError, ConfigError, ExitCode, MjError
 from mjcli.secret import Secret
 
-BUSY_SECONDS = 30.0
-WAL_PAUSE = 0.01  # seconds between tries to switch to WAL
+BUSY_SECONDS = 30.0  # for which a ledger that another program has locked is waited for
+SQLITE_SECONDS = 0.1  # of it in one piece inside SQLite, where no signal is noticed
+BUSY_PAUSE = 0.01  # seconds between tries
 
 # Append only: a migration that has been released is never changed. The count is the schema's version.
 MIGRATIONS: tuple[tuple[str, str], ...] = (
@@ -77,6 +78,8 @@ STATES = (*UNFINISHED, "done", "failed")
 
 # Error codes of ends that are none of the service's: stopped before it was sent, or wanted no more.
 INTERRUPTED, GIVEN_UP, RESUBMITTED = "interrupted", "given_up", "resubmitted"
+
+T = TypeVar("T")
 
 _JSON = ("request", "result", "error", "files_asked", "files")
 
@@ -197,6 +200,30 @@ class Ledger:
             raise _unusable(path, error) from error
 
     @classmethod
+    def open_to_read(cls, path: Path) -> Ledger:
+        """Open a ledger that cannot be written, to be read only. Raises `ConfigError` when that cannot be either.
+
+        Where a file of changes not merged yet is beside it, they would not be seen, so it is not read then.
+        """
+        log = path.with_name(f"{path.name}-wal")
+        alone = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro{alone}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                _check_version(connection, path, oldest=len(MIGRATIONS))
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, error, verb="read") from error
+        return cls(connection, path)
+
+    @classmethod
     def _open(cls, path: Path) -> Ledger:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -204,16 +231,10 @@ class Ledger:
             # With its final mode from the start: prompts are nobody else's business.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path, timeout=SQLITE_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > len(MIGRATIONS):
-                raise ConfigError(
-                    f"The ledger {path} was written by a newer mj; this one leaves it alone.",
-                    hint="update mj, or set MJ_DATA_DIR to another directory, or use --no-ledger",
-                )
-            if version < len(MIGRATIONS):
+            if _check_version(connection, path) < len(MIGRATIONS):
                 _migrate(connection)
             connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
@@ -332,16 +353,19 @@ class Ledger:
 
     def resubmitted(self, identity: str) -> Job | None:
         """A new job in the place of one whose outcome is unknown, in hand; None when another `mj` was quicker."""
-        error = json.dumps(
-            {"code": RESUBMITTED, "message": "Given up by the user, who had it sent once more."}
-        )
         with self._transaction():
-            if not self._update(
-                identity, "state = 'unknown'", state="failed", error=error, ended_at=time.time()
-            ):
+            if not self._update(identity, "state = 'unknown'", state="failed", ended_at=time.time()):
                 return None
             fresh = self._insert(f"{_ASKED} FROM jobs WHERE uuid = ?", (identity,))
+            message = f"Given up by the user, who had it sent once more as {fresh[:8]}."
+            self._update(identity, error=json.dumps({"code": RESUBMITTED, "message": message, "by": fresh}))
         return self.get(fresh)
+
+    def replacement(self, identity: str) -> Job | None:
+        """The job that was sent in the place of this one; None when none was."""
+        job = self.get(identity)
+        by = (job.error or {}).get("by") if job is not None else None
+        return self.get(by) if by is not None else None
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -471,7 +495,7 @@ class Ledger:
         kept = [self.secret.hide(value) if isinstance(value, str) else value for value in values]
         try:
             with self._lock:
-                return self._connection.execute(statement, kept)
+                return _patiently(lambda: self._connection.execute(statement, kept))
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
 
@@ -501,10 +525,28 @@ def _job(row: tuple[Any, ...]) -> Job:
     return Job(**values)
 
 
+def _check_version(connection: sqlite3.Connection, path: Path, *, oldest: int = 0) -> int:
+    """The version of the schema. Raises `ConfigError` when it is not one that can be used."""
+    ((version,),) = _patiently(lambda: connection.execute("PRAGMA user_version").fetchall())
+    if version > len(MIGRATIONS):
+        raise ConfigError(
+            f"The ledger {path} was written by a newer mj; this one leaves it alone.",
+            hint="update mj, or set MJ_DATA_DIR to another directory",
+        )
+    if version < oldest:
+        raise ConfigError(
+            f"The ledger {path} was written by an older mj and cannot be brought up to date, since it cannot be"
+            " written.",
+            hint="make it writable, and type the command again",
+        )
+    return int(version)
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
-    _use_wal(connection)
+    # Many `mj` may do so at once; for this switch SQLite does not wait by itself.
+    _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
     # One process migrates; the others wait here and then find it done.
-    connection.execute("BEGIN IMMEDIATE")
+    _patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         for _name, script in MIGRATIONS[version:]:
@@ -514,21 +556,28 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite itself has rolled back what found no room on the disk
+            connection.execute("ROLLBACK")
         raise
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL, for which SQLite does not wait by itself while another process does the same."""
+def _patiently(do: Callable[[], T]) -> T:
+    """What `do` gets, once no other program has the file locked. Raises as it does, then and after a long wait.
+
+    The waiting is done here, in small pieces, since a signal is noticed between them only.
+    """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
+            return do()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
-        time.sleep(WAL_PAUSE)
+        time.sleep(BUSY_PAUSE)
+
+
+def _is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
@@ -546,14 +595,21 @@ def _set_aside(path: Path) -> Path:
     return aside
 
 
-def _unusable(path: Path, error: Exception) -> ConfigError:
+def _unusable(path: Path, error: Exception, *, verb: str = "written") -> ConfigError:
     if isinstance(error, sqlite3.DatabaseError) and _is_corrupt(error) and path.exists():
         return ConfigError(
             f"The ledger was damaged; it was kept as {_set_aside(path)}, and the next command begins a new one.",
-            hint="type the command again; jobs of before: mj describe-task TASK --wait --download",
+            hint="type the command again\nmj describe-task TASK --wait --download  # for a job of before",
+        )
+    if _is_busy(error):
+        return ConfigError(
+            f"The ledger {path} cannot be {verb}: another program has kept it locked for {BUSY_SECONDS:.0f} seconds.",
+            hint="end that program, or wait for it, and type the command again",
         )
     reason = getattr(error, "strerror", None) or str(error)
     return ConfigError(
-        f"The ledger {path} cannot be written ({reason}).",
-        hint="set MJ_DATA_DIR to a directory you can write to, or use --no-ledger for this job",
+        f"The ledger {path} cannot be {verb} ({reason}).",
+        hint="make room there, or set MJ_DATA_DIR to another directory"
+        if "full" in reason
+        else "set MJ_DATA_DIR to a directory you can write to",
     )

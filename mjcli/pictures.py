@@ -95,15 +95,19 @@ def made(runtime: Runtime, which: Job | str, output: str | None = None) -> Made:
     return found
 
 
-def fresh_result(runtime: Runtime, task_id: str) -> Result | None:
+def fresh_result(runtime: Runtime, task_id: str | None) -> Result:
     """What the service has of a task now, with links that are good, told to the ledger too.
 
-    None when it has no picture of it any more. Raises as `Client.task` does.
+    Raises `UnknownTask` when it has no picture of it (any more), and as `Client.task` does.
     """
-    record = runtime.client.task(task_id, deadline=time.monotonic() + FRESH_SECONDS)
+    record = (
+        runtime.client.task(task_id, deadline=time.monotonic() + FRESH_SECONDS)
+        if task_id is not None
+        else None
+    )
     fresh = record.response if record is not None and record.state == "done" else None
     if record is None or fresh is None or not fresh.file_urls:
-        return None
+        raise UnknownTask("The service does not know it any more.", task_id=task_id)
     runtime.note_task(record, [])
     return fresh
 

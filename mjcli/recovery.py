@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mjcli.api import Client, TaskRecord
-from mjcli.errors import ApiError, ExitCode, LostAnswer, MjError, NetworkError, StillRunning, full_stop
+from mjcli.errors import (
+    ApiError,
+    ConfigError,
+    ExitCode,
+    LostAnswer,
+    MjError,
+    NetworkError,
+    StillRunning,
+    full_stop,
+)
 from mjcli.ledger import Ledger
 
 LOOKS = (0.0, 1.0, 2.0, 4.0)  # pauses before each look: a task may take a while to appear
@@ -53,23 +62,28 @@ def find_task(
     """
     failure: MjError | None = None
     contested = False
+    found: Mapping[str, TaskRecord] = {}
     for pause in lost.looks[:1] if once else lost.looks:
         time.sleep(pause)
         try:
             found = _candidates(client, ledger, host, lost, once=once)
+            failure = None
+            if (taken := _found_by_others(ledger, lost)) is not None:
+                return taken
+            if len(found) > 1:
+                break
+            for task_id, task in found.items():
+                # Another `mj` whose request this may be, too, will soon know whether the task is its own.
+                contested = _is_contested(ledger, host, lost, task)
+                if not contested and _adopted(ledger, host, lost, task_id):
+                    return task_id
         except (NetworkError, LostAnswer, ApiError) as error:
             failure = error
-            continue
-        failure = None
-        if (taken := _found_by_others(ledger, lost)) is not None:
-            return taken
-        if len(found) > 1:
-            raise _several(list(found), why, lost)
-        for task_id, task in found.items():
-            # Another `mj` whose request this may be, too, will soon know whether the task is its own.
-            contested = _is_contested(ledger, host, lost, task)
-            if not contested and _adopted(ledger, host, lost, task_id):
-                return task_id
+        except ConfigError as error:  # without the ledger nobody can tell whose task it is
+            failure = error
+            break
+    if len(found) > 1:
+        raise _several(list(found), why, lost)
     raise _none(why, failure, lost, contested=contested)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mjcli.errors import UsageError, resume
+from mjcli.errors import ExitCode, MjError, NetworkError, UnknownTask, UsageError, resume
 from mjcli.prompt.compose import is_link
 from mjcli.render.text import visible
 
@@ -66,7 +66,7 @@ def job_of(runtime: Runtime, text: str) -> Job:
     if job is None:
         raise UsageError(
             f"The ledger has no job of the profile {runtime.profile} that is called {visible(text)}.",
-            hint="mj history lists the jobs",
+            hint="mj history  # lists the jobs",
         )
     return job
 
@@ -93,6 +93,8 @@ def task_of(runtime: Runtime, text: str) -> str:
     job = known_job(runtime, text, "task")
     if job is None:
         return text
+    if text != job.task_id:  # an id in full may be asked for anywhere
+        check_host(runtime, job)
     if job.task_id is not None:
         return job.task_id
     if job.sent_at is not None and job.state in ("submitting", "unknown"):
@@ -102,8 +104,12 @@ def task_of(runtime: Runtime, text: str) -> str:
     )
 
 
-def link_of(runtime: Runtime, text: str) -> str:
-    """The link of an image given as a link, a reference, or the id of one that the ledger knows."""
+def link_of(runtime: Runtime, text: str, *, ask: bool = True) -> str:
+    """The link of an image given as a link, a reference, or the id of one that the ledger knows.
+
+    The service is asked for a fresh one where that of an earlier job has expired, unless `ask` is False: a
+    paid job must not be built upon a dead link. Raises `UsageError`, `NetworkError`.
+    """
     from pathlib import Path
 
     from mjcli.api.models import Result
@@ -116,13 +122,51 @@ def link_of(runtime: Runtime, text: str) -> str:
         raise UsageError(
             f"{visible(text)} is a file on this machine; the service needs the link of the image itself."
         )
-    image = image_of(runtime, text)
-    link = Result(image.job.result or {}).picture_url if image.job is not None else None
-    if link is None:
+    job = image_of(runtime, text).job
+    link = Result(job.result or {}).picture_url if job is not None else None
+    if job is None or link is None:
         raise UsageError(
             f"{visible(text)} is neither a link nor an image that mj knows; give the link of the image itself."
         )
-    return link
+    from mjcli.pictures import is_stale
+
+    return _fresh_link(runtime, job) if ask and is_stale(runtime, link) else link
+
+
+def check_host(runtime: Runtime, job: Job) -> None:
+    """Refuse a job that the service in use knows nothing of. Raises `UsageError`."""
+    if job.host != runtime.host:
+        raise UsageError(
+            f"The job {job.reference} is at {job.host}, and the profile {runtime.profile} is now at {runtime.host}.",
+            hint="set base_url back, or use the profile that it was sent with",
+        )
+
+
+def _fresh_link(runtime: Runtime, job: Job) -> str:
+    """The link of a job's picture, asked for anew. Raises `UsageError`, `NetworkError`."""
+    from mjcli.pictures import fresh_result
+
+    check_host(runtime, job)
+    try:
+        link = fresh_result(runtime, job.task_id).picture_url
+        if link is not None:
+            return link
+        why = "The service gives none."
+    except MjError as error:
+        if error.exit_code == ExitCode.AUTH:
+            raise
+        why = error.message
+        if not isinstance(error, UnknownTask):
+            raise NetworkError(
+                f"The link of the image {job.image_id} has expired, and a fresh one could not be had: {why}"
+                " Nothing was sent, nothing is paid.",
+                hint="try again",
+            ) from error
+    raise UsageError(
+        f"The link of the image {job.image_id} has expired, and there is no fresh one: {why} Nothing was sent,"
+        " nothing is paid.",
+        hint="give the link of a copy that the service can reach",
+    )
 
 
 def _referenced(runtime: Runtime, text: str) -> Job:
@@ -134,22 +178,33 @@ def _referenced(runtime: Runtime, text: str) -> Job:
     if job is None:
         raise UsageError(
             f"{text} means nothing yet: the profile {runtime.profile} does not have so many jobs.",
-            hint='mj imagine "a cat" makes one',
+            hint="mj history  # lists the jobs" if int(number) > 1 else 'mj imagine "a cat"  # makes one',
         )
     return job
 
 
 def _named(runtime: Runtime, text: str) -> Job | None:
     """The job whose task, image or uuid is `text`, or alone begins so; None when there is none."""
-    found = runtime.named(text, at_most=MENTIONED + 1 if len(text) >= SHORTEST else 0)
-    if len(found) > 1:
-        names = [f"{job.reference} ({visible(job.words)[:30]})" for job in found[:MENTIONED]]
+    found = runtime.named(text, at_most=MENTIONED + 1)
+    if found and len(text) < SHORTEST and text not in (found[0].task_id, found[0].image_id, found[0].uuid):
+        raise UsageError(
+            f"{text} is too short for the beginning of an id: it takes {SHORTEST} characters.",
+            hint="mj history  # lists the jobs",
+        )
+    if len({_meant_by(text, job) for job in found}) > 1:
+        names = [f"{_meant_by(text, job)} ({visible(job.words)[:30]})" for job in found[:MENTIONED]]
         more = ", …" if len(found) > MENTIONED else ""
         raise UsageError(
             f"{text} is the beginning of more than one id: {', '.join(names)}{more}.",
-            hint="type more of it; mj history lists the jobs",
+            hint="type more of it\nmj history  # lists the jobs",
         )
     return found[0] if found else None
+
+
+def _meant_by(text: str, job: Job) -> str:
+    """The id of a job that begins so."""
+    ids = (job.task_id, job.image_id, job.uuid)
+    return next(each for each in ids if each is not None and each.startswith(text))
 
 
 def _id(text: str, what: str) -> str:

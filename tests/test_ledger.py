@@ -238,7 +238,7 @@ def test_a_ledger_of_a_newer_schema_is_left_alone(path: Path) -> None:
         Ledger.open(path, notice=unexpected)
     assert "newer" in caught.value.message
     assert caught.value.hint is not None
-    assert "--no-ledger" in caught.value.hint
+    assert "MJ_DATA_DIR" in caught.value.hint
     assert path.read_bytes() == before
 
 

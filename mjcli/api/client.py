@@ -450,7 +450,7 @@ def _lost_if_timeout(error: ApiError) -> MjError:
 def _never_connected(error: httpx.HTTPError) -> NetworkError:
     return NetworkError(
         f"No connection to the service: {_reason(error)}. Nothing was sent, nothing is paid.",
-        hint="try again; mj config list shows the address and where it comes from",
+        hint="try again\nmj config list  # shows the address and where it comes from",
     )
 
 

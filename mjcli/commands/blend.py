@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from mjcli.context import Runtime
 
 app = new_app()
+
+CERTAIN = 8  # characters of the beginning of an id that is hardly a word
 
 
 @app.command(
@@ -59,7 +62,9 @@ def blend(
 
     runtime: Runtime = ctx.obj
     every = expand(runtime, arguments, "image")
-    named = list(takewhile(lambda each: is_link(each) or _means_image(each), every))
+    named = [
+        each for _, each in takewhile(lambda each: _means_image(runtime, *each), enumerate(every, start=1))
+    ]
     words = words_of(every[len(named) :])
     late = next((word for word in every[len(named) :] if is_link(word)), None)
     if late is not None:
@@ -73,7 +78,7 @@ def blend(
             f"A blend takes two to five images, not {len(named)}.",
             hint="mj blend URL URL [PROMPT]" if len(named) != 1 else "mj imagine --image URL PROMPT",
         )
-    links = [link_of(runtime, each) for each in named]
+    links = [link_of(runtime, each, ask=not job.dry_run) for each in named]
     body = prompt_body(runtime, links, words, given_parameters(ctx), translation=translation)
     deliver_all(runtime, [Wanted("blend", body, slug=words or "blend")], job, files)
 
@@ -88,6 +93,24 @@ def _is_file(argument: str) -> bool:
     )
 
 
-def _means_image(argument: str) -> bool:
-    """A reference, or what has the form of an image id rather than of a word."""
-    return argument.startswith("@") or (argument.isascii() and argument.isdecimal() and len(argument) >= 17)
+def _means_image(runtime: Runtime, place: int, argument: str) -> bool:
+    """Whether the argument in this place (from 1) is an image rather than a word.
+
+    The first two can only be images, so the shortest beginning of an id will do; after them a word such as
+    "cafe" or "2026" is more likely one.
+    """
+    from mjcli.prompt.compose import is_link
+    from mjcli.references import SHORTEST
+
+    if is_link(argument) or argument.startswith("@") or _is_whole_id(argument):
+        return True
+    if place > 2 and (len(argument) < CERTAIN or not any(map(str.isdecimal, argument))):
+        return False
+    return len(argument) >= SHORTEST and bool(runtime.named(argument, at_most=1))
+
+
+def _is_whole_id(argument: str) -> bool:
+    """Whether it has the form of an id: of an image (digits), or of a task or job (a UUID)."""
+    if argument.isascii() and argument.isdecimal():
+        return len(argument) >= 17
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", argument) is not None

@@ -116,7 +116,8 @@ def _unknown(task_id: str) -> UnknownTask:
 
 def _tell(runtime: Runtime, task_id: str, record: TaskRecord, target: Target | None, *, force: bool) -> None:
     """Answer with one record, its pictures saved where that was asked for."""
-    from mjcli.delivery import save_files
+    from mjcli.delivery import files_missing, save_files
+    from mjcli.errors import take_up
     from mjcli.filenames import fields_of
 
     saved: list[str] = []
@@ -134,7 +135,7 @@ def _tell(runtime: Runtime, task_id: str, record: TaskRecord, target: Target | N
             asked_at=record.created_at,
         )
         saved, failures = save_files(runtime, response, target, fields, force=force)
-        problem = failures[0] if failures else None
+        problem = files_missing(failures, task_id, take_up(task_id)) if failures else None
     if record.state != "running":
         runtime.note_task(record, saved)
     document = {**record.document, "files": saved}

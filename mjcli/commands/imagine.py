@@ -46,7 +46,10 @@ def imagine(
     *,
     image: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Put this image in front of the words (repeatable, five at most)."),
+        typer.Option(
+            metavar="IMAGE",
+            help="Put this image (a link, @last, an id, - for standard input) in front (repeatable, five at most).",
+        ),
     ] = None,
     translation: Translation = None,
     style_reference: Annotated[
@@ -70,13 +73,14 @@ def imagine(
     when it succeeds, and never sent twice.
     """
     from mjcli.delivery import Wanted, deliver_all, prompt_body
-    from mjcli.references import link_of
+    from mjcli.references import expand, link_of
 
     runtime: Runtime = ctx.obj
-    text = _words(runtime, words or [], images=bool(image))
+    text = _words(runtime, words or [], image or [])
+    images = expand(runtime, image, "image") if image else []
     body = prompt_body(
         runtime,
-        [link_of(runtime, each) for each in image or []],
+        [link_of(runtime, each, ask=not job.dry_run) for each in images],
         text,
         given_parameters(ctx),
         translation=translation,
@@ -86,19 +90,21 @@ def imagine(
     deliver_all(runtime, [Wanted("imagine", body, slug=text)], job, files)
 
 
-def _words(runtime: Runtime, words: list[str], *, images: bool) -> str:
+def _words(runtime: Runtime, words: list[str], images: list[str]) -> str:
     """The prompt's words: the arguments, or standard input when there are none or they are `-`."""
     from mjcli.prompt.compose import words_of
     from mjcli.references import read_stdin
 
     if words and words != ["-"]:
         return words_of(words)
+    if "-" in images:
+        if words:
+            raise UsageError("Standard input is read once: either the words or the images come from it.")
+        return ""
     if not words and runtime.stdin.isatty():
         if images:
             return ""
-        raise UsageError(
-            "There is no prompt.", hint='mj imagine "a cat on a table", or mj imagine < prompt.txt'
-        )
+        raise UsageError("There is no prompt.", hint='mj imagine "a cat on a table"\nmj imagine < prompt.txt')
     text = read_stdin(runtime, "the prompt").strip()
     if not text and not (images and not words):
         raise UsageError("There is no prompt: standard input is empty.", hint='mj imagine "a cat on a table"')

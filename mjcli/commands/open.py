@@ -76,15 +76,11 @@ def _link(runtime: Runtime, found: Made) -> str:
     # What was asked for just now is fresh, and a sandbox's link leads nowhere once this run is over.
     if found.job is None or runtime.settings.sandbox.value or not is_stale(runtime, found.link):
         return found.link
-    why = "The service does not know it any more."
     try:
-        fresh = fresh_result(runtime, found.task_id) if found.task_id else None
-        if fresh is not None:
-            return Made(fresh, found.task_id).link
+        return Made(fresh_result(runtime, found.task_id), found.task_id).link
     except MjError as error:
-        why = error.message
-    runtime.output.warning(f"The link has expired, and there is no fresh one: {why}")
-    return found.link
+        runtime.output.warning(f"The link has expired, and there is no fresh one: {error.message}")
+        return found.link
 
 
 def _show(runtime: Runtime, found: Made, file: str | None, link: str) -> None:

@@ -120,7 +120,7 @@ def _check(
         raise UsageError("--give-up contradicts --resubmit and --task.")
     if give_up and not names:
         raise UsageError(
-            "--give-up needs the jobs that are meant.", hint="mj history --state unfinished lists them"
+            "--give-up needs the jobs that are meant.", hint="mj history --state unfinished  # lists them"
         )
     if task is not None and (len(names) != 1 or names == ["-"]):
         raise UsageError("--task is for one job, which must be named.", hint="mj resume JOB --task TASK")
@@ -132,16 +132,11 @@ def _check(
 
 
 def _named(runtime: Runtime, names: list[str]) -> list[Job]:
-    from mjcli.references import expand, job_of
+    from mjcli.references import check_host, expand, job_of
 
     found = {job.uuid: job for job in (job_of(runtime, each) for each in expand(runtime, names, "job"))}
     for job in found.values():
-        if job.host != runtime.host:
-            raise UsageError(
-                f"The job {job.reference} is at {job.host}, and the profile {runtime.profile} is now at "
-                f"{runtime.host}.",
-                hint="set base_url back, or use the profile that it was sent with",
-            )
+        check_host(runtime, job)
     return list(found.values())
 
 
@@ -173,8 +168,9 @@ def _give_up(runtime: Runtime, job: Job) -> None:
     if not runtime.ledger.given_up(job.uuid):
         raise UsageError(f"The job {job.reference} is {job.state}; there is nothing to give up.")
     if job.sent_at is not None and job.state != "done":
+        condition = "succeeds" if job.task_id is not None else "was accepted"
         runtime.output.notice(
-            f"{_called(job)}: given up. If the service accepted it, it is billed all the same."
+            f"{_called(job)}: given up, which stops nothing at the service. If it {condition}, it is billed."
         )
     runtime.output.answer(
         {"success": True, "given_up": job.uuid, "task_id": job.task_id},
@@ -222,9 +218,15 @@ def _resubmitted(runtime: Runtime, job: Job, lost: LostAnswer, *, yes: bool) -> 
         if not runtime.ask(f"Send it again ({_called(job)})? It may cost a second time."):
             return None
     fresh = runtime.ledger.resubmitted(job.uuid)
-    if fresh is None:
-        runtime.output.notice("It has changed in the meantime, so it was not sent again.")
-    return fresh
+    if fresh is not None:
+        return fresh
+    fresh = runtime.ledger.replacement(job.uuid)
+    if fresh is not None:
+        runtime.output.notice("Another mj has sent it again by now, so this one did not; following that.")
+        return fresh
+    raise UsageError(
+        "The job has changed in the meantime, so it was not sent again.", hint=resume_hint(job.reference)
+    )
 
 
 def _called(job: Job) -> str:

@@ -204,7 +204,9 @@ class Output:
         `earlier` says that the command takes up what was sent before.
         """
         if stop.finished:
-            sentence = "Interrupted after the job was done."
+            sentence = (
+                "Interrupted after the job was done: it is billed, once, and only its files may be missing."
+            )
             hint = stop.hint or (take_up(stop.task_id) if stop.task_id else None)
         elif stop.task_id:
             sentence = "Interrupted. The job goes on at the service and is billed if it succeeds."

@@ -103,3 +103,29 @@ def test_an_id_that_the_ledger_knows_is_an_image_too(online: Mj, service: Servic
     online("imagine", "one")
     online("blend", "1234197197067915365", A)
     assert service.posts()[-1].body["prompt"] == f"{service.base_url}/files/cat.png {A}"
+
+
+IMAGE, TASK = "1234197197067915365", "1bae3bec-3ac4-4180-a148-74ee6cb68b98"
+
+
+@pytest.mark.parametrize("name", [IMAGE[:4], IMAGE[:9], TASK[:4], TASK])
+def test_the_beginning_of_an_id_is_an_image_where_only_images_can_stand(
+    online: Mj, service: Service, name: str
+) -> None:
+    service.answer(service.result(image_id=IMAGE, task_id=TASK))
+    online("imagine", "one")
+    online("blend", name, A, "both")
+    online("blend", A, name, "both")
+    link = f"{service.base_url}/files/cat.png"
+    assert [each.body["prompt"] for each in service.posts()[1:]] == [f"{link} {A} both", f"{A} {link} both"]
+
+
+@pytest.mark.parametrize(("name", "is_image"), [(IMAGE[:4], False), (IMAGE[:9], True), (TASK[:8], True)])
+def test_behind_two_images_a_word_stays_a_word(
+    online: Mj, service: Service, name: str, *, is_image: bool
+) -> None:
+    service.answer(service.result(image_id=IMAGE, task_id=TASK))
+    online("imagine", "one")
+    online("blend", A, B, name, "words")
+    third = f"{service.base_url}/files/cat.png" if is_image else name
+    assert service.posts()[-1].body["prompt"] == f"{A} {B} {third} words"

@@ -380,10 +380,26 @@ def test_a_link_that_stays_expired_is_asked_for_once_and_exits_8(online: Mj, ser
     made(online, service, query=PAST)
     answer = online("download", "@last", "--json", check=8).answer
     assert answer["error"]["code"] == "download"
+    assert "billed, once" in answer["error"]["message"]
+    assert (
+        "A fresh link could not be had: The service does not know it any more." in answer["error"]["message"]
+    )
     assert answer["task_id"] == TASK
     assert answer["files"] == []
     assert len(asked(service)) == 1
     assert files(online) == []
+
+
+@pytest.mark.parametrize("page", [b"<!doctype html><title>gone</title>", b""])
+def test_a_link_that_leads_to_a_page_in_place_of_the_picture_is_renewed_too(
+    online: Mj, service: Service, page: bytes
+) -> None:
+    service.files["/files/cat.png"] = lambda _r, reply: reply.whole(page)
+    made(online, service)
+    service.files["/files/fresh.png"] = png(9)
+    renewed(service, "fresh.png")
+    online("download", "@last")
+    assert (online.cwd / SAVED).read_bytes() == png(9)
 
 
 def test_fresh_links_of_another_number_are_not_mixed_up(online: Mj, service: Service) -> None:
@@ -628,12 +644,14 @@ def stalling(service: Service) -> tuple[threading.Event, threading.Event]:
     return begun, go_on
 
 
+@pytest.mark.parametrize("command", [("download", "@last"), ("describe-task", TASK, "--download")])
 def test_what_a_killed_mj_left_there_is_swept_away_but_not_what_is_being_written(
-    online: Mj, service: Service
+    online: Mj, service: Service, command: tuple[str, ...]
 ) -> None:
     begun, go_on = stalling(service)
     made(online, service)
-    killed = online.start("download", "@last")
+    service.tasks[TASK] = task_record(TASK, REQUEST, service.result())
+    killed = online.start(*command)
     assert begun.wait(30)
     killed.kill()
     killed.communicate()
@@ -646,7 +664,7 @@ def test_what_a_killed_mj_left_there_is_swept_away_but_not_what_is_being_written
         (part,) = files(online)
         assert part.startswith(f".mj-{living.pid}-")
         service.files["/files/cat.png"] = PICTURE
-        online("download", "@last", "-o", "other.png")
+        online(*command, "-o", "other.png")
         assert set(files(online)) == {part, "other.png"}
     finally:
         go_on.set()

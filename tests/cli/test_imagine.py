@@ -470,3 +470,15 @@ def test_the_dry_run_under_json_is_one_object(online: Mj, service: Service) -> N
 @pytest.mark.parametrize("arguments", [["a cat", "--chaos", "500"], [""], ["--image", "x", "a cat"]])
 def test_the_dry_run_checks_what_the_real_one_checks(online: Mj, arguments: list[str]) -> None:
     online("imagine", *arguments, "--dry-run", check=2)
+
+
+def test_images_from_standard_input_stand_in_front(online: Mj, service: Service) -> None:
+    service.answer(service.result())
+    online("imagine", "--image", "-", "a bear", stdin=f"{A}\n{B}\n")
+    online("imagine", "--image", "-", stdin=f"{A}\n")
+    assert [each.body["prompt"] for each in service.posts()] == [f"{A} {B} a bear", A]
+
+
+def test_standard_input_cannot_be_both_the_words_and_the_images(online: Mj, service: Service) -> None:
+    assert "read once" in online("imagine", "-", "--image", "-", stdin=A, check=2).err
+    assert service.received == []

@@ -305,6 +305,7 @@ def refused(mj: Mj, service: Service) -> str:
     assert result.answer["error"]["code"] == "config"
     assert "MJ_DATA_DIR" in result.err
     assert "--no-ledger" in result.err
+    assert "Nothing was sent, so nothing is paid" in result.err
     assert not service.received
     mj("imagine", "a cat", "--no-ledger")
     assert len(service.posts()) == 1
@@ -352,6 +353,24 @@ def test_a_read_only_ledger_is_refused(read_only: Mj, cat: Service) -> None:
     assert "MJ_DATA_DIR" in result.err
     assert "--no-ledger" in result.err
     assert not cat.received
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="privileges are dropped as Linux does it")
+@pytest.mark.parametrize("command", [("history", "-q"), ("history", "show", "@last", "-q"), ("open", "-q")])
+def test_a_read_only_ledger_can_still_be_read(read_only: Mj, command: tuple[str, ...]) -> None:
+    result = begun_by(read_only, UNPRIVILEGED, *command)
+    if result.err == "prctl\n":
+        pytest.skip("the superuser's privileges cannot be dropped here")
+    assert (result.status, result.err) == (0, "")
+    assert result.out
+
+
+def test_who_only_reads_a_ledger_is_not_told_of_an_option_that_is_not_there(online: Mj) -> None:
+    ledger_of(online).mkdir(parents=True)
+    result = online("history", check=2)
+    assert "MJ_DATA_DIR" in result.err
+    assert "--no-ledger" not in result.err
+    assert "sent" not in result.err
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="privileges are dropped as Linux does it")

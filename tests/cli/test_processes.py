@@ -399,6 +399,26 @@ def test_a_ledger_that_stays_locked_sends_nothing(online: Mj, service: Service, 
     assert service.received == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the signals of Unix")
+def test_the_wait_for_a_ledger_can_be_interrupted(online: Mj, service: Service) -> None:
+    service.answer(service.result())
+    online("imagine", "a dog")
+    service.received.clear()
+    other = sqlite3.connect(online.home / "data" / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        with running(online, "imagine", "a cat", "--verbose", stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            assert any(b"The ledger is" in line for line in process.stderr)
+            process.send_signal(signal.SIGINT)
+            code, _, err = ended(process)  # far sooner than the half minute of the wait
+    finally:
+        other.close()
+    assert code == 130
+    assert "nothing was sent" in err
+    assert service.received == []
+
+
 # -- a config file that is not in order ----------------------------------------------------------------
 
 
@@ -635,3 +655,11 @@ def test_a_disk_that_is_full_at_any_moment_of_a_job_costs_no_picture_and_no_seco
         assert job_row(online)["state"] == "done"
         assert len(files(online)) == 1
     assert len(service.posts()) <= 1
+
+
+def test_a_disk_without_room_for_a_ledger_is_told_as_that(online: Mj, service: Service) -> None:
+    result = begun_by(online, FULL, 4096, "imagine", "a cat")
+    assert result.status == 2
+    assert "rollback" not in result.err
+    assert "Nothing was sent, so nothing is paid" in result.err
+    assert service.received == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Mj
-from tests.service import Service, fixture
+from tests.service import Service, fixture, task_record
 
 
 def made(online: Mj, service: Service, *names: str, options: tuple[str, ...] = ()) -> None:
@@ -89,3 +89,76 @@ def test_a_dry_run_is_no_job(online: Mj, service: Service) -> None:
     online("imagine", "b", "--dry-run")
     online("action", "upscale1", "@last")
     assert service.posts()[-1].body["image_id"] == "image-a"
+
+
+@pytest.mark.parametrize("name", ["@last", "task"])
+def test_a_job_at_another_address_is_not_asked_about_here(online: Mj, service: Service, name: str) -> None:
+    made(online, service, "a")
+    before = len(service.received)
+    moved = online.env["MJ_BASE_URL"].replace("127.0.0.1", "localhost")
+    result = online("describe-task", name, env={"MJ_BASE_URL": moved}, check=2)
+    assert online.env["MJ_BASE_URL"] in result.err
+    assert len(service.received) == before
+
+
+def test_a_beginning_that_is_too_short_is_told_how_long_it_must_be(online: Mj, service: Service) -> None:
+    made(online, service, "a")
+    before = len(service.received)
+    assert "4 characters" in online("action", "upscale1", "ima", check=2).err
+    assert len(service.received) == before
+
+
+def test_of_an_ambiguous_beginning_the_ids_that_were_meant_are_listed(online: Mj, service: Service) -> None:
+    made(online, service, "a", "b")
+    result = online("action", "upscale1", "imag", check=2)
+    assert "image-a" in result.err
+    assert "image-b" in result.err
+
+
+# -- images of earlier jobs as image prompts -----------------------------------------------------------
+
+PAST = "?ex=662fdb36&is=662e89b6&hm=ca9be5&"
+
+
+def expired(online: Mj, service: Service) -> str:
+    """A job whose link has expired; gives the link."""
+    link = f"{service.base_url}/files/cat.png{PAST}"
+    service.answer(service.result(raw_image_url=link))
+    online("imagine", "a cat")
+    service.received.clear()
+    return link
+
+
+@pytest.mark.parametrize("command", [("blend", "@last", "@1"), ("imagine", "x", "--image", "@last")])
+def test_a_paid_job_is_built_upon_a_fresh_link(
+    online: Mj, service: Service, command: tuple[str, ...]
+) -> None:
+    expired(online, service)
+    fresh = f"{service.base_url}/files/fresh.png"
+    task = service.result()["task_id"]
+    service.tasks[task] = task_record(task, {"prompt": "a cat"}, service.result(raw_image_url=fresh))
+    online(*command)
+    assert service.posts()[-1].body["prompt"].startswith(fresh)
+
+
+def test_without_a_fresh_link_nothing_is_sent(online: Mj, service: Service) -> None:
+    expired(online, service)
+    result = online("blend", "@last", "@last", check=2)
+    assert "has expired" in result.err
+    assert "nothing is paid" in result.err
+    assert service.posts() == []
+
+
+def test_a_service_that_cannot_be_asked_for_a_fresh_link_is_6(online: Mj, service: Service) -> None:
+    expired(online, service)
+    service.scripts[Service.TASKS] = lambda _request, reply: reply.json({"error": {"code": "forbidden"}}, 403)
+    assert "has expired" in online("blend", "@last", "@last", check=6).err
+    assert service.posts() == []
+
+
+def test_a_dry_run_asks_for_no_fresh_link(online: Mj, service: Service) -> None:
+    link = expired(online, service)
+    assert (
+        online("blend", "@last", "@last", "--dry-run", "--json").answer["body"]["prompt"] == f"{link} {link}"
+    )
+    assert service.received == []

@@ -503,6 +503,20 @@ def test_a_full_output_is_a_sentence_and_tells_the_task(online: Mj, service: Ser
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_task_that_a_full_output_does_not_take_is_not_said_to_be_done(online: Mj, service: Service) -> None:
+    service.answer({"task_id": "task-1"})
+    with (
+        Path("/dev/full").open("wb") as full,
+        running(online, "imagine", "a cat", "--no-wait", "-q", stdout=full) as process,
+    ):
+        code, _, err = ended(process)
+    assert code == 8
+    assert "is done" not in err
+    assert "accepted and goes on" in err
+    assert "next: mj resume task-1" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("options", [(), ("--json",), ("-q",)])
 def test_a_signal_with_a_full_output_is_still_that_signal(
     online: Mj, service: Service, options: tuple[str, ...]

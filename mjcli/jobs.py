@@ -487,5 +487,6 @@ class _Run:
             change(self._ledger, self.identity)
         except ConfigError as error:
             if doubtful:
-                self._observer.doubt(f"{error.message} The job goes on, but mj may not know it later.")
+                way = f": {take_up(self.task_id)} takes it up then" if self.task_id is not None else ""
+                self._observer.doubt(f"{error.message} The job goes on, but mj may not know it later{way}.")
             self._ledger = self.identity = None

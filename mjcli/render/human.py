@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -59,7 +59,9 @@ class Live:
         columns += [BarColumn(bar_width=None)] if wide else []
         columns += [DownloadColumn()]
         progress = _progress(console, columns)
-        return cls(progress, [progress.add_task(label, total=None) for label in labels], job=False)
+        # Shown as soon as something of it arrives: a file may be there already.
+        tasks = [progress.add_task(label, total=None, visible=False) for label in labels]
+        return cls(progress, tasks, job=False)
 
     def update(self, percent: int) -> None:
         """The job has come this far; drawn at once, so that no step is skipped however fast they come."""
@@ -67,7 +69,7 @@ class Live:
 
     def file_progress(self, index: int, received: int, total: int | None) -> None:
         """So many bytes of file `index` are here."""
-        self._progress.update(self._tasks[index], completed=received, total=total)
+        self._progress.update(self._tasks[index], completed=received, total=total, visible=True)
 
     def above(self, text: str) -> None:
         """Write a line above the display."""
@@ -106,9 +108,21 @@ class _Terminal:
         return getattr(self._stream, name)
 
 
+class _Console(Console):
+    """A console with room at the end of each line for the `^C` that the terminal itself echoes there.
+
+    On a line that is full it would fall onto the next one, and the display be drawn a second time.
+    """
+
+    @property
+    def options(self) -> ConsoleOptions:
+        options = super().options
+        return options.update(max_width=max(options.max_width - len("^C"), 1))
+
+
 def _console(output: Output) -> Console:
     stream = output.stderr
-    return Console(
+    return _Console(
         file=cast("TextIO", _Terminal(stream)),
         markup=False,
         emoji=False,

@@ -428,6 +428,27 @@ def test_the_bar_never_goes_back_and_stays_within_0_and_100(
 
 
 @posix
+def test_the_bar_leaves_room_for_what_the_terminal_echoes_of_ctrl_c(online: Mj, service: Service) -> None:
+    """On a full line it would fall onto the next one, and the bar be drawn a second time below."""
+    _, shown, _ = on_screen(online, service, columns=60, stdout=False)
+    bars = [each for each in re.split(r"[\r\n]", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)) if "%" in each]
+    assert bars
+    assert max(map(len, bars)) <= 60 - len("^C")
+
+
+@posix
+def test_a_file_that_is_there_already_has_no_bar(online: Mj, service: Service) -> None:
+    service.files["/files/cat.png"] = png()
+    arguments = ("imagine", "a cat", "-o", "cat.png")
+    lines = [LINES[0], json.dumps(service.result()).encode()]
+    _, shown, _ = on_screen(online, service, *arguments, stdout=False, lines=lines)
+    assert "bytes" in shown
+    _, shown, _ = on_screen(online, service, *arguments, stdout=False, lines=lines)
+    assert "was kept" in shown
+    assert "bytes" not in shown
+
+
+@posix
 def test_markup_and_emoji_codes_are_literal_above_the_bar_too(online: Mj, service: Service) -> None:
     odd = "[bold]x[/bold][/x][link=http://e]y[/link]:smile:[red]"
     lines = [LINES[0], json.dumps({"task_id": odd, "progress": 50}).encode(), LINES[-1]]

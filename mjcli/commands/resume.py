@@ -87,6 +87,8 @@ def resume(
         return
     if task is not None:
         _assign(runtime, chosen[0], task)
+    elif jobs:
+        chosen = [_newest(runtime, job) for job in chosen]
     if not chosen:
         return
     target = _Target(runtime, files, several=len(chosen) > 1)
@@ -138,6 +140,15 @@ def _named(runtime: Runtime, names: list[str]) -> list[Job]:
     for job in found.values():
         check_host(runtime, job)
     return list(found.values())
+
+
+def _newest(runtime: Runtime, job: Job) -> Job:
+    """The job, or the one that was sent in its place."""
+    fresh = runtime.ledger.replacement(job.uuid)
+    if fresh is None:
+        return job
+    runtime.output.notice(f"The job {job.reference} was sent again as {fresh.reference}, which is taken up.")
+    return _newest(runtime, fresh)
 
 
 def _all(runtime: Runtime, *, yes: bool) -> list[Job]:
@@ -220,13 +231,12 @@ def _resubmitted(runtime: Runtime, job: Job, lost: LostAnswer, *, yes: bool) -> 
     fresh = runtime.ledger.resubmitted(job.uuid)
     if fresh is not None:
         return fresh
-    fresh = runtime.ledger.replacement(job.uuid)
-    if fresh is not None:
-        runtime.output.notice("Another mj has sent it again by now, so this one did not; following that.")
-        return fresh
-    raise UsageError(
-        "The job has changed in the meantime, so it was not sent again.", hint=resume_hint(job.reference)
-    )
+    fresh = _newest(runtime, job)
+    if fresh is job:
+        raise UsageError(
+            "The job has changed in the meantime, so it was not sent again.", hint=resume_hint(job.reference)
+        )
+    return fresh
 
 
 def _called(job: Job) -> str:

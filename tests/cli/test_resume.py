@@ -558,7 +558,7 @@ def test_an_unknown_job_is_sent_again_when_that_is_agreed_to(online: Mj, service
     assert (first, json.loads(error)["code"]) == ("failed", "resubmitted")
     assert second == ("done", "task-2")
     assert "Nothing to take up" in online("resume").err
-    assert "sent once more" in online("resume", name, check=4).err
+    assert online("resume", name, "--json").answer["task_id"] == "task-2"
 
 
 def test_a_job_that_is_found_is_not_sent_again(online: Mj, service: Service) -> None:
@@ -577,6 +577,16 @@ def test_two_that_send_again_send_one(online: Mj, service: Service) -> None:
     assert len(service.posts()) == 2  # the lost one, and one more
     assert [process.returncode for process in both] == [0, 0]
     assert [each["task_id"] for each in answers] == ["task-1", "task-1"]
+
+
+def test_who_names_a_job_that_was_sent_again_gets_the_one_in_its_place(online: Mj, service: Service) -> None:
+    name = lose(online, service)
+    service.stream([FIRST, service.result(task_id="task-1")])
+    online("resume", name, "--resubmit", "--yes")
+    result = online("resume", name, "--json")
+    assert result.answer["task_id"] == "task-1"
+    assert "was sent again as task-1" in result.err
+    assert len(service.posts()) == 2
 
 
 @posix

@@ -12,9 +12,9 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from mjcli import paths
 from mjcli.errors import ConfigError, MjError, UsageError
@@ -48,8 +48,7 @@ _LARGEST_FILE = 1 << 20
 _LOCK_PATIENCE = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A value and where it comes from."""
 
     value: Any
@@ -59,13 +58,12 @@ class Setting:
     `sandbox`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Settings:
+class Settings(NamedTuple):
     """Every setting of one run, by precedence: option, environment, config file, default."""
 
     profile: Setting
     """str: the name of the profile in use; `sandbox` with the sandbox on."""
-    token: Setting = field(repr=False)
+    token: Setting
     """str, or None when there is none."""
     base_url: Setting
     """str without a slash at its end; None with the sandbox on, whose address is known once it runs."""
@@ -85,8 +83,12 @@ class Settings:
     """Path: the directory of the ledger and the sandbox's state."""
     warnings: tuple[str, ...] = ()
     """Sentences for people, about what is allowed but unwise."""
-    presets: Mapping[str, Setting] = field(default_factory=dict)
+    presets: Mapping[str, Setting] = MappingProxyType({})
     """Preset name -> its suffix (str)."""
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Settings(profile={self.profile!r}, base_url={self.base_url!r}, …)"
 
     def items(self) -> Iterator[tuple[str, Setting]]:
         """Every setting under the key by which `config get` knows it; the token as it is, not hidden."""

@@ -24,12 +24,12 @@ from mjcli.errors import (
     take_up,
 )
 from mjcli.ledger import INTERRUPTED, Job, Ledger
-from mjcli.recovery import PATIENCE_SECONDS, Lost, find_task
 
 DEADLINE_SECONDS = 900.0
 POLL_FIRST, POLL_LAST = 1.5, 5.0  # seconds between looks at a task
 UNSEEN_LOOKS = 10  # how often a task that we were told of may be unknown to the tasks endpoint
-UNSEEN_LOOKS_LATER = 3  # the same when it should have appeared long ago
+UNSEEN_SECONDS = 120.0  # since a job was accepted, after which its task should have appeared long ago
+UNSEEN_LOOKS_LATER = 3  # the same then
 UNREACHABLE_SECONDS = 30.0  # how long a known task is followed through an outage
 OWNER_PAUSE = 0.2  # seconds between looks at a job that another mj has in hand
 
@@ -210,6 +210,8 @@ def find_again(client: Client, ledger: Ledger, host: str, job: Job) -> str:
 
     Raises `LostAnswer` when none or several may be it.
     """
+    from mjcli.recovery import Lost, find_task
+
     lost = Lost(job.request, job.sent_at or job.created_at, job.uuid, _if_still_lost(job.uuid[:8]))
     return find_task(client, ledger, host, lost, LostAnswer(NEVER_TOLD))
 
@@ -307,7 +309,7 @@ class _Run:
             self.task_id = find_again(self._client, self._kept, self._host, job)
             self._observer.accepted(self.task_id)
         self._observer.sent()
-        recent = time.time() - (job.accepted_at or 0) < PATIENCE_SECONDS
+        recent = time.time() - (job.accepted_at or 0) < UNSEEN_SECONDS
         return self._followed(UNSEEN_LOOKS if recent else UNSEEN_LOOKS_LATER)
 
     def _asked_again(self, job: Job) -> bool:
@@ -424,6 +426,8 @@ class _Run:
 
     def _found(self, why: StillRunning | LostAnswer, *, once: bool) -> str:
         """The task of what we sent ourselves; the time of the sending holds even if the clock was set since."""
+        from mjcli.recovery import Lost, find_task
+
         sent_at = time.time() - (time.monotonic() - self._left_at)
         lost = Lost(self._order.body, sent_at, self.identity, self._next())
         return find_task(self._client, self._ledger, self._host, lost, why, once=once)

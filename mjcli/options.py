@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -159,8 +158,7 @@ RetriesOption = Annotated[
 ]
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class FileOptions:
+class FileOptions(NamedTuple):
     """Whether and where files are saved."""
 
     download: Annotated[
@@ -176,8 +174,7 @@ class FileOptions:
     force: ForceOption = False
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class JobOptions:
+class JobOptions(NamedTuple):
     """What every command that makes a job takes."""
 
     mode: Annotated[Mode | None, typer.Option(help="How fast, and how dear, the job is.")] = None
@@ -270,7 +267,7 @@ def _parameter_option(parameter: Parameter) -> TyperOption:
 
 
 def takes(**groups: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Expand dataclasses of options into a command's signature.
+    """Expand named tuples of options into a command's signature.
 
     `@takes(job=JobOptions)` gives the command every field of `JobOptions` as an option of its own and
     hands the function one `JobOptions` in the parameter `job`.
@@ -280,25 +277,30 @@ def takes(**groups: type[Any]) -> Callable[[Callable[..., None]], Callable[..., 
         own = [
             p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name not in groups
         ]
-        fields = {
-            name: list(inspect.signature(kind, eval_str=True).parameters.values())
-            for name, kind in groups.items()
-        }
+        fields = [field for kind in groups.values() for field in _parameters(kind)]
 
         @functools.wraps(function)
         def command(**values: Any) -> None:
             given = {
-                name: kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
+                name: kind(**{field: values.pop(field) for field in kind._fields})
                 for name, kind in groups.items()
             }
             function(**values, **given)
 
-        parameters = [
-            p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for p in [*own, *(f for fs in fields.values() for f in fs)]
-        ]
+        parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *fields]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command
 
     return decorate
+
+
+def _parameters(kind: type[Any]) -> list[inspect.Parameter]:
+    """The fields of a named tuple as parameters of a function."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=kind._field_defaults[name], annotation=hints[name]
+        )
+        for name in kind._fields
+    ]

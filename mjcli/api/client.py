@@ -13,8 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -44,8 +43,7 @@ def _nothing(*_: Any) -> None:
     return None
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Hooks:
+class Hooks(NamedTuple):
     """What a caller may want to know while a request is under way; each is called in the calling thread.
 
     `leaving()` before the first byte of the request leaves, `sent()` after its last one,

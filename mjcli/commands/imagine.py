@@ -73,14 +73,12 @@ def imagine(
     when it succeeds, and never sent twice.
     """
     from mjcli.delivery import Wanted, deliver_all, prompt_body
-    from mjcli.references import expand, link_of
 
     runtime: Runtime = ctx.obj
     text = _words(runtime, words or [], image or [])
-    images = expand(runtime, image, "image") if image else []
     body = prompt_body(
         runtime,
-        [link_of(runtime, each, ask=not job.dry_run) for each in images],
+        _links(runtime, image, ask=not job.dry_run) if image else [],
         text,
         given_parameters(ctx),
         translation=translation,
@@ -90,13 +88,21 @@ def imagine(
     deliver_all(runtime, [Wanted("imagine", body, slug=text)], job, files)
 
 
+def _links(runtime: Runtime, images: list[str], *, ask: bool) -> list[str]:
+    """The links of the image prompts."""
+    from mjcli.references import expand, link_of
+
+    return [link_of(runtime, each, ask=ask) for each in expand(runtime, images, "image")]
+
+
 def _words(runtime: Runtime, words: list[str], images: list[str]) -> str:
     """The prompt's words: the arguments, or standard input when there are none or they are `-`."""
     from mjcli.prompt.compose import words_of
-    from mjcli.references import read_stdin
 
     if words and words != ["-"]:
         return words_of(words)
+    from mjcli.references import read_stdin
+
     if "-" in images:
         if words:
             raise UsageError("Standard input is read once: either the words or the images come from it.")

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mjcli.errors import ApiError, ExitCode, LostAnswer, NetworkError, StillRunning, UnknownTask, UsageError
+from mjcli.errors import (
+    ApiError,
+    ExitCode,
+    LostAnswer,
+    MjError,
+    NetworkError,
+    StillRunning,
+    UnknownTask,
+    UsageError,
+)
 from mjcli.errors import resume as resume_hint
 from mjcli.options import FileOptions, MjCommand, RetriesOption, new_app, takes
 
@@ -105,8 +114,11 @@ def resume(
             raise StillRunning(unreachable, task_id=job.task_id, hint=resume_hint(job.reference))
         try:
             take_up_job(runtime, job, target.of(job), force=target.force(job), timeout=seconds)
-        except LostAnswer as lost:
-            fresh = _resubmitted(runtime, job, lost, yes=yes) if resubmit else None
+        except MjError as error:
+            if isinstance(error, LostAnswer) and resubmit:
+                fresh = _resubmitted(runtime, job, error, yes=yes)
+            else:  # another mj may have sent it again while this one looked
+                fresh = runtime.ledger.replacement(job.uuid)
             if fresh is None:
                 raise
             take_up_job(runtime, fresh, target.of(fresh), force=target.force(fresh), timeout=seconds)

@@ -571,7 +571,12 @@ def test_a_job_that_is_found_is_not_sent_again(online: Mj, service: Service) -> 
 @posix
 def test_two_that_send_again_send_one(online: Mj, service: Service) -> None:
     name = lose(online, service)
-    service.stream([FIRST, service.result(task_id="task-1")])
+
+    def script(_request: Received, reply: Reply) -> None:
+        ends(service)
+        reply.stream([FIRST, service.result(task_id="task-1")])
+
+    service.imagine(script)
     both = [online.start("resume", name, "--resubmit", "--yes", "--json") for _ in range(2)]
     answers = [json.loads(process.communicate(timeout=60)[0]) for process in both]
     assert len(service.posts()) == 2  # the lost one, and one more

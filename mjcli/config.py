@@ -20,6 +20,9 @@ from mjcli import paths
 from mjcli.errors import ConfigError, MjError, UsageError
 
 DEFAULT_BASE_URL = "https://api.acedata.cloud"
+# Where files are uploaded to: beside the service's own API, and on any other host.
+DEFAULT_FILES_URL = "https://platform.acedata.cloud/api/v1/files/"
+FILES_PATH = "/api/v1/files/"
 DEFAULT_PROFILE = "default"
 SANDBOX = "sandbox"
 MODES = ("fast", "relax", "turbo")
@@ -28,18 +31,26 @@ TOKEN_PLACES = ("header", "query")
 VARIABLES = {
     "token": ("MJ_TOKEN", "ACEDATACLOUD_API_TOKEN"),
     "base_url": ("MJ_BASE_URL",),
+    "files_url": ("MJ_FILES_URL",),
+    "files_token": ("MJ_FILES_TOKEN",),
     "defaults.output": ("MJ_OUTPUT_DIR",),
 }
+
+# What is kept secret, and the command that sets each of them.
+SECRETS = {"token": "mj auth login", "files_token": "mj auth login --files"}
 
 SETTABLE_KEYS = (
     "base_url",
     "token_in",
+    "files_url",
     "defaults.mode",
     "defaults.output",
     "defaults.download",
+    "defaults.suffix",
     "presets.NAME.suffix",
     "profiles.NAME.base_url",
     "profiles.NAME.token_in",
+    "profiles.NAME.files_url",
 )
 
 _YES = ("1", "true", "yes", "on")
@@ -69,12 +80,18 @@ class Settings(NamedTuple):
     """str without a slash at its end; None with the sandbox on, whose address is known once it runs."""
     token_in: Setting
     """`header` or `query`."""
+    files_url: Setting
+    """str: where files are uploaded to; None with the sandbox on, as for `base_url`."""
+    files_token: Setting
+    """str, or None when there is none for the file endpoint alone; see `token_for_files`."""
     mode: Setting
     """`fast`, `relax`, `turbo` or None."""
     output: Setting
     """str, or None: where downloads go; a leading `~` is already expanded."""
     download: Setting
     """bool: whether pictures are saved without being asked to."""
+    suffix: Setting
+    """str or None: what is put behind every prompt, as a preset is behind some."""
     sandbox: Setting
     """bool: whether the embedded stand-in answers instead of the service."""
     config_file: Path
@@ -90,15 +107,30 @@ class Settings(NamedTuple):
         """Without the token."""
         return f"Settings(profile={self.profile!r}, base_url={self.base_url!r}, …)"
 
+    @property
+    def token_for_files(self) -> Setting:
+        """The token that uploads carry: one for the file endpoint alone, else the API's on its own host, else None.
+
+        The API's token goes to no other host, nor to another port of it.
+        """
+        if self.files_token.value:
+            return self.files_token
+        if self.sandbox.value or _origin(self.files_url.value) == _origin(self.base_url.value):
+            return self.token
+        return Setting(None, "default")
+
     def items(self) -> Iterator[tuple[str, Setting]]:
-        """Every setting under the key by which `config get` knows it; the token as it is, not hidden."""
+        """Every setting under the key by which `config get` knows it; the tokens as they are, not hidden."""
         yield "profile", self.profile
         yield "token", self.token
         yield "base_url", self.base_url
         yield "token_in", self.token_in
+        yield "files_url", self.files_url
+        yield "files_token", self.files_token
         yield "defaults.mode", self.mode
         yield "defaults.output", self.output
         yield "defaults.download", self.download
+        yield "defaults.suffix", self.suffix
         for name, setting in self.presets.items():
             yield f"presets.{name}.suffix", setting
         yield "sandbox", self.sandbox
@@ -152,6 +184,20 @@ def check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def check_files_url(url: str) -> str:
+    """Return `url` as it is, since a slash at its end matters there; ValueError as `check_base_url`."""
+    check_base_url(url)
+    return url
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port, as they tell whether two addresses are of one server."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 def _address(host: str) -> Any:
     import ipaddress
 
@@ -201,8 +247,14 @@ _PROFILE_KEYS: dict[str, Callable[[str], str]] = {
     "token": check_token,
     "base_url": check_base_url,
     "token_in": _one_of(*TOKEN_PLACES),
+    "files_url": check_files_url,
+    "files_token": check_token,
 }
-_DEFAULTS_KEYS: dict[str, Callable[[str], str]] = {"mode": _one_of(*MODES), "output": _check_output}
+_DEFAULTS_KEYS: dict[str, Callable[[str], str]] = {
+    "mode": _one_of(*MODES),
+    "output": _check_output,
+    "suffix": _check_suffix,
+}
 _PRESET_KEYS: dict[str, Callable[[str], str]] = {"suffix": _check_suffix}
 _NAMED_SECTIONS = {"profiles": _PROFILE_KEYS, "presets": _PRESET_KEYS}
 
@@ -232,6 +284,7 @@ def load_settings(
         token = Setting(SANDBOX, SANDBOX)
         base_url = Setting(None, SANDBOX)
         token_in = Setting("header", SANDBOX)
+        files_url = files_token = Setting(None, SANDBOX)
     else:
         chosen = profile_in_use(environ, profile=profile)
         if not new_profile:
@@ -243,6 +296,12 @@ def load_settings(
         address = address or _from_file(own, "base_url", place, DEFAULT_BASE_URL)
         base_url = Setting(address.value.rstrip("/"), address.source)
         token_in = _from_file(own, "token_in", place, "header")
+        files_url = _from_environment(environ, VARIABLES["files_url"], check_files_url) or _from_file(
+            own, "files_url", place, _files_url_beside(base_url.value)
+        )
+        files_token = _from_environment(environ, VARIABLES["files_token"], check_token) or _from_file(
+            own, "files_token", place
+        )
     defaults = document.get("defaults", {})
     place = f"defaults in {path}"
     output = _from_environment(environ, VARIABLES["defaults.output"], _check_output)
@@ -254,9 +313,12 @@ def load_settings(
         token=token,
         base_url=base_url,
         token_in=token_in,
+        files_url=files_url,
+        files_token=files_token,
         mode=_from_file(defaults, "mode", place),
         output=output,
         download=_from_file(defaults, "download", place, False),
+        suffix=_from_file(defaults, "suffix", place),
         sandbox=in_sandbox,
         config_file=path,
         data_dir=Setting(
@@ -269,6 +331,12 @@ def load_settings(
             if "suffix" in preset
         },
     )
+
+
+def _files_url_beside(base_url: str) -> str:
+    """The file endpoint that goes with an API (api.md, "Endpoints", names the service's own)."""
+    same = _origin(base_url) == _origin(DEFAULT_BASE_URL)
+    return DEFAULT_FILES_URL if same else base_url + FILES_PATH
 
 
 def profile_in_use(environ: Mapping[str, str], *, profile: str | None = None) -> Setting:
@@ -319,7 +387,7 @@ def file_value(path: Path, key: str) -> Any:
     UsageError for a key that the file cannot have, and for one that holds a token.
     """
     where = locate(key, profile=DEFAULT_PROFILE)
-    if where[-1] == "token":
+    if where[-1] in SECRETS:
         raise UsageError("The token is never shown.", hint="mj auth status")
     node: Any = _parse(_read(path)[0], path)
     _check_document(node, path)
@@ -410,7 +478,8 @@ def _require_profile(chosen: Setting, known: Mapping[str, Any], path: Path) -> N
 
 
 def _warnings(document: Mapping[str, Any], path: Path, mode: int | None) -> tuple[str, ...]:
-    holds_token = any(profile.get("token") for profile in document.get("profiles", {}).values())
+    profiles = document.get("profiles", {}).values()
+    holds_token = any(profile.get(key) for profile in profiles for key in SECRETS)
     if os.name != "posix" or mode is None or not holds_token or not mode & 0o077:
         return ()
     return (f"Others on this machine can read the token in {path}; type: chmod 600 {_quoted(str(path))}",)
@@ -493,7 +562,7 @@ def _check_keys(
             raise _unknown(path, (*where, key), known)
         elif not isinstance(value, str):
             raise ConfigError(f"In {path}, {dotted} must be a string.")
-        elif value or key != "token":
+        elif value or key not in SECRETS:
             try:
                 checks[key](value)
             except ValueError as error:
@@ -519,9 +588,9 @@ def set_value(path: Path, key: str, value: str, *, profile: str) -> Any:
     UsageError for an unknown key, a wrong value, or a token, which argument lists would make public.
     """
     where = locate(key, profile=profile)
-    if where[-1] == "token":
+    if where[-1] in SECRETS:
         raise UsageError(
-            "A token does not belong on the command line, where others can read it.", hint="mj auth login"
+            "A token does not belong on the command line, where others can read it.", hint=SECRETS[where[-1]]
         )
     typed: Any = value
     try:
@@ -542,25 +611,33 @@ def set_value(path: Path, key: str, value: str, *, profile: str) -> Any:
 def unset_value(path: Path, key: str, *, profile: str) -> bool:
     """Take `key` out of the file; False when it was not there. A token goes by `remove_token`."""
     where = locate(key, profile=profile)
-    if where[-1] == "token":
-        raise UsageError("The token is taken out by logging out.", hint="mj auth logout")
+    if where[-1] in SECRETS:
+        hint = SECRETS[where[-1]].replace("login", "logout")
+        raise UsageError("The token is taken out by logging out.", hint=hint)
     return _edit(path, [(where, None)])
 
 
 def set_token(
-    path: Path, token: str, *, profile: str, base_url: str | None = None, token_in: str | None = None
+    path: Path,
+    token: str,
+    *,
+    profile: str,
+    base_url: str | None = None,
+    token_in: str | None = None,
+    key: str = "token",
 ) -> None:
     """Keep `token`, and the other two where given, in the profile, which is made when it does not exist.
 
-    All three are taken as checked already; what is wrong is a ConfigError, and the file stays as it was.
+    `key` is one of `SECRETS`. All are taken as checked already; what is wrong is a ConfigError, and the file
+    stays as it was.
     """
-    given = {"token": token, "base_url": base_url, "token_in": token_in}
-    _edit(path, [(("profiles", profile, key), value) for key, value in given.items() if value is not None])
+    given = {key: token, "base_url": base_url, "token_in": token_in}
+    _edit(path, [(("profiles", profile, name), value) for name, value in given.items() if value is not None])
 
 
-def remove_token(path: Path, *, profile: str) -> bool:
-    """Take the token out of the profile, whose other keys stay; False when it had none."""
-    return _edit(path, [(("profiles", profile, "token"), None)])
+def remove_token(path: Path, *, profile: str, key: str = "token") -> bool:
+    """Take a token (one of `SECRETS`) out of the profile, whose other keys stay; False when it had none."""
+    return _edit(path, [(("profiles", profile, key), None)])
 
 
 def _edit(path: Path, changes: list[tuple[tuple[str, ...], Any]]) -> bool:

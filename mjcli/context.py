@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, Literal
 
-    from mjcli.api import Client, TaskRecord
+    from mjcli.api import Client, FileStore, TaskRecord
     from mjcli.config import Settings
     from mjcli.jobs import Runner
     from mjcli.ledger import Job, Ledger
@@ -118,27 +118,67 @@ class Runtime:
         """The address that requests go to."""
         return self.sandbox.base_url if self.settings.sandbox.value else str(self.settings.base_url.value)
 
-    @cached_property
-    def client(self) -> Client:
-        """The service's client for the profile in use. Raises `NoTokenError`, `ConfigError`."""
-        from mjcli.api import Client
-
+    @property
+    def token(self) -> str:
+        """The API's token for the profile in use. Raises `NoTokenError`."""
         settings = self.settings
         if not settings.token.value:
             raise NoTokenError(
                 f"There is no token for the profile {settings.profile.value}.",
                 hint='mj auth login  # or set MJ_TOKEN\nmj --sandbox imagine "a cat"  # tries it without an account',
             )
-        self.output.secret = Secret(settings.token.value)
+        return str(settings.token.value)
+
+    @cached_property
+    def _secret(self) -> Secret:
+        return Secret(self.settings.token.value, self.settings.files_token.value)
+
+    @cached_property
+    def client(self) -> Client:
+        """The service's client for the profile in use. Raises `NoTokenError`, `ConfigError`."""
+        from mjcli.api import Client
+
+        token = self.token
+        self.output.secret = self._secret
         client = Client(
-            settings.token.value,
+            token,
             base_url=self.base_url,
-            token_in=settings.token_in.value,
+            token_in=self.settings.token_in.value,
             # What is on this machine is not asked through a proxy, which would see the token.
             use_environment=not self.on_this_machine,
         )
         self._open.callback(client.close)
         return client
+
+    @property
+    def files_url(self) -> str:
+        """The address that files are uploaded to."""
+        from mjcli.config import FILES_PATH
+
+        if self.settings.sandbox.value:
+            return self.sandbox.base_url + FILES_PATH
+        return str(self.settings.files_url.value)
+
+    @property
+    def files_on_this_machine(self) -> bool:
+        """Whether files are uploaded to the loopback interface, so that their links may lead there too."""
+        from mjcli.config import is_loopback
+
+        return is_loopback(self.files_url)
+
+    @cached_property
+    def files(self) -> FileStore:
+        """The file endpoint for the profile in use, with the token that may go there, if any. Raises `ConfigError`."""
+        from mjcli.api import FileStore
+
+        self.output.secret = self._secret
+        store = FileStore(
+            self.files_url,
+            self.settings.token_for_files.value,
+            use_environment=not self.files_on_this_machine,
+        )
+        self._open.callback(store.close)
+        return store
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -146,7 +186,7 @@ class Runtime:
         from mjcli.ledger import Ledger
 
         ledger = Ledger.open(self.data_dir / "ledger.db", notice=self.output.alarm)
-        ledger.secret = Secret(self.settings.token.value)
+        ledger.secret = self._secret
         self._open.callback(ledger.close)
         return ledger
 

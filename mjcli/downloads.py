@@ -7,11 +7,9 @@ is whole; until then it has a hidden temporary name beside it, and is taken away
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import random
 import re
-import socket
 import sys
 import threading
 import time
@@ -20,11 +18,12 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
-from urllib.request import getproxies
 
 import httpx
 
 from mjcli import __version__
+from mjcli.addresses import Address, on_connecting, private_among
+from mjcli.addresses import addresses_of as _addresses
 from mjcli.errors import DownloadError, MjError
 from mjcli.filenames import Target, may_take, name_for
 from mjcli.filetypes import EXTENSIONS, extension_of, is_web_page, is_whole
@@ -230,34 +229,19 @@ class Downloader:
         for _ in range(REDIRECTS):
             parsed = self._check_address(url)
             client = self._client(parsed)
-            with client.stream(
-                "GET", url, headers=headers, extensions={"trace": self._watch(url)}
-            ) as response:
+            with client.stream("GET", url, headers=headers, extensions=self._watch(url, parsed)) as response:
                 if not response.has_redirect_location:
                     yield response
                     return
                 url = str(parsed.join(response.headers["location"]))
         raise DownloadError(f"The link {url} redirects without end.")
 
-    def _watch(self, url: str) -> Callable[[str, Mapping[str, Any]], None]:
-        """httpcore's trace extension: the address that was really connected to, before anything is asked of it.
-
-        A name may have another address by then. Behind a proxy it is the proxy's own, which says nothing.
-        """
-        proxied = self._use_environment and bool(getproxies())
-
-        def trace(event: str, info: Mapping[str, Any]) -> None:
-            if self._allow_private or proxied or not event.endswith("connect_tcp.complete"):
-                return
-            stream = info["return_value"]
-            peer = stream.get_extra_info("server_addr")
-            try:
-                _refuse_private(url, _addresses(str(peer[0])) if peer is not None else ())
-            except DownloadError:
-                stream.close()  # nobody else holds it yet
-                raise
-
-        return trace
+    def _watch(self, url: str, parsed: httpx.URL) -> dict[str, Any]:
+        """The request's extensions, which look at the address that was really connected to."""
+        if self._allow_private:
+            return {}
+        host = parsed.raw_host.decode("ascii")
+        return {"trace": on_connecting(host, lambda address: _refuse_private(url, _addresses(address)))}
 
     def _client(self, url: httpx.URL) -> httpx.Client:
         """The client for an address: one for http, which needs no certificates, and one for https.
@@ -410,10 +394,10 @@ def _total(response: httpx.Response, done: int) -> int | None:
     return done + int(length) if length.isdecimal() else None
 
 
-def _refuse_private(url: str, addresses: Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> None:
-    for address in addresses:
-        if not address.is_global or address.is_multicast:
-            raise DownloadError(f"The link {url} leads to the private address {address} and is not fetched.")
+def _refuse_private(url: str, addresses: Sequence[Address]) -> None:
+    private = private_among(addresses)
+    if private is not None:
+        raise DownloadError(f"The link {url} leads to the private address {private} and is not fetched.")
 
 
 def _kind_of(url: str, head: bytes) -> str:
@@ -497,25 +481,3 @@ def _unlink_unless_held(path: Path) -> None:
         path.unlink()
     finally:
         os.close(descriptor)
-
-
-def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """The addresses a host name stands for; none when it cannot be found out here."""
-    try:
-        found = [ipaddress.ip_address(host.strip("[]"))]
-    except ValueError:
-        try:
-            infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return []
-        found = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in infos]
-    return [_embedded(each) or each for each in found]
-
-
-def _embedded(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, or behind NAT64 (RFC 6052)."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address in ipaddress.ip_network("64:ff9b::/96"):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour

@@ -1,4 +1,4 @@
-"""What a downloaded file is, told from its bytes, and whether it is whole."""
+"""What a file is, told from its bytes, and whether it is whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,58 @@ from pathlib import Path
 from typing import BinaryIO
 
 EXTENSIONS = ("png", "jpg", "webp", "gif", "mp4")
+
+# The pictures that the service takes: extension -> name and content type.
+PICTURES = {
+    "png": ("PNG", "image/png"),
+    "jpg": ("JPEG", "image/jpeg"),
+    "webp": ("WebP", "image/webp"),
+    "gif": ("GIF", "image/gif"),
+}
+
+# How other files begin, and what they are.
+_OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "a PDF file"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"8BPS", "a Photoshop file"),
+    (b"\0\0\1\0", "an icon file (ICO)"),
+    (b"\x1aE\xdf\xa3", "a video (WebM or Matroska)"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"BM", "a BMP picture"),
+)
+# The brand of an ISO media file (bytes 8-11), where it is no video.
+_BRANDS = {
+    b"avif": "an AVIF picture",
+    b"avis": "an AVIF picture",
+    b"heic": "a HEIC picture",
+    b"heix": "a HEIC picture",
+    b"hevc": "a HEIC picture",
+    b"heim": "a HEIC picture",
+    b"heis": "a HEIC picture",
+    b"mif1": "a HEIC picture",
+    b"msf1": "a HEIC picture",
+}
+_PAGES = ("text/html", "application/xhtml+xml")
+_NAMES_OF_TYPES = {
+    "image/svg+xml": "an SVG drawing",
+    "image/heic": "a HEIC picture",
+    "image/heif": "a HEIC picture",
+    "image/avif": "an AVIF picture",
+    "image/tiff": "a TIFF picture",
+    "image/bmp": "a BMP picture",
+    "image/x-ms-bmp": "a BMP picture",
+    "image/jxl": "a JPEG XL picture",
+    "image/x-icon": "an icon file (ICO)",
+    "image/vnd.microsoft.icon": "an icon file (ICO)",
+    "application/pdf": "a PDF file",
+    "application/json": "JSON data",
+    "application/zip": "a ZIP archive",
+    "text/plain": "plain text",
+}
 
 
 def extension_of(head: bytes) -> str | None:
@@ -29,6 +81,78 @@ def is_web_page(head: bytes) -> bool:
     return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body"))
 
 
+def is_picture_type(content_type: str) -> bool:
+    """Whether a `Content-Type` is that of a picture that the service takes."""
+    return _bare(content_type) in {kind for _, kind in PICTURES.values()}
+
+
+def name_of_other(head: bytes, content_type: str = "") -> str:
+    """What a file is that is none of `PICTURES`, as words: `a PDF file`, `a web page`, `an SVG drawing`, …
+
+    Told from how it begins, else from the `Content-Type` that it came with; empty when neither tells.
+    """
+    if not head:
+        return "empty"
+    kind = _bare(content_type)
+    if is_web_page(head) or (head.lstrip()[:1] == b"<" and kind in _PAGES):
+        return "a web page"
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith((b"<svg", b"<?xml", b"<!--", b"<!DOCTYPE svg")) and b"<svg" in start:
+        return "an SVG drawing"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "a video")
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "a video (AVI)"
+    for beginning, name in _OTHERS:
+        if head.startswith(beginning):
+            return name
+    return _name_of_type(kind)
+
+
+def _bare(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _name_of_type(kind: str) -> str:
+    if kind in _PAGES:
+        return "a web page"
+    if kind in _NAMES_OF_TYPES:
+        return _NAMES_OF_TYPES[kind]
+    main = kind.partition("/")[0]
+    return {"video": "a video", "audio": "a sound", "text": "text"}.get(main, "")
+
+
+def is_whole_picture(data: bytes) -> bool:
+    """Whether these are all the bytes of one of `PICTURES`, with or without something behind its end.
+
+    Telephones put films and previews behind the end of a picture.
+    """
+    kind = extension_of(data[:16])
+    if kind == "png":
+        return _PNG_END in data
+    if kind == "jpg":
+        return _jpg_ends(data)
+    if kind == "webp":
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    return kind == "gif" and data.rstrip(b"\0").endswith(b"\x3b")
+
+
+def _jpg_ends(data: bytes) -> bool:
+    # The segments tell their lengths; one of them may hold a preview, with an end marker of its own.
+    at = 2
+    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
+        marker = data[at + 1]
+        if marker == 0xD9:
+            return True
+        if marker == 0xDA:  # the picture itself, in which this marker can only be its end
+            return data.find(b"\xff\xd9", at) >= 0
+        if marker == 0xFF:  # a filler
+            at += 1
+            continue
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
 def is_whole(path: Path) -> bool:
     """Whether the file is a picture or video of a known kind that ends as its format says."""
     try:
@@ -46,9 +170,12 @@ def _tail(file: BinaryIO, size: int, length: int) -> bytes:
     return file.read(length)
 
 
+# The IEND chunk is always these twelve bytes.
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+
+
 def _png(file: BinaryIO, size: int) -> bool:
-    # The IEND chunk is always these twelve bytes.
-    return _tail(file, size, 12) == b"\x00\x00\x00\x00IEND\xaeB`\x82"
+    return _tail(file, size, 12) == _PNG_END
 
 
 def _jpg(file: BinaryIO, size: int) -> bool:

@@ -1,4 +1,4 @@
-"""The local record of every job: a row before its request leaves, and after each change.
+"""The local record of every job: a row before its request leaves, and after each change. Also of uploaded files.
 
 SQLite in WAL mode, so that many `mj` share it: short transactions and a busy time-out. The token never
 comes here.
@@ -69,6 +69,18 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ALTER TABLE jobs ADD COLUMN files_due INTEGER NOT NULL DEFAULT 0;
         UPDATE jobs SET sent_at = created_at;
         UPDATE jobs SET files_due = 1 WHERE state = 'done' AND files_asked IS NOT NULL AND files = '[]';
+        """,
+    ),
+    (
+        "remember what was uploaded",
+        """
+        CREATE TABLE uploads (
+            sha256 TEXT NOT NULL,                -- of the content, in hexadecimal
+            endpoint TEXT NOT NULL,              -- address of the file endpoint
+            url TEXT NOT NULL,                   -- the link it gave
+            uploaded_at REAL NOT NULL,           -- Unix seconds
+            PRIMARY KEY (sha256, endpoint)
+        );
         """,
     ),
 )
@@ -366,6 +378,24 @@ class Ledger:
         job = self.get(identity)
         by = (job.error or {}).get("by") if job is not None else None
         return self.get(by) if by is not None else None
+
+    # -- uploaded files ----------------------------------------------------------------------------
+
+    def uploaded(self, sha256: str, endpoint: str) -> str | None:
+        """The link that a file endpoint once gave for this content; None when it has none."""
+        rows = self._query("SELECT url FROM uploads WHERE sha256 = ? AND endpoint = ?", (sha256, endpoint))
+        return rows[0][0] if rows else None
+
+    def remember_upload(self, sha256: str, endpoint: str, url: str) -> None:
+        """The file endpoint gave this link for this content; a newer one takes the place of an older."""
+        self._execute(
+            "INSERT OR REPLACE INTO uploads (sha256, endpoint, url, uploaded_at) VALUES (?, ?, ?, ?)",
+            (sha256, endpoint, url, time.time()),
+        )
+
+    def forget_upload(self, sha256: str, endpoint: str) -> None:
+        """The link is good no more."""
+        self._execute("DELETE FROM uploads WHERE sha256 = ? AND endpoint = ?", (sha256, endpoint))
 
     # -- reading -----------------------------------------------------------------------------------
 

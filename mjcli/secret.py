@@ -1,4 +1,4 @@
-"""The token taken out of text that others wrote: a peer may repeat it in an error, a link, a record."""
+"""The tokens taken out of text that others wrote: a peer may repeat it in an error, a link, a record."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ SHORTEST = 8  # characters; shorter ones are no real tokens and would be found i
 
 
 class Secret:
-    """What must not be shown or kept: a token, also as it stands in a URL."""
+    """What must not be shown or kept: the tokens in use, also as they stand in a URL."""
 
-    def __init__(self, token: str | None = None) -> None:
+    def __init__(self, *tokens: str | None) -> None:
         self._forms: list[str] = []
-        if token and len(token) >= SHORTEST:
+        # The longest first: one token may be a part of another.
+        known = sorted({each for each in tokens if each and len(each) >= SHORTEST}, key=len, reverse=True)
+        if known:
             from urllib.parse import quote
 
-            self._forms = list(dict.fromkeys((token, quote(token, safe=""))))
+            self._forms = list(dict.fromkeys(form for each in known for form in (each, quote(each, safe=""))))
 
     def hide(self, text: str) -> str:
-        """`text` with the token masked."""
+        """`text` with the tokens masked."""
         for form in self._forms:
             text = text.replace(form, MASK)
         return text

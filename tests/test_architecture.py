@@ -92,6 +92,7 @@ MAY_KNOW = {
     "mjcli.errors": [],
     "mjcli.paths": ["mjcli.errors"],
     "mjcli.filetypes": [],
+    "mjcli.addresses": [],
     "mjcli.actions": [],
     "mjcli.api": ["mjcli.errors"],
     "mjcli.config": ["mjcli.errors", "mjcli.paths", "mjcli.api"],
@@ -99,7 +100,16 @@ MAY_KNOW = {
     "mjcli.ledger": ["mjcli.errors", "mjcli.secret", "mjcli.paths", "mjcli.api", "mjcli.claims"],
     "mjcli.recovery": ["mjcli.api", "mjcli.ledger", "mjcli.errors"],
     "mjcli.filenames": ["mjcli.errors", "mjcli.filetypes"],
-    "mjcli.downloads": ["mjcli.errors", "mjcli.paths", "mjcli.api", "mjcli.filenames", "mjcli.filetypes"],
+    "mjcli.downloads": [
+        "mjcli.errors",
+        "mjcli.paths",
+        "mjcli.api",
+        "mjcli.filenames",
+        "mjcli.filetypes",
+        "mjcli.addresses",
+    ],
+    "mjcli.links": ["mjcli.addresses", "mjcli.filetypes"],
+    "mjcli.uploads": ["mjcli.errors", "mjcli.filetypes", "mjcli.links", "mjcli.downloads"],
     "mjcli.jobs": ["mjcli.api", "mjcli.ledger", "mjcli.recovery", "mjcli.errors"],
     "mjcli.render": ["mjcli.api.models", "mjcli.errors", "mjcli.secret", "mjcli.signals"],
     "mjcli.signals": [],
@@ -149,7 +159,7 @@ def test_render_knows_no_network_no_database_and_no_parser() -> None:
 
 def test_the_progress_of_a_job_leaves_it_through_a_callback() -> None:
     assert not faults(
-        modules("mjcli.jobs", "mjcli.downloads", "mjcli.ledger"),
+        modules("mjcli.jobs", "mjcli.downloads", "mjcli.ledger", "mjcli.links"),
         lambda each: within(each.name, ["mjcli.render"]),
     )
 
@@ -172,7 +182,7 @@ def test_the_context_alone_builds_the_client_and_the_ledger_and_inside_its_prope
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
-            if called in ("Client", "Ledger.open", "api.Client"):
+            if called in ("Client", "FileStore", "Ledger.open", "api.Client", "api.FileStore"):
                 assert name == "mjcli.context", f"{name}:{node.lineno} calls {called}"
     assert not faults(
         ["mjcli.context"],
@@ -190,8 +200,8 @@ def test_the_sandbox_reads_the_api_by_itself() -> None:
     assert not faults(modules("mjcli.sandbox"), lambda each: within(each.name, ["httpx", "typer", "rich"]))
 
 
-def test_the_network_is_known_to_the_api_and_the_downloads_alone() -> None:
-    others = [name for name in PATHS if not within(name, ["mjcli.api", "mjcli.downloads"])]
+def test_the_network_is_known_to_the_api_the_downloads_and_the_links_alone() -> None:
+    others = [name for name in PATHS if not within(name, ["mjcli.api", "mjcli.downloads", "mjcli.links"])]
     assert not faults(
         others, lambda each: within(each.name, ["httpx", "httpcore", "requests", "urllib.request"])
     )

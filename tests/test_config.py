@@ -337,6 +337,100 @@ def test_a_bad_base_url_is_named_by_where_it_stands(environ: dict[str, str], fil
         load_settings(environ)
 
 
+# --- The file endpoint.
+
+
+@pytest.mark.parametrize(
+    ("base_url", "files_url"),
+    [
+        ("https://api.acedata.cloud", "https://platform.acedata.cloud/api/v1/files/"),
+        ("HTTPS://API.acedata.cloud:443/", "https://platform.acedata.cloud/api/v1/files/"),
+        ("https://api.example.com/v1/", "https://api.example.com/v1/api/v1/files/"),
+        ("http://127.0.0.1:8765", "http://127.0.0.1:8765/api/v1/files/"),
+    ],
+)
+def test_the_file_endpoint_goes_with_the_api(environ: dict[str, str], base_url: str, files_url: str) -> None:
+    settings = load_settings(environ | {"MJ_BASE_URL": base_url})
+    assert settings.files_url == Setting(files_url, "default")
+    assert settings.files_token == Setting(None, "default")
+
+
+def test_the_file_endpoint_and_its_token_come_from_the_environment_else_the_file(
+    environ: dict[str, str], file: Path
+) -> None:
+    write(file, f'[profiles.work]\nfiles_url = "https://f/up/"\nfiles_token = "{SECRET}"\n')
+    settings = load_settings(environ, profile="work")
+    place = f"profile work in {file}"
+    assert settings.files_url == Setting("https://f/up/", place)
+    assert settings.files_token == settings.token_for_files == Setting(SECRET, place)
+    environ |= {"MJ_FILES_URL": "https://e", "MJ_FILES_TOKEN": "other-secret"}
+    settings = load_settings(environ, profile="work")
+    assert settings.files_url == Setting("https://e", "environment MJ_FILES_URL")
+    assert settings.files_token == Setting("other-secret", "environment MJ_FILES_TOKEN")
+    assert SECRET not in repr(settings)
+    assert "other-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "files_url", "goes"),
+    [
+        ("https://api.acedata.cloud", "", False),
+        ("https://h", "", True),
+        ("https://h", "https://h:443/files", True),
+        ("https://H", "https://h/files", True),
+        ("https://h", "https://h:8443/files", False),
+        ("https://h", "https://files.h/", False),
+        ("https://h", "https://h.example/", False),
+        ("https://127.0.0.1", "http://127.0.0.1:443/", False),
+        ("http://127.0.0.1:1", "http://127.0.0.1:2/", False),
+        ("http://127.0.0.1:1", "http://localhost:1/", False),
+    ],
+)
+def test_the_token_of_the_api_is_for_uploads_to_its_own_host_and_port_alone(
+    environ: dict[str, str], base_url: str, files_url: str, goes: bool
+) -> None:
+    environ |= {"MJ_TOKEN": SECRET, "MJ_BASE_URL": base_url, "MJ_FILES_URL": files_url}
+    settings = load_settings(environ)
+    assert settings.token_for_files.value == (SECRET if goes else None)
+    environ["MJ_FILES_TOKEN"] = "other-secret"
+    assert load_settings(environ).token_for_files.value == "other-secret"
+
+
+def test_the_file_endpoint_over_plain_http_is_on_this_machine_alone(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="MJ_FILES_URL must start with https"):
+        load_settings(environ | {"MJ_FILES_URL": "http://example.com/files/"})
+
+
+def test_a_malformed_token_of_the_file_endpoint_is_refused_and_not_echoed(
+    environ: dict[str, str], file: Path
+) -> None:
+    with pytest.raises(ConfigError, match="MJ_FILES_TOKEN must not hold a line break") as caught:
+        load_settings(environ | {"MJ_FILES_TOKEN": f"{SECRET}\nX: y"})
+    assert "secret" not in str(caught.value)
+    write(file, '[profiles.a]\nfiles_token = "two secrets"\n')
+    with pytest.raises(ConfigError, match=r"profiles\.a\.files_token must not hold a space") as caught:
+        load_settings(environ)
+    assert "secrets" not in str(caught.value)
+
+
+def test_the_sandbox_learns_nothing_of_the_real_file_endpoint(environ: dict[str, str], file: Path) -> None:
+    write(file, f'[profiles.default]\nfiles_token="{SECRET}"\nfiles_url="https://real"\n')
+    settings = load_settings(environ | {"MJ_FILES_TOKEN": SECRET}, sandbox=True)
+    assert settings.files_url == settings.files_token == Setting(None, "sandbox")
+    assert settings.token_for_files == settings.token
+
+
+def test_each_of_two_tokens_is_taken_out_alone(environ: dict[str, str], file: Path) -> None:
+    set_token(file, "one", profile="work")
+    set_token(file, "two", profile="work", key="files_token")
+    settings = load_settings(environ, profile="work")
+    assert (settings.token.value, settings.files_token.value) == ("one", "two")
+    assert remove_token(file, profile="work", key="files_token")
+    assert not remove_token(file, profile="work", key="files_token")
+    settings = load_settings(environ, profile="work")
+    assert (settings.token.value, settings.files_token.value) == ("one", None)
+
+
 # --- Files that cannot be used.
 
 
@@ -428,9 +522,12 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine(environ: dict[str, str
 
 
 @posix
+@pytest.mark.parametrize("key", ["token", "files_token"])
 @pytest.mark.parametrize("bits", [0o644, 0o640, 0o602])
-def test_a_token_that_others_can_reach_is_warned_of(environ: dict[str, str], file: Path, bits: int) -> None:
-    write(file, f'[profiles.a]\ntoken = "{SECRET}"\n')
+def test_a_token_that_others_can_reach_is_warned_of(
+    environ: dict[str, str], file: Path, bits: int, key: str
+) -> None:
+    write(file, f'[profiles.a]\n{key} = "{SECRET}"\n')
     assert load_settings(environ).warnings == ()
     file.chmod(bits)
     (warning,) = load_settings(environ).warnings
@@ -539,6 +636,7 @@ def test_a_layout_that_cannot_be_changed_safely_is_left_alone(file: Path) -> Non
     ("key", "value", "place", "typed"),
     [
         ("base_url", "https://h/", ("profiles", "work", "base_url"), "https://h"),
+        ("files_url", "https://h/up/", ("profiles", "work", "files_url"), "https://h/up/"),
         ("token_in", "query", ("profiles", "work", "token_in"), "query"),
         ("defaults.mode", "turbo", ("defaults", "mode"), "turbo"),
         ("defaults.output", "~/Bilder/ü", ("defaults", "output"), "~/Bilder/ü"),
@@ -586,7 +684,7 @@ def test_a_profile_outlives_its_token(environ: dict[str, str], file: Path) -> No
     ("key", "near"),
     [
         ("mode", "did you mean defaults.mode"),
-        ("suffix", "did you mean presets.NAME.suffix"),
+        ("suffix", "did you mean defaults.suffix or presets.NAME.suffix"),
         ("defaults.mod", "did you mean defaults.mode"),
         ("base-url", "did you mean base_url"),
         ("zzz", "known are base_url, token_in"),
@@ -614,6 +712,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known(file: Path, key: str, 
         ("defaults.output", ""),
         ("token_in", "body"),
         ("base_url", "http://example.com"),
+        ("files_url", "http://example.com/files/"),
         ("presets.p.suffix", "\udcff"),
         ("defaults.output", "a\0b"),
     ],
@@ -624,11 +723,19 @@ def test_a_wrong_value_is_refused_by_the_key_s_name(file: Path, key: str, value:
     assert not file.exists()
 
 
-@pytest.mark.parametrize("key", ["token", "profiles.work.token"])
-def test_a_token_is_not_taken_from_an_argument_nor_shown(file: Path, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        ("token", "mj auth login"),
+        ("profiles.work.token", "mj auth login"),
+        ("files_token", "mj auth login --files"),
+        ("profiles.work.files_token", "mj auth login --files"),
+    ],
+)
+def test_a_token_is_not_taken_from_an_argument_nor_shown(file: Path, key: str, command: str) -> None:
     with pytest.raises(UsageError) as caught:
         set_value(file, key, SECRET, profile="default")
-    assert caught.value.hint == "mj auth login"
+    assert caught.value.hint == command
     assert SECRET not in str(caught.value)
     with pytest.raises(UsageError):
         config.file_value(file, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import stat
@@ -490,4 +491,20 @@ def test_a_ledger_of_the_version_before_is_brought_up_and_nothing_in_it_counts_a
     assert jobs.keys() == {"submitting", "running", "done"}
     assert not any(job.unsent for job in jobs.values())
     assert jobs["done"].files_due == 1
+    assert ledger.uploaded("a" * 64, HOST) is None
+    ledger.remember_upload("a" * 64, HOST, "https://h/1.png")
     ledger.close()
+
+
+def test_an_upload_is_remembered_by_content_and_endpoint_until_it_is_forgotten(path: Path) -> None:
+    with contextlib.closing(Ledger.open(path, notice=unexpected)) as ledger:
+        ledger.remember_upload("a" * 64, HOST, "https://h/1.png")
+    with contextlib.closing(Ledger.open(path, notice=unexpected)) as ledger:
+        assert ledger.uploaded("a" * 64, HOST) == "https://h/1.png"
+        assert ledger.uploaded("a" * 64, "https://other/") is None
+        assert ledger.uploaded("b" * 64, HOST) is None
+        ledger.remember_upload("a" * 64, HOST, "https://h/2.png")
+        assert ledger.uploaded("a" * 64, HOST) == "https://h/2.png"
+        ledger.forget_upload("a" * 64, HOST)
+        ledger.forget_upload("a" * 64, HOST)
+        assert ledger.uploaded("a" * 64, HOST) is None

@@ -6,14 +6,19 @@ from mjcli.api.models import Result, TaskRecord
 
 if TYPE_CHECKING:
     from mjcli.api.client import DEFAULT_BASE_URL, Client, Hooks
+    from mjcli.api.files import FileStore
 
-__all__ = ["DEFAULT_BASE_URL", "Client", "Hooks", "Result", "TaskRecord"]
+__all__ = ["DEFAULT_BASE_URL", "Client", "FileStore", "Hooks", "Result", "TaskRecord"]
 
 
 def __getattr__(name: str) -> Any:
-    """The client is loaded on first use: what only reads the service's objects needs no HTTP."""
+    """What speaks HTTP is loaded on first use: who only reads the service's objects needs none of it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "FileStore":
+        from mjcli.api.files import FileStore
+
+        return FileStore
     from mjcli.api import client
 
     return getattr(client, name)

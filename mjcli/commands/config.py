@@ -40,8 +40,8 @@ def path(ctx: typer.Context) -> None:
 def list_(ctx: typer.Context) -> None:
     """Print every setting, its value and where the value comes from.
 
-    An option wins over the environment, that over the config file, and that over the default. The token
-    is shown as asterisks.
+    An option wins over the environment, that over the config file, and that over the default. Tokens are
+    shown as asterisks.
     """
     runtime: Runtime = ctx.obj
     for key, setting in runtime.settings.items():
@@ -61,12 +61,13 @@ def get(
 ) -> None:
     """Print the value of one setting, as it applies here and now.
 
-    The token is never printed.
+    A token is never printed.
     """
     from mjcli import config
 
     runtime: Runtime = ctx.obj
-    if key == "token" or (key.startswith("profiles.") and key.endswith(".token")):
+    last = key.rpartition(".")[2]
+    if last in config.SECRETS and (last == key or key.startswith("profiles.")):
         raise UsageError("The token is never shown.", hint="mj auth status")
     settings = runtime.settings
     found = dict(settings.items()).get(key)
@@ -100,9 +101,10 @@ def set_(
 ) -> None:
     """Change one setting in the config file.
 
-    The keys are base_url and token_in, which belong to the profile in use; defaults.mode, defaults.output
-    and defaults.download; presets.NAME.suffix; and profiles.NAME.base_url and profiles.NAME.token_in. The
-    token is set by mj auth login. Comments in the file stay.
+    The keys are base_url, token_in and files_url, which belong to the profile in use; defaults.mode,
+    defaults.output, defaults.download and defaults.suffix; presets.NAME.suffix; and profiles.NAME.base_url,
+    profiles.NAME.token_in and profiles.NAME.files_url. Tokens are set by mj auth login. Comments in the file
+    stay.
     """
     from mjcli import config, paths
 
@@ -127,7 +129,7 @@ def unset(
 ) -> None:
     """Remove one setting from the config file.
 
-    What is not there is no mistake. The token is removed by mj auth logout.
+    What is not there is no mistake. Tokens are removed by mj auth logout.
     """
     from mjcli import config, paths
 
@@ -152,8 +154,10 @@ def _shown(key: str, setting: Setting) -> tuple[dict[str, Any], list[tuple[str, 
 
 
 def _document(key: str, setting: Setting) -> dict[str, Any]:
+    from mjcli.config import SECRETS
+
     value = setting.value
-    if key == "token":
+    if key in SECRETS:
         value = _HIDDEN if value else None
     elif not isinstance(value, bool | None):
         value = str(value)

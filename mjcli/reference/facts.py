@@ -38,6 +38,8 @@ ENVIRONMENT: tuple[tuple[str, str], ...] = (
     ("MJ_TOKEN", "The API token; takes precedence over the config file."),
     ("ACEDATACLOUD_API_TOKEN", "The API token, when MJ_TOKEN is not set."),
     ("MJ_BASE_URL", "The address of the API."),
+    ("MJ_FILES_URL", "The address that local pictures are uploaded to."),
+    ("MJ_FILES_TOKEN", "The token for that address, where it wants one of its own."),
     ("MJ_PROFILE", "The profile of the config file to use."),
     ("MJ_CONFIG", "The config file to read in place of the user's own."),
     ("MJ_DATA_DIR", "The directory of the ledger and of the sandbox's state."),

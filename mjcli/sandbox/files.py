@@ -25,6 +25,8 @@ _SUB_IMAGE = re.compile(rf"/{_UUID}/0_([0-3])\.png")
 _VIDEO = re.compile(rf"//video/{_UUID}/0_([0-3])\.mp4")
 _UPLOAD = re.compile(rf"/files/{_UUID}/[\w.-]+", re.ASCII)
 _CACHED = 32 * 1024 * 1024  # bytes of drawn files kept in memory
+UPLOAD_LIMIT = 20 * 1024 * 1024  # bytes of one file
+_TAKEN = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Files:
         return file
 
     def upload(self, content_type: str, body: bytes) -> str:
-        """Keep the part named `file` of a multipart body; returns the path it is served at."""
+        """Keep the part named `file` of a multipart body, a picture; returns the path it is served at."""
         boundary = re.search(r'boundary="?([^";]+)"?', content_type, re.IGNORECASE)
         if not content_type.lower().startswith("multipart/form-data") or boundary is None:
             raise bad("the body must be multipart/form-data with a part named file")
@@ -118,13 +120,26 @@ class Files:
             if not separator or not re.search(r'[;\s]name="?file"?(?:[;\r\s]|$)', headers, re.IGNORECASE):
                 continue
             name = re.search(r'filename="([^"\r\n]*)"', headers)
-            kind = re.search(r"^content-type:\s*(image/[\w.+-]+)\s*$", headers, re.IGNORECASE | re.MULTILINE)
-            stem, _, extension = (name[1] if name else "file").rpartition(".")
-            suffix = re.sub(r"[^A-Za-z0-9]", "", extension)[:8] or "bin"
+            if len(content) > UPLOAD_LIMIT:
+                raise RefusalError(413, "bad_request", f"the file is larger than {UPLOAD_LIMIT} bytes")
+            extension = _picture_extension(content)
+            if extension is None:
+                raise bad("the file is no PNG, JPEG, WebP or GIF picture")
+            stem = (name[1] if name else "file").rpartition(".")[0] or "file"
             upload_id = str(uuid.uuid4())
-            self._store.add_upload(upload_id, kind[1] if kind else "application/octet-stream", content)
-            return f"/files/{upload_id}/{results.slug(stem)}.{suffix}"
+            self._store.add_upload(upload_id, _TAKEN[extension], content)
+            return f"/files/{upload_id}/{results.slug(stem)}.{extension}"
         raise bad("the body has no part named file")
+
+
+def _picture_extension(content: bytes) -> str | None:
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "jpg"
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "webp"
+    return "gif" if content.startswith((b"GIF87a", b"GIF89a")) else None
 
 
 def byte_range(header: str, length: int) -> tuple[int, int] | None:

@@ -14,13 +14,14 @@ from urllib.parse import parse_qs
 
 from . import bodies, results
 from .bodies import RefusalError
-from .files import byte_range
+from .files import UPLOAD_LIMIT, byte_range
 from .state import Job
 
 if TYPE_CHECKING:
     from .server import Server
 
 BODY_LIMIT = 20 * 1024 * 1024
+_UPLOAD_BODY_LIMIT = UPLOAD_LIMIT + 64 * 1024  # with what stands around the file
 _DRAIN_LIMIT = 8 * BODY_LIMIT
 _UPLOAD_PATH = "/api/v1/files"
 _CODES = {404: "no_api", 405: "bad_request", 500: "api_error", 501: "api_not_implemented"}
@@ -124,7 +125,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name is None:
             raise RefusalError(404, "no_api", f"sandbox: there is no API at {self.url_path}")
         self._check_token()
-        body = self._read_body()
+        body = self._read_body(_UPLOAD_BODY_LIMIT if name == _UPLOAD_PATH else BODY_LIMIT)
         endpoints = self.server.endpoints
         endpoints.refuse_by_chance()
         if name == _UPLOAD_PATH:
@@ -163,13 +164,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     # -- bodies of requests
 
-    def _read_body(self) -> bytes:
+    def _read_body(self, limit: int) -> bytes:
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
-            body = self._read_chunks()
+            body = self._read_chunks(limit)
         else:
             length = self._length()
-            if length > BODY_LIMIT:
-                raise RefusalError(413, "bad_request", f"the body is larger than {BODY_LIMIT} bytes")
+            if length > limit:
+                raise RefusalError(413, "bad_request", f"the body is larger than {limit} bytes")
             body = self.rfile.read(length)
             if len(body) < length:
                 raise ConnectionError("the client left before its request was complete")
@@ -183,7 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise bodies.bad("content-length is not a number")
         return int(value)
 
-    def _read_chunks(self) -> bytes:
+    def _read_chunks(self, limit: int) -> bytes:
         pieces, total = list[bytes](), 0
         while True:
             line = self.rfile.readline(1000)
@@ -191,7 +192,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 size = int(line.split(b";")[0].strip() or b"x", 16)
             except ValueError:
                 size = -1
-            if size < 0 or total + size > BODY_LIMIT:
+            if size < 0 or total + size > limit:
                 # Where the request ends is not known any more.
                 self.close_connection = self.body_is_read = True
                 status = 400 if size < 0 else 413

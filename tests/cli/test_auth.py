@@ -212,9 +212,56 @@ def test_status_says_where_the_token_comes_from_and_never_what_it_is(mj: Mj) -> 
         "token_in": "header",
         "token": True,
         "token_source": place,
+        "files_url": "https://platform.acedata.cloud/api/v1/files/",
+        "files_token": False,
+        "files_token_source": None,
     }
     result = silent(mj("auth", "status", "--field", "token_source", env={"MJ_TOKEN": SECRET}))
     assert result.out == "environment MJ_TOKEN\n"
+
+
+def test_the_token_of_the_file_endpoint_is_kept_beside_the_other(mj: Mj) -> None:
+    mj("auth", "login", stdin="api-token-0123")
+    result = silent(mj("auth", "login", "--files", stdin=f"Bearer {SECRET}\n"))
+    assert result.out == f"profile: default\nfiles_token: saved in {mj.env['MJ_CONFIG']}\n"
+    assert "Bearer" in result.err
+    assert saved(mj)["profiles"]["default"] == {"token": "api-token-0123", "files_token": SECRET}
+    result = silent(mj("auth", "login", "--files", "--json", stdin=SECRET, env={"MJ_FILES_TOKEN": "x"}))
+    assert result.answer == {"profile": "default", "files_token": True, "config_file": mj.env["MJ_CONFIG"]}
+    assert "MJ_FILES_TOKEN in the environment wins over the files_token" in result.err
+    result = silent(mj("auth", "logout", "--files"))
+    assert f"files_token: removed from {mj.env['MJ_CONFIG']}\n" in result.out
+    assert saved(mj)["profiles"]["default"] == {"token": "api-token-0123"}
+
+
+def test_login_with_no_token_for_the_file_endpoint_names_the_command_again(mj: Mj) -> None:
+    assert "next: mj auth login --files" in mj("auth", "login", "--files", stdin="", check=2).err
+
+
+@posix
+def test_the_token_of_the_file_endpoint_is_asked_for_and_not_shown(mj: Mj) -> None:
+    status, shown = on_terminal(mj, ["auth", "login", "--files"], f"{SECRET}\n")
+    assert status == 0, shown
+    assert "Token of the file endpoint (not shown): " in shown
+    assert "secret" not in shown
+    assert saved(mj)["profiles"]["default"] == {"files_token": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("env", "said", "source"),
+    [
+        ({}, "none: the API's token goes to its own host only", None),
+        ({"MJ_FILES_TOKEN": SECRET}, "set (environment MJ_FILES_TOKEN)", "environment MJ_FILES_TOKEN"),
+        ({"MJ_BASE_URL": "https://h"}, "the API's token, since it is the same host", "environment MJ_TOKEN"),
+    ],
+)
+def test_status_says_which_token_uploads_carry_and_never_what_it_is(
+    mj: Mj, env: dict[str, str | None], said: str, source: str | None
+) -> None:
+    env = {"MJ_TOKEN": SECRET, **env}
+    assert f"files_token: {said}" in silent(mj("auth", "status", env=env)).out
+    answer = silent(mj("auth", "status", "--json", env=env)).answer
+    assert (answer["files_token"], answer["files_token_source"]) == (source is not None, source)
 
 
 def test_status_of_a_malformed_token_is_refused_and_not_echoed(mj: Mj) -> None:

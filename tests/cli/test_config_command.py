@@ -47,9 +47,12 @@ def test_list_gives_each_value_and_its_source(mj: Mj) -> None:
         f"token: ******** (profile work in {file})",
         "base_url: https://api.acedata.cloud (default)",
         "token_in: header (default)",
+        "files_url: https://platform.acedata.cloud/api/v1/files/ (default)",
+        "files_token: not set",
         f"defaults.mode: relax (defaults in {file})",
         "defaults.output: shots (environment MJ_OUTPUT_DIR)",
         "defaults.download: false (default)",
+        "defaults.suffix: not set",
         f"presets.poster.suffix: --ar 2:3 (presets in {file})",
         "sandbox: false (default)",
         f"data_dir: {mj.env['MJ_DATA_DIR']} (environment MJ_DATA_DIR)",
@@ -57,8 +60,21 @@ def test_list_gives_each_value_and_its_source(mj: Mj) -> None:
     lines = mj("config", "list", "--json", env=env).json
     assert lines[0] == {"key": "profile", "value": "work", "source": "environment MJ_PROFILE"}
     assert lines[1] == {"key": "token", "value": "********", "source": f"profile work in {file}"}
-    assert lines[6] == {"key": "defaults.download", "value": False, "source": "default"}
+    assert lines[8] == {"key": "defaults.download", "value": False, "source": "default"}
     assert "poster.suffix=--ar 2:3" in mj("config", "list", "-q").out
+
+
+def test_list_gives_the_file_endpoint_and_hides_its_token(mj: Mj) -> None:
+    env: dict[str, str | None] = {"MJ_FILES_TOKEN": SECRET, "MJ_BASE_URL": "https://h"}
+    result = mj("config", "list", env=env)
+    assert "files_url: https://h/api/v1/files/ (default)\n" in result.out
+    assert "files_token: ******** (environment MJ_FILES_TOKEN)\n" in result.out
+    assert SECRET not in result.out + mj("config", "list", "--json", env=env).out
+    mj("config", "set", "files_url", "https://f/up/")
+    assert (
+        f"files_url: https://f/up/ (profile default in {mj.env['MJ_CONFIG']})\n" in mj("config", "list").out
+    )
+    assert mj("config", "get", "files_url").out == "https://f/up/\n"
 
 
 def test_list_without_a_token_says_null(mj: Mj) -> None:
@@ -87,9 +103,9 @@ def test_get_prints_the_bare_value_as_it_applies(mj: Mj) -> None:
     }
 
 
-@pytest.mark.parametrize("key", ["token", "profiles.work.token"])
+@pytest.mark.parametrize("key", ["token", "profiles.work.token", "files_token", "profiles.work.files_token"])
 def test_get_never_prints_a_token(mj: Mj, key: str) -> None:
-    result = mj("config", "get", key, env={"MJ_TOKEN": SECRET}, check=2)
+    result = mj("config", "get", key, env={"MJ_TOKEN": SECRET, "MJ_FILES_TOKEN": SECRET}, check=2)
     assert result.out == ""
     assert "never shown" in result.err
 
@@ -134,6 +150,8 @@ def test_set_says_when_the_environment_will_win(mj: Mj) -> None:
     [
         ("token", SECRET, "mj auth login"),
         ("profiles.work.token", SECRET, "mj auth login"),
+        ("files_token", SECRET, "mj auth login --files"),
+        ("files_url", "http://example.com", "travel readable"),
         ("mode", "fast", "did you mean defaults.mode?"),
         ("defaults.mode", "quick", "defaults.mode must be fast, relax or turbo"),
         ("base_url", "http://example.com", "travel readable"),
@@ -157,6 +175,7 @@ def test_unset_takes_one_key_out_and_keeps_the_comments(mj: Mj) -> None:
     assert file.read_text() == "# mine\n[defaults]\ndownload = true # too\n"
     assert mj("config", "unset", "defaults.mode", "--json").answer["removed"] is False
     assert "mj auth logout" in mj("config", "unset", "token", check=2).err
+    assert "mj auth logout --files" in mj("config", "unset", "files_token", check=2).err
 
 
 @pytest.mark.parametrize("arguments", [["set", "defaults.mode", "fast"], ["unset", "defaults.mode"]])

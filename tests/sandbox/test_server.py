@@ -19,7 +19,7 @@ import pytest
 
 from mjcli.sandbox import Sandbox, SandboxOptions, results
 from mjcli.sandbox.bodies import parse
-from mjcli.sandbox.files import byte_range
+from mjcli.sandbox.files import UPLOAD_LIMIT, byte_range
 from mjcli.sandbox.handler import BODY_LIMIT
 from mjcli.sandbox.server import Server
 from mjcli.sandbox.state import Store
@@ -256,19 +256,67 @@ def test_a_range_header_is_read_or_ignored(header: str, expected: Any) -> None:
     assert byte_range(header, 10) == expected
 
 
-def test_an_uploaded_file_can_be_fetched_again(client: Client) -> None:
-    content = bytes(range(256)) * 10
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10
+MULTIPART = {"content-type": "multipart/form-data; boundary=edge"}
+
+
+def _form(content: bytes, name: str = "../my cat.png") -> bytes:
     body = b'--edge\r\ncontent-disposition: form-data; name="note"\r\n\r\nhello\r\n'
-    body += b'--edge\r\ncontent-disposition: form-data; name="file"; filename="../my cat.png"\r\n'
-    body += b"content-type: image/png\r\n\r\n" + content + b"\r\n--edge--\r\n"
-    headers = {"content-type": "multipart/form-data; boundary=edge"}
-    answer = client.send("POST", "/api/v1/files/", body, headers)
+    body += f'--edge\r\ncontent-disposition: form-data; name="file"; filename="{name}"\r\n'.encode()
+    return body + b"content-type: text/html\r\n\r\n" + content + b"\r\n--edge--\r\n"
+
+
+def test_an_uploaded_picture_can_be_fetched_again(client: Client) -> None:
+    content, headers = PICTURE, MULTIPART
+    answer = client.send("POST", "/api/v1/files/", _form(content), headers)
     url = answer.json["file_url"]
     assert url.endswith("/my_cat.png")
     served = client.get(url)
     assert (served.body, served.headers["content-type"]) == (content, "image/png")
     assert client.send("POST", "/api/v1/files/", b"{}", {"content-type": "application/json"}).status == 400
     assert client.send("POST", "/api/v1/files/", b"--edge--", headers).status == 400
+
+
+def test_an_uploaded_picture_outlives_the_process(run: Run) -> None:
+    first = run()
+    url = first.send("POST", "/api/v1/files/", _form(PICTURE), MULTIPART).json["file_url"]
+    path = url.removeprefix(first.sandbox.base_url)
+    first.sandbox.close()
+    second = run()
+    served = second.get(second.sandbox.base_url + path)
+    assert served.body == PICTURE
+    assert second.send("HEAD", path).headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"<html>", b"\0\0\0\x18ftypmp42", b"hello" * 100])
+def test_only_pictures_are_taken_in(client: Client, content: bytes) -> None:
+    answer = client.send("POST", "/api/v1/files/", _form(content), MULTIPART)
+    assert _code(answer) == (400, "bad_request")
+    assert "picture" in answer.json["error"]["message"]
+
+
+def test_a_picture_is_served_as_what_it_is_whatever_its_name(client: Client) -> None:
+    answer = client.send("POST", "/api/v1/files/", _form(b"\xff\xd8\xff\xe0" + b"x" * 40, "cat"), MULTIPART)
+    assert answer.json["file_url"].endswith("/file.jpg")
+    assert client.get(answer.json["file_url"]).headers["content-type"] == "image/jpeg"
+
+
+def test_a_picture_of_20_mb_is_taken_in_and_a_larger_one_is_not(client: Client) -> None:
+    largest = PICTURE.ljust(UPLOAD_LIMIT, b"x")
+    assert client.send("POST", "/api/v1/files/", _form(largest), MULTIPART).status == 200
+    assert _code(client.send("POST", "/api/v1/files/", _form(largest + b"x"), MULTIPART)) == (
+        413,
+        "bad_request",
+    )
+    assert client.send("POST", "/api/v1/files/", _form(largest * 2), MULTIPART).status == 413
+
+
+def test_an_upload_needs_the_token_when_there_is_one(run: Run) -> None:
+    client = run(token="secret")
+    assert _code(client.send("POST", "/api/v1/files/", _form(PICTURE), MULTIPART)) == (400, "no_token")
+    for given, status in (("Bearer no", 401), ("Bearer secret", 200)):
+        headers = {**MULTIPART, "authorization": given}
+        assert client.send("POST", "/api/v1/files/", _form(PICTURE), headers).status == status
 
 
 def test_a_port_that_is_taken_is_an_os_error(client: Client, tmp_path: Path) -> None:

@@ -1,0 +1,343 @@
+"""Uploads on a real socket: what is sent, what is tried again, and what each answer means."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mjcli.api import FileStore
+from mjcli.api import files as files_module
+from mjcli.errors import ApiError, ExitCode, MjError, NetworkError
+from tests.service import Received, Reply, Script, Service, png, serve
+
+PATH = "/api/v1/files/"
+LINK = "https://cdn.example/1.png"
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between two tries, which pass in no time."""
+    import time
+
+    slept: list[float] = []
+    monkeypatch.setattr(files_module, "time", SimpleNamespace(**{**vars(time), "sleep": slept.append}))
+    return slept
+
+
+@pytest.fixture
+def store(service: Service) -> Iterator[FileStore]:
+    service.scripts[PATH] = lambda _request, reply: reply.json({"file_url": LINK})
+    with FileStore(service.base_url + PATH, "secret-token", use_environment=False) as store:
+        yield store
+
+
+def fails(store: FileStore) -> MjError:
+    """How an upload ends that fails; nothing of the token, and that nothing is paid."""
+    with pytest.raises(MjError) as caught:
+        store.upload("cat.png", png())
+    error = caught.value
+    assert "nothing is paid" in error.message
+    assert "nothing is paid" in error.sentence
+    assert "secret-token" not in f"{error.message}{error.hint}"
+    return error
+
+
+def in_form(request: Received) -> tuple[dict[str, str], bytes]:
+    """The headers and the content of the one part of a multipart body."""
+    boundary = request.headers["content-type"].partition("boundary=")[2]
+    before, part, after = request.data.split(f"--{boundary}".encode())
+    assert (before, after.strip()) == (b"", b"--")
+    head, _, content = part.partition(b"\r\n\r\n")
+    lines = [line.partition(": ") for line in head.decode().strip().split("\r\n")]
+    return {name.lower(): value for name, _, value in lines}, content.removesuffix(b"\r\n")
+
+
+def test_a_file_goes_as_the_part_named_file_and_its_link_comes_back(
+    store: FileStore, service: Service
+) -> None:
+    assert store.upload("my cat.png", png(5000)) == LINK
+    (post,) = service.posts(PATH)
+    headers, content = in_form(post)
+    assert headers == {
+        "content-disposition": 'form-data; name="file"; filename="my cat.png"',
+        "content-type": "image/png",
+    }
+    assert content == png(5000)
+    assert post.headers["authorization"] == "Bearer secret-token"
+    assert post.query == {}
+
+
+def test_without_a_token_none_is_sent(service: Service) -> None:
+    service.scripts[PATH] = lambda _request, reply: reply.json({"file_url": LINK})
+    with FileStore(service.base_url + PATH, use_environment=False) as store:
+        store.upload("cat.png", png())
+    assert "authorization" not in service.posts(PATH)[0].headers
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.JPG", "image/jpeg"),
+        ("a.jpeg", "image/jpeg"),
+        ("a.webp", "image/webp"),
+        ("a.gif", "image/gif"),
+        ("a", "application/octet-stream"),
+    ],
+)
+def test_the_content_type_is_that_of_the_name(
+    store: FileStore, service: Service, name: str, content_type: str
+) -> None:
+    store.upload(name, b"x")
+    assert in_form(service.posts(PATH)[0])[0]["content-type"] == content_type
+
+
+@pytest.mark.parametrize("name", ['a".png', "a\r\nx: y.png", "猫.png", "\udcff.png", "a\x00b.png", "a\\.png"])
+def test_no_name_breaks_out_of_its_place(store: FileStore, service: Service, name: str) -> None:
+    store.upload(name, png())
+    headers, content = in_form(service.posts(PATH)[0])
+    assert set(headers) == {"content-disposition", "content-type"}
+    assert re.fullmatch(r'form-data; name="file"; filename="[^"]+"', headers["content-disposition"])
+    assert content == png()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"file_url": LINK},
+        {"url": LINK},
+        {"data": {"file_url": LINK}},
+        {"data": {"url": LINK}},
+        {"success": True, "file_url": LINK, "url": None, "more": [1]},
+        {"file_url": None, "data": {"file_url": LINK}},
+        {"file_url": "/media/1.png", "url": LINK},
+    ],
+)
+@pytest.mark.parametrize("status", [200, 201])
+def test_the_link_is_found_in_each_form_of_the_answer(
+    store: FileStore, service: Service, document: Any, status: int
+) -> None:
+    service.scripts[PATH] = lambda _request, reply: reply.json(document, status)
+    assert store.upload("cat.png", png()) == LINK
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        [],
+        "text",
+        {"file_url": ""},
+        {"file_url": 7},
+        {"file_url": "ftp://h/x"},
+        {"file_url": "file:///etc/passwd"},
+        {"file_url": "javascript:alert(1)"},
+        {"file_url": "https://"},
+        {"file_url": "https://h/a b --ar 1:1"},
+        {"file_url": "https://h/\x1b[31m"},
+        {"file_url": "https://h/\u00a0x"},
+        {"data": [LINK]},
+        {"data": {"data": {"file_url": LINK}}},
+    ],
+)
+def test_an_answer_without_a_link_is_not_the_api_s(store: FileStore, service: Service, document: Any) -> None:
+    service.scripts[PATH] = lambda _request, reply: reply.json(document)
+    error = fails(store)
+    assert isinstance(error, NetworkError)
+    assert error.exit_code == ExitCode.UNAVAILABLE
+    assert len(service.posts(PATH)) == 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        lambda _r, reply: reply.whole(b"<html>log in</html>"),
+        lambda _r, reply: reply.whole(b""),
+        lambda _r, reply: reply.whole(b"\xff\xfe{}"),
+        lambda _r, reply: reply.whole(b"<html>", 404),
+        lambda _r, reply: reply.whole(b"", 405),
+        lambda _r, reply: reply.whole(b"", 204),
+    ],
+)
+def test_what_is_no_object_is_not_the_api_s(store: FileStore, service: Service, script: Script) -> None:
+    service.scripts[PATH] = script
+    error = fails(store)
+    assert error.exit_code == ExitCode.UNAVAILABLE
+    assert "mj config list" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "code", "exit_code"),
+    [
+        (401, {"error": {"code": "invalid_token", "message": "no"}}, "invalid_token", ExitCode.AUTH),
+        (401, {"detail": "Invalid token."}, "invalid_token", ExitCode.AUTH),
+        (401, None, "invalid_token", ExitCode.AUTH),
+        (400, {"error": {"code": "no_token", "message": "no"}}, "no_token", ExitCode.AUTH),
+        (403, {"error": {"code": "token_mismatched", "message": "no"}}, "token_mismatched", ExitCode.AUTH),
+        (403, {"error": {"code": "disabled", "message": "no"}}, "disabled", ExitCode.AUTH),
+        (403, {"error": {"code": "forbidden", "message": "no"}}, "forbidden", ExitCode.REFUSED),
+        (403, {"detail": "You do not have permission."}, "forbidden", ExitCode.REFUSED),
+        (403, None, "forbidden", ExitCode.REFUSED),
+        (400, {"error": {"code": "bad_request", "message": "no"}}, "bad_request", ExitCode.REFUSED),
+        (400, {"error": "no"}, "bad_request", ExitCode.REFUSED),
+        (413, {"error": {"message": "too large"}}, "bad_request", ExitCode.REFUSED),
+        (413, None, "bad_request", ExitCode.REFUSED),
+        (415, None, "bad_request", ExitCode.REFUSED),
+        (422, {"detail": [{"loc": ["file"]}]}, "bad_request", ExitCode.REFUSED),
+        (200, {"success": False, "error": {"code": "bad_request", "message": "no"}}, "bad_request", 4),
+        (402, None, "used_up", ExitCode.BALANCE),
+        (403, {"error": {"code": "used_up", "message": "no"}}, "used_up", ExitCode.BALANCE),
+        (404, {"error": {"code": "no_api", "message": "no"}}, "no_api", ExitCode.UNAVAILABLE),
+    ],
+)
+def test_a_refusal_is_final_and_says_what_to_do(
+    store: FileStore, service: Service, status: int, document: Any, code: str, exit_code: int
+) -> None:
+    def refuse(_request: Received, reply: Reply) -> None:
+        reply.whole(b"<html>" if document is None else json.dumps(document).encode(), status)
+
+    service.scripts[PATH] = refuse
+    error = fails(store)
+    assert isinstance(error, ApiError)
+    assert (error.code, error.exit_code) == (code, exit_code)
+    assert "cat.png" in error.message
+    if exit_code in (ExitCode.AUTH, ExitCode.REFUSED):
+        hints = (error.hint or "").splitlines()
+        assert hints[0].startswith("mj auth login --files ")
+        assert "MJ_FILES_TOKEN" in hints[0]
+        assert "upload the picture yourself" in hints[1]
+    assert len(service.posts(PATH)) == 1
+
+
+def test_the_words_and_the_trace_of_a_refusal_are_told(store: FileStore, service: Service) -> None:
+    document = {"error": {"code": "bad_request", "message": "only cats"}, "trace_id": "trace-1"}
+    service.scripts[PATH] = lambda _request, reply: reply.json(document, 400)
+    error = fails(store)
+    assert "only cats." in error.message
+    assert error.trace_id == "trace-1"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (429, b'{"error": {"code": "too_many_requests", "message": "slowly"}}', 5),
+        (429, b"<html>", 5),
+        (500, b'{"error": {"code": "api_error", "message": "broken"}}', 6),
+        (502, b"<html>", 6),
+        (503, b"", 6),
+        (504, b'{"error": {"code": "timeout", "message": "late"}}', 6),
+    ],
+)
+def test_what_may_pass_is_tried_four_times(
+    store: FileStore, service: Service, pauses: list[float], status: int, body: bytes, code: int
+) -> None:
+    service.scripts[PATH] = lambda _request, reply: reply.whole(body, status)
+    assert fails(store).exit_code == code
+    assert len(service.posts(PATH)) == 4
+    assert len(pauses) == 3
+    assert pauses == sorted(pauses)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda _r, reply: reply.reset(),
+        lambda _r, reply: reply.close(),
+        lambda _r, reply: reply.raw(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{") or reply.close(),
+        lambda _r, reply: reply.whole(b"", 502),
+        lambda _r, reply: reply.json({"error": {"code": "too_many_requests"}}, 429),
+    ],
+    ids=["reset", "closed", "cut", "502", "429"],
+)
+def test_an_upload_is_tried_again_until_it_is_there(
+    store: FileStore, service: Service, first: Script
+) -> None:
+    service.scripts[PATH] = [first, lambda _request, reply: reply.json({"file_url": LINK})]
+    assert store.upload("cat.png", png(5000)) == LINK
+    posts = service.posts(PATH)
+    assert [in_form(each)[1] for each in posts] == [png(5000)] * 2
+
+
+def test_the_wait_that_is_asked_for_is_kept_within_bounds(
+    store: FileStore, service: Service, pauses: list[float]
+) -> None:
+    def later(seconds: str) -> Script:
+        return lambda _r, reply: reply.json({"error": "x"}, 429, {"retry-after": seconds})
+
+    service.scripts[PATH] = [later("7"), later("100000"), later("-1"), later("0")]
+    assert fails(store).exit_code == ExitCode.BALANCE
+    assert pauses[:2] == [7, 60]
+    assert pauses[2] < 5
+
+
+def test_where_nobody_listens_is_said_after_the_tries(pauses: list[float]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with FileStore(f"http://127.0.0.1:{port}{PATH}", "secret-token", use_environment=False) as store:
+        error = fails(store)
+    assert isinstance(error, NetworkError)
+    assert error.exit_code == ExitCode.UNAVAILABLE
+    assert f"127.0.0.1:{port}" in error.message
+    assert len(pauses) == 3
+
+
+def test_an_endpoint_that_never_answers_is_given_up(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_module, "READ_SECONDS", 0.3)
+    service.scripts[PATH] = lambda _request, _reply: service.over.wait(20)
+    with FileStore(service.base_url + PATH, use_environment=False) as store:
+        assert fails(store).exit_code == ExitCode.UNAVAILABLE
+    assert len(service.posts(PATH)) == 1
+
+
+def test_an_answer_that_never_ends_is_given_up(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_module, "READ_SECONDS", 0.5)
+
+    def dribble(_request: Received, reply: Reply) -> None:
+        reply.head(200)
+        while not service.over.wait(0.05):
+            reply.send(b" ")
+
+    service.scripts[PATH] = dribble
+    with FileStore(service.base_url + PATH, use_environment=False) as store:
+        assert fails(store).exit_code == ExitCode.UNAVAILABLE
+
+
+def test_an_endless_answer_is_bounded(store: FileStore, service: Service) -> None:
+    def flood(_request: Received, reply: Reply) -> None:
+        reply.head(200)
+        while not service.over.is_set():
+            reply.send(b"x" * 65536)
+
+    service.scripts[PATH] = flood
+    assert fails(store).exit_code == ExitCode.UNAVAILABLE
+    assert len(service.posts(PATH)) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_no_token_goes_there(
+    store: FileStore, service: Service, status: int
+) -> None:
+    others = serve()
+    other = next(others)
+    try:
+        service.scripts[PATH] = lambda _request, reply: reply.whole(
+            b"", status, {"location": f"{other.base_url}{PATH}?token=x"}
+        )
+        error = fails(store)
+        assert error.exit_code == ExitCode.UNAVAILABLE
+        assert "redirect" in error.message
+        assert not other.received
+    finally:
+        others.close()
+
+
+def test_several_files_go_one_after_the_other(store: FileStore, service: Service) -> None:
+    assert [store.upload(f"{n}.png", png(n)) for n in range(3)] == [LINK] * 3
+    assert [in_form(each)[1] for each in service.posts(PATH)] == [png(n) for n in range(3)]

@@ -7,7 +7,7 @@ _mj_command() {
     commands=()
     case $1 in
     '')
-        commands=(imagine action blend describe-task history resume download open auth config sandbox completion)
+        commands=(imagine action blend check describe-task history resume download open auth config sandbox completion)
         options=(
             '--version'
             '--json'
@@ -39,6 +39,11 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '*--preset'
+            '--permute'
+            '-y --yes'
+            '--strict'
+            '--no-check'
             '*--version --v'
             '*--niji'
             '*--aspect --ar'
@@ -81,7 +86,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --image --mode --retries --timeout --callback-url -o --output --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        valued=' --image --mode --retries --timeout --callback-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
         ;;
     'action')
         options=(
@@ -125,6 +130,11 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '*--preset'
+            '--permute'
+            '-y --yes'
+            '--strict'
+            '--no-check'
             '*--version --v'
             '*--niji'
             '*--aspect --ar'
@@ -167,7 +177,59 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --timeout --callback-url -o --output --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        valued=' --mode --retries --timeout --callback-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        ;;
+    'check')
+        options=(
+            '*--image'
+            '*--preset'
+            '--permute'
+            '-y --yes'
+            '--strict'
+            '--no-check'
+            '*--version --v'
+            '*--niji'
+            '*--aspect --ar'
+            '*--quality --q'
+            '--hd'
+            '--sd'
+            '*--stylize --s'
+            '*--chaos --c'
+            '*--weird --w'
+            '*--seed'
+            '*--stop'
+            '*--repeat --r'
+            '*--no'
+            '*--style'
+            '--raw'
+            '*--iw'
+            '*--sref'
+            '*--sw'
+            '*--sv'
+            '*--cref'
+            '*--cw'
+            '*--oref'
+            '*--ow'
+            '*--exp'
+            '*--p'
+            '--tile'
+            '--draft'
+            '--video'
+            '--fast'
+            '--relax'
+            '--turbo'
+            '--stealth'
+            '--public'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --image --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
         ;;
     'describe-task')
         options=(
@@ -291,6 +353,7 @@ _mj_command() {
         options=(
             '--base-url'
             '--token-in'
+            '--files'
             '--json'
             '--field'
             '-q --quiet'
@@ -317,6 +380,7 @@ _mj_command() {
         ;;
     'auth logout')
         options=(
+            '--files'
             '--json'
             '--field'
             '-q --quiet'

@@ -76,6 +76,7 @@ function __mj_known
         case 'mj imagine' \
             'mj action' \
             'mj blend' \
+            'mj check' \
             'mj describe-task' \
             'mj history' \
             'mj history show' \
@@ -111,6 +112,7 @@ function __mj_valued
             'mj imagine --callback-url' \
             'mj imagine -o' \
             'mj imagine --output' \
+            'mj imagine --preset' \
             'mj imagine --version' \
             'mj imagine --v' \
             'mj imagine --niji' \
@@ -158,6 +160,7 @@ function __mj_valued
             'mj blend --callback-url' \
             'mj blend -o' \
             'mj blend --output' \
+            'mj blend --preset' \
             'mj blend --version' \
             'mj blend --v' \
             'mj blend --niji' \
@@ -189,6 +192,39 @@ function __mj_valued
             'mj blend --p' \
             'mj blend --field' \
             'mj blend --profile' \
+            'mj check --image' \
+            'mj check --preset' \
+            'mj check --version' \
+            'mj check --v' \
+            'mj check --niji' \
+            'mj check --aspect' \
+            'mj check --ar' \
+            'mj check --quality' \
+            'mj check --q' \
+            'mj check --stylize' \
+            'mj check --s' \
+            'mj check --chaos' \
+            'mj check --c' \
+            'mj check --weird' \
+            'mj check --w' \
+            'mj check --seed' \
+            'mj check --stop' \
+            'mj check --repeat' \
+            'mj check --r' \
+            'mj check --no' \
+            'mj check --style' \
+            'mj check --iw' \
+            'mj check --sref' \
+            'mj check --sw' \
+            'mj check --sv' \
+            'mj check --cref' \
+            'mj check --cw' \
+            'mj check --oref' \
+            'mj check --ow' \
+            'mj check --exp' \
+            'mj check --p' \
+            'mj check --field' \
+            'mj check --profile' \
             'mj describe-task --timeout' \
             'mj describe-task -o' \
             'mj describe-task --output' \
@@ -264,6 +300,7 @@ complete -c mj -f
 complete -c mj -n '__mj_argument \'mj\' 0' -a imagine -d 'Make pictures from words'
 complete -c mj -n '__mj_argument \'mj\' 0' -a action -d 'Upscale, vary, zoom, pan or reroll an earlier image'
 complete -c mj -n '__mj_argument \'mj\' 0' -a blend -d 'Blend two to five images, with optional words'
+complete -c mj -n '__mj_argument \'mj\' 0' -a check -d 'Check a prompt and show it as it would be sent, with the origin of each part'
 complete -c mj -n '__mj_argument \'mj\' 0' -a describe-task -d 'Tell what became of tasks: state, times, request and result'
 complete -c mj -n '__mj_argument \'mj\' 0' -a history -d 'List the jobs of the profile in use, newest first'
 complete -c mj -n '__mj_argument \'mj\' 0' -a resume -d 'Take up unfinished jobs: follow them to their end and save the files that were asked for'
@@ -284,7 +321,7 @@ complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --no-color' -l no-color -d
 complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' -h --help' -s h -l help -d 'Show this help'
 
 # mj imagine
-complete -c mj -n '__mj_at \'mj imagine\'' -l image -x -d 'Put this image (a link, @last, an id, - for standard input) in front (repeatable, five at most)'
+complete -c mj -n '__mj_at \'mj imagine\'' -l image -x -d 'Put this image in front: a link, a file, @last, an id, - for standard input (up to five times)'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --translation --no-translation' -l translation -d 'Have the service translate the prompt into English'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --translation --no-translation' -l no-translation -d 'Have the service translate the prompt into English'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --style-reference --no-style-reference' -l style-reference -d 'Say that the prompt uses style references (dearer)'
@@ -306,6 +343,11 @@ complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --downl
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -l no-download -d 'Save the pictures; --output implies it'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --force' -l force -d 'Replace files that are there already'
+complete -c mj -n '__mj_at \'mj imagine\'' -l preset -x -d 'Put this preset of the config file behind the words (repeatable; later ones win)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --permute' -l permute -d 'Make a job of each choice from {braces}; a backslash before a brace or comma keeps it'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -y --yes' -s y -l yes -d 'Agree beforehand to as many jobs as --permute makes'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --strict' -l strict -d 'Refuse what is only doubtful, too'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --no-check' -l no-check -d 'Send the prompt as it is; look at neither it nor its images'
 complete -c mj -n '__mj_at \'mj imagine\'' -l version -l v -x -d 'Model version'
 complete -c mj -n '__mj_at \'mj imagine\'' -l niji -x -d 'Model version for anime'
 complete -c mj -n '__mj_at \'mj imagine\'' -l aspect -l ar -x -d 'Proportions, width to height'
@@ -394,6 +436,11 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download 
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -l no-download -d 'Save the pictures; --output implies it'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -o --output' -s o -l output -x -d 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --force' -l force -d 'Replace files that are there already'
+complete -c mj -n '__mj_at \'mj blend\'' -l preset -x -d 'Put this preset of the config file behind the words (repeatable; later ones win)'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --permute' -l permute -d 'Make a job of each choice from {braces}; a backslash before a brace or comma keeps it'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -y --yes' -s y -l yes -d 'Agree beforehand to as many jobs as --permute makes'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --strict' -l strict -d 'Refuse what is only doubtful, too'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --no-check' -l no-check -d 'Send the prompt as it is; look at neither it nor its images'
 complete -c mj -n '__mj_at \'mj blend\'' -l version -l v -x -d 'Model version'
 complete -c mj -n '__mj_at \'mj blend\'' -l niji -x -d 'Model version for anime'
 complete -c mj -n '__mj_at \'mj blend\'' -l aspect -l ar -x -d 'Proportions, width to height'
@@ -435,6 +482,55 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --profile' -l 
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --no-color' -l no-color -d 'Do not colour the output'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -h --help' -s h -l help -d 'Show this help'
+
+# mj check
+complete -c mj -n '__mj_at \'mj check\'' -l image -x -d 'Put this image in front: a link, a file, @last, an id, - for standard input (up to five times)'
+complete -c mj -n '__mj_at \'mj check\'' -l preset -x -d 'Put this preset of the config file behind the words (repeatable; later ones win)'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --permute' -l permute -d 'Make a job of each choice from {braces}; a backslash before a brace or comma keeps it'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' -y --yes' -s y -l yes -d 'Agree beforehand to as many jobs as --permute makes'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --strict' -l strict -d 'Refuse what is only doubtful, too'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --no-check' -l no-check -d 'Send the prompt as it is; look at neither it nor its images'
+complete -c mj -n '__mj_at \'mj check\'' -l version -l v -x -d 'Model version'
+complete -c mj -n '__mj_at \'mj check\'' -l niji -x -d 'Model version for anime'
+complete -c mj -n '__mj_at \'mj check\'' -l aspect -l ar -x -d 'Proportions, width to height'
+complete -c mj -n '__mj_at \'mj check\'' -l quality -l q -x -d 'Time spent on details'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --hd' -l hd -d 'High definition (version 8 on)'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --sd' -l sd -d 'Standard definition (version 8 on)'
+complete -c mj -n '__mj_at \'mj check\'' -l stylize -l s -x -d 'How strongly Midjourney\'s taste shows, 0-1000'
+complete -c mj -n '__mj_at \'mj check\'' -l chaos -l c -x -d 'How much the four pictures differ, 0-100'
+complete -c mj -n '__mj_at \'mj check\'' -l weird -l w -x -d 'How strange, 0-3000'
+complete -c mj -n '__mj_at \'mj check\'' -l seed -x -d 'Start from this noise, 0-4294967295'
+complete -c mj -n '__mj_at \'mj check\'' -l stop -x -d 'End early, at this percentage, 10-100'
+complete -c mj -n '__mj_at \'mj check\'' -l repeat -l r -x -d 'Make the job this many times, 1-40; each one is paid'
+complete -c mj -n '__mj_at \'mj check\'' -l no -x -d 'What shall not be seen, with commas'
+complete -c mj -n '__mj_at \'mj check\'' -l style -x -d 'Less of Midjourney\'s taste; all but raw with --niji'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --raw' -l raw -d 'The same as --style raw'
+complete -c mj -n '__mj_at \'mj check\'' -l iw -x -d 'Weight of the image prompts, 0-3'
+complete -c mj -n '__mj_at \'mj check\'' -l sref -x -d 'Style reference: link, code or random (repeatable)'
+complete -c mj -n '__mj_at \'mj check\'' -l sw -x -d 'Weight of --sref, 0-1000'
+complete -c mj -n '__mj_at \'mj check\'' -l sv -x -d 'Version of the style reference, 1-8'
+complete -c mj -n '__mj_at \'mj check\'' -l cref -x -d 'Character reference (repeatable)'
+complete -c mj -n '__mj_at \'mj check\'' -l cw -x -d 'Weight of --cref, 0-100'
+complete -c mj -n '__mj_at \'mj check\'' -l oref -x -d 'Omni reference'
+complete -c mj -n '__mj_at \'mj check\'' -l ow -x -d 'Weight of --oref, 1-1000'
+complete -c mj -n '__mj_at \'mj check\'' -l exp -x -d 'Experimental aesthetics, 0-100'
+complete -c mj -n '__mj_at \'mj check\'' -l p -x -d 'Personalisation code (repeatable)'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --tile' -l tile -d 'A pattern that repeats without a seam'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --draft' -l draft -d 'Draft mode'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --video' -l video -d 'Keep a video of the picture being made'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --fast' -l fast -d 'Fast mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --relax' -l relax -d 'Relax mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --turbo' -l turbo -d 'Turbo mode, said in the prompt'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --stealth' -l stealth -d 'Keep the picture off the public gallery'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --public' -l public -d 'Show the picture in the public gallery'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' -v --verbose' -s v -l verbose -d 'Say more on standard error, with tracebacks'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --profile' -l profile -x -d 'Use this profile of the config file'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --sandbox' -l sandbox -d 'Use the embedded stand-in of the service: no account, nothing paid'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' --no-color' -l no-color -d 'Do not colour the output'
+complete -c mj -n '__mj_at \'mj check\'' -n '__mj_at \'mj check\' -h --help' -s h -l help -d 'Show this help'
 
 # mj describe-task
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --wait' -l wait -d 'Wait until each task has ended'
@@ -540,6 +636,7 @@ complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' -h --help' -s h 
 # mj auth login
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --base-url' -l base-url -x -d 'Also keep this address of the API'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --token-in' -l token-in -x -a 'header query' -d 'Also keep where requests carry the token'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --files' -l files -d 'Save the token of the file endpoint, for uploads alone'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'
@@ -560,6 +657,7 @@ complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --
 complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' -h --help' -s h -l help -d 'Show this help'
 
 # mj auth logout
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --files' -l files -d 'Remove the token of the file endpoint, and no other'
 complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --json' -l json -d 'Answer in JSON Lines, one object for each thing asked'
 complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --field' -l field -x -d 'Print only this field of the JSON, as jq -r prints it'
 complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' -q --quiet' -s q -l quiet -d 'Print the saved files, else the link, else the task id; no notices'

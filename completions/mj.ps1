@@ -13,6 +13,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 'imagine' = 'Make pictures from words'
                 'action' = 'Upscale, vary, zoom, pan or reroll an earlier image'
                 'blend' = 'Blend two to five images, with optional words'
+                'check' = 'Check a prompt and show it as it would be sent, with the origin of each part'
                 'describe-task' = 'Tell what became of tasks: state, times, request and result'
                 'history' = 'List the jobs of the profile in use, newest first'
                 'resume' = 'Take up unfinished jobs: follow them to their end and save the files that were asked for'
@@ -43,7 +44,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Commands = [ordered]@{
             }
             Options = @(
-                @{ Flags = @('--image'); Repeatable = $true; Help = 'Put this image (a link, @last, an id, - for standard input) in front (repeatable, five at most)' }
+                @{ Flags = @('--image'); Repeatable = $true; Help = 'Put this image in front: a link, a file, @last, an id, - for standard input (up to five times)' }
                 @{ Flags = @('--translation', '--no-translation'); Repeatable = $false; Help = 'Have the service translate the prompt into English' }
                 @{ Flags = @('--style-reference', '--no-style-reference'); Repeatable = $false; Help = 'Say that the prompt uses style references (dearer)' }
                 @{ Flags = @('--moodboard', '--no-moodboard'); Repeatable = $false; Help = 'Say that the prompt uses a moodboard (dearer)' }
@@ -59,6 +60,11 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace files that are there already' }
+                @{ Flags = @('--preset'); Repeatable = $true; Help = 'Put this preset of the config file behind the words (repeatable; later ones win)' }
+                @{ Flags = @('--permute'); Repeatable = $false; Help = 'Make a job of each choice from {braces}; a backslash before a brace or comma keeps it' }
+                @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Agree beforehand to as many jobs as --permute makes' }
+                @{ Flags = @('--strict'); Repeatable = $false; Help = 'Refuse what is only doubtful, too' }
+                @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt as it is; look at neither it nor its images' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
                 @{ Flags = @('--niji'); Repeatable = $true; Help = 'Model version for anime' }
                 @{ Flags = @('--aspect', '--ar'); Repeatable = $true; Help = 'Proportions, width to height' }
@@ -101,7 +107,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Do not colour the output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
             )
-            Valued = @('--image', '--mode', '--retries', '--timeout', '--callback-url', '-o', '--output', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
+            Valued = @('--image', '--mode', '--retries', '--timeout', '--callback-url', '-o', '--output', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
             }
@@ -158,6 +164,11 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the pictures; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Save them in this directory, or under this name, which may hold {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace files that are there already' }
+                @{ Flags = @('--preset'); Repeatable = $true; Help = 'Put this preset of the config file behind the words (repeatable; later ones win)' }
+                @{ Flags = @('--permute'); Repeatable = $false; Help = 'Make a job of each choice from {braces}; a backslash before a brace or comma keeps it' }
+                @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Agree beforehand to as many jobs as --permute makes' }
+                @{ Flags = @('--strict'); Repeatable = $false; Help = 'Refuse what is only doubtful, too' }
+                @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt as it is; look at neither it nor its images' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
                 @{ Flags = @('--niji'); Repeatable = $true; Help = 'Model version for anime' }
                 @{ Flags = @('--aspect', '--ar'); Repeatable = $true; Help = 'Proportions, width to height' }
@@ -200,9 +211,66 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Do not colour the output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
             )
-            Valued = @('--mode', '--retries', '--timeout', '--callback-url', '-o', '--output', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
+            Valued = @('--mode', '--retries', '--timeout', '--callback-url', '-o', '--output', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
+            }
+        }
+        'check' = @{
+            Last = 0
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('--image'); Repeatable = $true; Help = 'Put this image in front: a link, a file, @last, an id, - for standard input (up to five times)' }
+                @{ Flags = @('--preset'); Repeatable = $true; Help = 'Put this preset of the config file behind the words (repeatable; later ones win)' }
+                @{ Flags = @('--permute'); Repeatable = $false; Help = 'Make a job of each choice from {braces}; a backslash before a brace or comma keeps it' }
+                @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Agree beforehand to as many jobs as --permute makes' }
+                @{ Flags = @('--strict'); Repeatable = $false; Help = 'Refuse what is only doubtful, too' }
+                @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt as it is; look at neither it nor its images' }
+                @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
+                @{ Flags = @('--niji'); Repeatable = $true; Help = 'Model version for anime' }
+                @{ Flags = @('--aspect', '--ar'); Repeatable = $true; Help = 'Proportions, width to height' }
+                @{ Flags = @('--quality', '--q'); Repeatable = $true; Help = 'Time spent on details' }
+                @{ Flags = @('--hd'); Repeatable = $false; Help = 'High definition (version 8 on)' }
+                @{ Flags = @('--sd'); Repeatable = $false; Help = 'Standard definition (version 8 on)' }
+                @{ Flags = @('--stylize', '--s'); Repeatable = $true; Help = 'How strongly Midjourney''s taste shows, 0-1000' }
+                @{ Flags = @('--chaos', '--c'); Repeatable = $true; Help = 'How much the four pictures differ, 0-100' }
+                @{ Flags = @('--weird', '--w'); Repeatable = $true; Help = 'How strange, 0-3000' }
+                @{ Flags = @('--seed'); Repeatable = $true; Help = 'Start from this noise, 0-4294967295' }
+                @{ Flags = @('--stop'); Repeatable = $true; Help = 'End early, at this percentage, 10-100' }
+                @{ Flags = @('--repeat', '--r'); Repeatable = $true; Help = 'Make the job this many times, 1-40; each one is paid' }
+                @{ Flags = @('--no'); Repeatable = $true; Help = 'What shall not be seen, with commas' }
+                @{ Flags = @('--style'); Repeatable = $true; Help = 'Less of Midjourney''s taste; all but raw with --niji' }
+                @{ Flags = @('--raw'); Repeatable = $false; Help = 'The same as --style raw' }
+                @{ Flags = @('--iw'); Repeatable = $true; Help = 'Weight of the image prompts, 0-3' }
+                @{ Flags = @('--sref'); Repeatable = $true; Help = 'Style reference: link, code or random (repeatable)' }
+                @{ Flags = @('--sw'); Repeatable = $true; Help = 'Weight of --sref, 0-1000' }
+                @{ Flags = @('--sv'); Repeatable = $true; Help = 'Version of the style reference, 1-8' }
+                @{ Flags = @('--cref'); Repeatable = $true; Help = 'Character reference (repeatable)' }
+                @{ Flags = @('--cw'); Repeatable = $true; Help = 'Weight of --cref, 0-100' }
+                @{ Flags = @('--oref'); Repeatable = $true; Help = 'Omni reference' }
+                @{ Flags = @('--ow'); Repeatable = $true; Help = 'Weight of --oref, 1-1000' }
+                @{ Flags = @('--exp'); Repeatable = $true; Help = 'Experimental aesthetics, 0-100' }
+                @{ Flags = @('--p'); Repeatable = $true; Help = 'Personalisation code (repeatable)' }
+                @{ Flags = @('--tile'); Repeatable = $false; Help = 'A pattern that repeats without a seam' }
+                @{ Flags = @('--draft'); Repeatable = $false; Help = 'Draft mode' }
+                @{ Flags = @('--video'); Repeatable = $false; Help = 'Keep a video of the picture being made' }
+                @{ Flags = @('--fast'); Repeatable = $false; Help = 'Fast mode, said in the prompt' }
+                @{ Flags = @('--relax'); Repeatable = $false; Help = 'Relax mode, said in the prompt' }
+                @{ Flags = @('--turbo'); Repeatable = $false; Help = 'Turbo mode, said in the prompt' }
+                @{ Flags = @('--stealth'); Repeatable = $false; Help = 'Keep the picture off the public gallery' }
+                @{ Flags = @('--public'); Repeatable = $false; Help = 'Show the picture in the public gallery' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, as jq -r prints it' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print the saved files, else the link, else the task id; no notices' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Say more on standard error, with tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Use this profile of the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the embedded stand-in of the service: no account, nothing paid' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Do not colour the output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help' }
+            )
+            Valued = @('--image', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
+            Offers = @{
             }
         }
         'describe-task' = @{
@@ -368,6 +436,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Options = @(
                 @{ Flags = @('--base-url'); Repeatable = $false; Help = 'Also keep this address of the API' }
                 @{ Flags = @('--token-in'); Repeatable = $false; Help = 'Also keep where requests carry the token' }
+                @{ Flags = @('--files'); Repeatable = $false; Help = 'Save the token of the file endpoint, for uploads alone' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, as jq -r prints it' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print the saved files, else the link, else the task id; no notices' }
@@ -405,6 +474,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Commands = [ordered]@{
             }
             Options = @(
+                @{ Flags = @('--files'); Repeatable = $false; Help = 'Remove the token of the file endpoint, and no other' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Answer in JSON Lines, one object for each thing asked' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, as jq -r prints it' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print the saved files, else the link, else the task id; no notices' }

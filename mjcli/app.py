@@ -15,6 +15,7 @@ COMMANDS = {
     "imagine": "imagine",
     "action": "action",
     "blend": "blend",
+    "check": "check",
     "describe-task": "describe_task",
     "history": "history",
     "resume": "resume",

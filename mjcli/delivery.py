@@ -57,28 +57,8 @@ class Wanted(NamedTuple):
         return cls(job.kind, job.request, job.words, job.parent_image)
 
 
-def prompt_body(
-    runtime: Runtime,
-    images: Sequence[str],
-    words: str,
-    given: Mapping[str, Sequence[str]],
-    **fields: bool | None,
-) -> dict[str, Any]:
-    """The body of a job from a prompt: images, words and parameters composed; fields that are None left out.
-
-    Warns of typographic slips, which are sent as they are. Raises `UsageError` as `compose` does.
-    """
-    from mjcli.prompt.compose import body_fields, compose
-    from mjcli.prompt.rules import typographic_slips
-
-    for slip in typographic_slips(words):
-        runtime.output.warning(f"{slip} is sent as a word; a parameter begins with two hyphens.")
-    prompt = compose(images, words, given)
-    return {"action": "generate", "prompt": prompt, **body_fields(given), **_asked_for(fields)}
-
-
-def _asked_for(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for; the service has defaults of its own for the rest."""
+def asked_for(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are to be sent: the service has defaults of its own for the rest, which are None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -282,7 +262,7 @@ def _finish(
 
 def _shared_fields(runtime: Runtime, options: JobOptions) -> dict[str, Any]:
     """The body's fields that every job command sets alike."""
-    return _asked_for(
+    return asked_for(
         {
             "mode": options.mode or runtime.settings.mode.value,
             "split_images": options.split_images,

@@ -1,7 +1,8 @@
 """Every way in which `mj` ends, and the exceptions that lead there.
 
     MjError
-    ├── UsageError        2   arguments, prompt, reference
+    ├── UsageError        2   arguments, reference
+    │   └── PromptRefused 2   a prompt, with the places of what is wrong
     ├── ConfigError       2   config file, ledger, output directory
     ├── NoTokenError      3
     ├── ApiError        3-6   the service's own error object
@@ -16,7 +17,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -75,6 +78,24 @@ class UsageError(MjError):
 
     code = "usage"
     exit_code = ExitCode.USAGE
+
+
+class PromptRefused(UsageError):
+    """A prompt that the checker refuses; nothing was sent.
+
+    `findings` has what is wrong with `prompt`, each with a `message` and its place (`start`, `end`), as
+    `mjcli.prompt.check` gives them.
+    """
+
+    def __init__(self, prompt: str, findings: Sequence[Any], *, hint: str | None = None) -> None:
+        super().__init__(" ".join(each.message for each in findings), hint=hint)
+        self.prompt = prompt
+        self.findings = findings
+
+    @property
+    def sentence(self) -> str:
+        """What it means for the money; what is wrong is shown at its place."""
+        return "The prompt was refused before anything was sent, so nothing is paid."
 
 
 class ConfigError(MjError):

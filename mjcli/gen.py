@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mjcli import __version__
+from mjcli.prompt.parameters import PARAMETERS, Parameter
 from mjcli.reference import Tree, usage, walk
 from mjcli.reference.completion import FILE_NAMES, SHELLS, render_completion
 from mjcli.reference.facts import ENVIRONMENT, EXIT_STATUSES
@@ -78,6 +79,7 @@ def _with_tables(readme: str, tree: Tree) -> str:
     tables: dict[str, Callable[[], str]] = {
         "exit-status": lambda: _table(("status", "meaning"), EXIT_STATUSES, code_first=False),
         "environment": lambda: _table(("variable", "meaning"), ENVIRONMENT, code_first=True),
+        "parameters": lambda: _table(("parameter", "meaning"), _parameter_rows(), code_first=True),
         "commands": lambda: _table(("command", "what it does"), _command_rows(tree), code_first=True),
     }
 
@@ -92,6 +94,30 @@ def _command_rows(tree: Tree) -> list[tuple[str, str]]:
     """Each command that does something by itself, without the word for its options."""
     commands = [command for command in walk(tree) if not command["needs_command"]]
     return [(usage(command).replace(" [OPTIONS]", ""), command["summary"]) for command in commands]
+
+
+def _parameter_rows() -> list[tuple[str, str]]:
+    """Each prompt parameter as it is written, and what is known of it."""
+    return [
+        (
+            ", ".join(f"--{each}" for each in parameter.spellings)
+            + ("" if parameter.flag else f" {parameter.metavar}"),
+            " ".join([parameter.help, *_known_to(parameter)]),
+        )
+        for parameter in PARAMETERS
+    ]
+
+
+def _known_to(parameter: Parameter) -> list[str]:
+    """Which versions know a parameter, where not all do."""
+    known = []
+    if parameter.since is not None and parameter.since not in ("5", "5.1"):  # older than any that is offered
+        known.append(f"From version {parameter.since} on.")
+    if parameter.only:
+        known.append(f"Versions {' and '.join(parameter.only)} only.")
+    if parameter.never:
+        known.append(f"Not version {' and '.join(parameter.never)}.")
+    return known
 
 
 def _table(heads: tuple[str, str], rows: Sequence[tuple[str, str]], *, code_first: bool) -> str:

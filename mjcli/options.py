@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from mjcli import __version__
 from mjcli.errors import UsageError
-from mjcli.prompt.parameters import PARAMETERS, Parameter
+from mjcli.prompt.parameters import BY_SPELLING, PARAMETERS, Parameter
 
 GLOBAL_PANEL = "Options for every command"
 
@@ -222,6 +222,61 @@ class JobOptions(NamedTuple):
     ] = None
 
 
+PROMPT_PANEL = "Prompt"
+
+ImageOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image",
+        metavar="IMAGE",
+        help="Put this image in front: a link, a file, @last, an id, - for standard input (up to five times).",
+    ),
+]
+
+
+class PromptOptions(NamedTuple):
+    """How the prompt is put together and checked."""
+
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="Put this preset of the config file behind the words (repeatable; later ones win).",
+            rich_help_panel=PROMPT_PANEL,
+        ),
+    ] = None
+    permute: Annotated[
+        bool,
+        typer.Option(
+            "--permute",
+            help="Make a job of each choice from {braces}; a backslash before a brace or comma keeps it.",
+            rich_help_panel=PROMPT_PANEL,
+        ),
+    ] = False
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Agree beforehand to as many jobs as --permute makes.",
+            rich_help_panel=PROMPT_PANEL,
+        ),
+    ] = False
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse what is only doubtful, too.", rich_help_panel=PROMPT_PANEL),
+    ] = False
+    no_check: Annotated[
+        bool,
+        typer.Option(
+            "--no-check",
+            help="Send the prompt as it is; look at neither it nor its images.",
+            rich_help_panel=PROMPT_PANEL,
+        ),
+    ] = False
+
+
 Translation = Annotated[
     bool | None,
     typer.Option(
@@ -236,20 +291,27 @@ class PromptCommand(MjCommand):
     def attached_options(self) -> list[TyperOption]:
         return [_parameter_option(parameter) for parameter in PARAMETERS]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = [arg.partition("=")[0][2:] for arg in args if arg.startswith("--")]
+        ctx.meta[_SPELLED] = {BY_SPELLING[word].name: word for word in words if word in BY_SPELLING}
+        return super().parse_args(ctx, args)
+
 
 def given_parameters(ctx: typer.Context) -> dict[str, list[str]]:
-    """The prompt parameters given as options: name -> values (a flag: one empty value)."""
+    """The prompt parameters given as options, as typed and in that order: spelling -> values (a flag: one empty)."""
     given: dict[str, list[str]] = ctx.meta.setdefault(_GIVEN, {})
     return given
 
 
 _GIVEN = "mjcli.parameters"
+_SPELLED = "mjcli.spellings"
 
 
 def _parameter_option(parameter: Parameter) -> TyperOption:
     def keep(ctx: typer.Context, _param: Any, value: Any) -> None:
         if value:
-            given_parameters(ctx)[parameter.name] = [""] if parameter.flag else list(value)
+            spelling = ctx.meta[_SPELLED].get(parameter.name, parameter.option)
+            given_parameters(ctx)[spelling] = [""] if parameter.flag else list(value)
 
     spellings = [f"--{name}" for name in dict.fromkeys((parameter.option, *parameter.spellings[1:]))]
     return TyperOption(

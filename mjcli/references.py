@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mjcli.errors import ExitCode, MjError, NetworkError, UnknownTask, UsageError, resume
-from mjcli.prompt.compose import is_link
+from mjcli.prompt.parse import is_link
 from mjcli.render.text import visible
 
 if TYPE_CHECKING:
@@ -110,24 +110,16 @@ def link_of(runtime: Runtime, text: str, *, ask: bool = True) -> str:
     The service is asked for a fresh one where that of an earlier job has expired, unless `ask` is False: a
     paid job must not be built upon a dead link. Raises `UsageError`, `NetworkError`.
     """
-    from pathlib import Path
-
     from mjcli.api.models import Result
 
     if is_link(text):
         if any(c.isspace() or ord(c) < 0x20 for c in text):
             raise UsageError(f"The link {visible(text)} holds a space or control character.")
         return text
-    if not text.startswith("@") and Path(text).exists():
-        raise UsageError(
-            f"{visible(text)} is a file on this machine; the service needs the link of the image itself."
-        )
     job = image_of(runtime, text).job
     link = Result(job.result or {}).picture_url if job is not None else None
     if job is None or link is None:
-        raise UsageError(
-            f"{visible(text)} is neither a link nor an image that mj knows; give the link of the image itself."
-        )
+        raise UsageError(f"{visible(text)} is neither a link, a file, nor an image that mj knows.")
     from mjcli.pictures import is_stale
 
     return _fresh_link(runtime, job) if ask and is_stale(runtime, link) else link

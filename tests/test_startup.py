@@ -126,6 +126,15 @@ def test_the_history_is_read_without_network(tmp_path: Path, service: Service) -
         assert not loaded.of("httpx", "rich", "tomlkit", "asyncio", "click", "pydantic", "ssl")
 
 
+@pytest.mark.parametrize(
+    ("prompt", "status"), [("a cat --ar 16:9", 0), ("a cat —ar 16:9", 0), ("a cat --foo", 2)]
+)
+def test_a_prompt_is_checked_without_network_or_ledger(tmp_path: Path, prompt: str, status: int) -> None:
+    loaded = run(tmp_path, "check", prompt)
+    assert loaded.status == status
+    assert not loaded.of("httpx", "rich", "sqlite3", "tomlkit", "asyncio", "click", "pydantic", "ssl")
+
+
 def test_a_usage_mistake_is_found_without_network_or_ledger(tmp_path: Path) -> None:
     loaded = run(tmp_path, "imagine", "a cat", "--nope")
     assert loaded.status == 2
@@ -134,7 +143,8 @@ def test_a_usage_mistake_is_found_without_network_or_ledger(tmp_path: Path) -> N
 
 HEAVY = (
     "rich", "click", "asyncio", "tomlkit", "importlib.metadata", "pydantic", "markdown_it", "pygments",
-    "mjcli.sandbox", "mjcli.downloads", "mjcli.reference", "mjcli.gen",
+    "mjcli.sandbox", "mjcli.downloads", "mjcli.reference", "mjcli.gen", "mjcli.links", "mjcli.uploads",
+    "mjcli.addresses", "mjcli.filetypes", "mjcli.api.files",
 )  # fmt: skip
 
 

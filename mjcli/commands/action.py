@@ -65,6 +65,7 @@ def action(
     """
     from mjcli.delivery import Wanted, deliver_all
     from mjcli.prompt.compose import words_of
+    from mjcli.prompts import checked
     from mjcli.references import expand, image_of
 
     runtime: Runtime = ctx.obj
@@ -74,7 +75,7 @@ def action(
     if mask is not None:
         extra["mask"] = _mask(mask)
     if prompt is not None:
-        extra["prompt"] = words_of([prompt])
+        extra["prompt"] = words_of([prompt]) if files.force else checked(runtime, words_of([prompt]))
     _check_region(action, mask, prompt, force=files.force)
     images = [image_of(runtime, each) for each in expand(runtime, [image], "image")]
     if not files.force:

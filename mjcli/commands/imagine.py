@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mjcli.errors import UsageError
 from mjcli.options import (
     FileOptions,
+    ImageOption,
     JobOptions,
     PromptCommand,
+    PromptOptions,
     Translation,
     given_parameters,
     new_app,
@@ -36,7 +37,7 @@ mj imagine --image https://example.com/sketch.png --ar 16:9 < prompt.txt
 # Try it without an account
 mj --sandbox imagine "a cat" --download""",
 )
-@takes(job=JobOptions, files=FileOptions)
+@takes(job=JobOptions, files=FileOptions, checks=PromptOptions)
 def imagine(
     ctx: typer.Context,
     words: Annotated[
@@ -44,13 +45,7 @@ def imagine(
         typer.Argument(metavar="PROMPT", help="The words; several need no quotes. - reads standard input."),
     ] = None,
     *,
-    image: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="IMAGE",
-            help="Put this image (a link, @last, an id, - for standard input) in front (repeatable, five at most).",
-        ),
-    ] = None,
+    image: ImageOption = None,
     translation: Translation = None,
     style_reference: Annotated[
         bool | None,
@@ -65,53 +60,30 @@ def imagine(
     ] = None,
     job: JobOptions,
     files: FileOptions,
+    checks: PromptOptions,
 ) -> None:
     """Make pictures from words.
 
     The prompt is the words, with the images of --image in front and Midjourney's parameters, given as
-    options or inside the words, behind. What stands inside the words is sent as it is. The job is paid
-    when it succeeds, and never sent twice.
+    options or inside the words, behind. A mistake in it is found before anything is sent; mj check looks for
+    them alone. The job is paid when it succeeds, and never sent twice.
     """
-    from mjcli.delivery import Wanted, deliver_all, prompt_body
+    from mjcli.delivery import Wanted, deliver_all
+    from mjcli.prompts import bodies, images_named, words_or_stdin
 
     runtime: Runtime = ctx.obj
-    text = _words(runtime, words or [], image or [])
-    body = prompt_body(
+    text = words_or_stdin(runtime, words or [], image or [])
+    every = bodies(
         runtime,
-        _links(runtime, image, ask=not job.dry_run) if image else [],
+        images_named(runtime, image or []),
         text,
         given_parameters(ctx),
+        checks,
+        job,
         translation=translation,
         style_reference=style_reference,
         moodboard=moodboard,
     )
-    deliver_all(runtime, [Wanted("imagine", body, slug=text)], job, files)
-
-
-def _links(runtime: Runtime, images: list[str], *, ask: bool) -> list[str]:
-    """The links of the image prompts."""
-    from mjcli.references import expand, link_of
-
-    return [link_of(runtime, each, ask=ask) for each in expand(runtime, images, "image")]
-
-
-def _words(runtime: Runtime, words: list[str], images: list[str]) -> str:
-    """The prompt's words: the arguments, or standard input when there are none or they are `-`."""
-    from mjcli.prompt.compose import words_of
-
-    if words and words != ["-"]:
-        return words_of(words)
-    from mjcli.references import read_stdin
-
-    if "-" in images:
-        if words:
-            raise UsageError("Standard input is read once: either the words or the images come from it.")
-        return ""
-    if not words and runtime.stdin.isatty():
-        if images:
-            return ""
-        raise UsageError("There is no prompt.", hint='mj imagine "a cat on a table"\nmj imagine < prompt.txt')
-    text = read_stdin(runtime, "the prompt").strip()
-    if not text and not (images and not words):
-        raise UsageError("There is no prompt: standard input is empty.", hint='mj imagine "a cat on a table"')
-    return text
+    slugs = [text] if len(every) == 1 else [body["prompt"] for body in every]
+    jobs = [Wanted("imagine", body, slug=slug) for body, slug in zip(every, slugs, strict=True)]
+    deliver_all(runtime, jobs, job, files)

@@ -85,7 +85,7 @@ def _link(runtime: Runtime, found: Made) -> str:
 
 def _show(runtime: Runtime, found: Made, file: str | None, link: str) -> None:
     """Show a file, else a link; when that cannot be, say why."""
-    from mjcli.prompt.compose import is_link
+    from mjcli.prompt.parse import is_link
 
     if file is None and runtime.settings.sandbox.value:
         keep = runtime.again(f"mj download {found.reference}")

@@ -1,21 +1,51 @@
-"""A prompt put together: images first, then words, then parameters, one space between."""
+"""A prompt put together: images first, then words, then parameters, one space between, each parameter once."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from mjcli.errors import UsageError
-from mjcli.prompt.parameters import PARAMETERS, Parameter, check_value
-from mjcli.prompt.rules import check_together
+from mjcli.prompt.parameters import BY_SPELLING, Parameter, check_value
+from mjcli.prompt.parse import Part, parse
 
-MAX_IMAGES = 5  # the service takes no more (api.md, "Endpoints")
+TYPED = "prompt"  # where what was typed as the prompt comes from
 
 
-def is_link(text: str) -> bool:
-    """Whether a word is the link of an image."""
-    return text.lower().startswith(("http://", "https://")) and len(text.partition("://")[2]) > 0
+class Piece(NamedTuple):
+    """A part of a composed prompt, and where it comes from: `prompt`, `option --ar`, `preset poster`, …"""
+
+    text: str
+    origin: str
+
+
+class Suffix(NamedTuple):
+    """What a preset or the defaults put behind every prompt, and its origin."""
+
+    origin: str
+    text: str
+
+
+class Composed(NamedTuple):
+    """A prompt from its pieces, and the sentences about what was left out of it."""
+
+    pieces: tuple[Piece, ...]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The prompt as it is sent."""
+        return " ".join(piece.text for piece in self.pieces)
+
+    def origin(self, place: int) -> str:
+        """Where the character at this place of the prompt comes from."""
+        end = 0
+        for piece in self.pieces:
+            end += len(piece.text) + 1
+            if place < end:
+                return piece.origin
+        return TYPED
 
 
 def words_of(arguments: Sequence[str]) -> str:
@@ -32,54 +62,105 @@ def _has_surrogates(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def compose(images: Sequence[str], words: str, given: Mapping[str, Sequence[str]]) -> str:
-    """The prompt; `words` stands in it untouched, but for the white space around it.
+def compose(
+    images: Sequence[str],
+    text: str,
+    given: Mapping[str, Sequence[str]],
+    suffixes: Sequence[Suffix] = (),
+    *,
+    checked: bool = True,
+) -> Composed:
+    """The prompt from images, what was typed, the parameters given as options, and suffixes in their order.
 
-    `given` maps a parameter's name to the values of its option (a flag: to one empty value). Raises
-    `UsageError` for a wrong value, too many images, no words at all, or a parameter that is given twice.
+    `given` maps the spelling of an option to its values (a flag: to one empty value). An option wins
+    over the same parameter in the text, which wins over the suffixes, of which a later one wins. Unless
+    `checked`, values are taken as they are, and so are the spaces in the text. Raises `UsageError` for a
+    wrong value of an option.
     """
-    words = words.strip()
-    total = len(images) + sum(1 for _ in takewhile(is_link, words.split()))
-    if total > MAX_IMAGES:
-        raise UsageError(f"A prompt takes at most {MAX_IMAGES} images, not {total}.")
-    if not images and not words:
-        raise UsageError("There is no prompt.", hint='mj imagine "a cat on a table"')
-    try:
-        check_together(given, words)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    parts = [*images, words] if words else [*images]
-    for parameter in PARAMETERS:
-        if parameter.name in given:
-            _refuse_twice(parameter, words)
-            parts.append(_written(parameter, given[parameter.name]))
-    return " ".join(parts)
+    options = [(BY_SPELLING[spelling], spelling, values) for spelling, values in given.items()]
+    taken = {each.slot: f"--{spelling} of the command line" for each, spelling, _ in options}
+    typed, notices = _without(parse(text.strip()).parts, taken, TYPED)
+    if notices or suffixes or checked:
+        typed_pieces = [Piece(_spaced(part) if checked else part.text, TYPED) for part in typed]
+    else:
+        typed_pieces = [Piece(text.strip(), TYPED)] if text.strip() else []
+    front = sum(1 for part in typed if part.kind in ("image", "words")) if typed else 0
+    taken |= {part.parameter.slot: "" for part in typed if part.parameter is not None}
+    words, parameters = _behind(suffixes, taken)
+    pieces = [
+        *(Piece(link, "option --image") for link in images),
+        *typed_pieces[:front],
+        *words,
+        *typed_pieces[front:],
+        *parameters,
+        *(
+            Piece(_written(each, spelling, values, checked=checked), f"option --{spelling}")
+            for each, spelling, values in options
+        ),
+    ]
+    return Composed(tuple(pieces), tuple(notices))
 
 
-def body_fields(given: Mapping[str, Sequence[str]]) -> dict[str, object]:
+def body_fields(given: Mapping[str, Sequence[str]], *, checked: bool = True) -> dict[str, object]:
     """The request fields that stand beside the prompt for version, quality and HD (cli.md, "Commands")."""
     fields: dict[str, object] = {}
-    for parameter in PARAMETERS:
-        if parameter.body and parameter.name in given:
-            value = given[parameter.name][-1]
-            fields[parameter.body] = True if parameter.flag else check_value(parameter, value)
+    for spelling, values in given.items():
+        parameter = BY_SPELLING[spelling]
+        if parameter.body:
+            fields[parameter.body] = (
+                True if parameter.flag else _value(parameter, spelling, values[-1], checked=checked)
+            )
     return fields
 
 
-def _written(parameter: Parameter, values: Sequence[str]) -> str:
+def _behind(suffixes: Sequence[Suffix], taken: dict[str, str]) -> tuple[list[Piece], list[Piece]]:
+    """The words and the parameters of the suffixes, but for those whose place is taken."""
+    words: list[Piece] = []
+    parameters: list[Piece] = []
+    for suffix in reversed(suffixes):
+        parts, _ = _without(parse(suffix.text.strip()).parts, taken, suffix.origin)
+        behind = [Piece(_spaced(part), suffix.origin) for part in parts]
+        front = sum(1 for part in parts if part.kind in ("image", "words"))
+        words[:0], parameters[:0] = behind[:front], behind[front:]
+        taken |= {part.parameter.slot: suffix.origin for part in parts if part.parameter is not None}
+    return words, parameters
+
+
+def _without(parts: Iterable[Part], taken: Mapping[str, str], origin: str) -> tuple[list[Part], list[str]]:
+    """The parts but for the parameters whose place is taken, and a sentence for each of those."""
+    kept, notices = [], []
+    for part in parts:
+        winner = taken.get(part.parameter.slot) if part.parameter is not None else None
+        if winner is None:
+            kept.append(part)
+        else:
+            notices.append(f"{winner} wins over {part.text} in the {origin}.")
+    return kept, notices
+
+
+def _spaced(part: Part) -> str:
+    """A part with one space between a parameter and its values; words, also those of --no, as they are."""
+    if part.kind != "parameter" or not part.values:
+        return part.text
+    if part.parameter is None or part.parameter.name == "no":
+        values = "".join(map(str, part.values))[len(part.values[0].before) :]
+        return f"{part.name.text} {values}"
+    return " ".join(each.text for each in part.tokens)
+
+
+def _written(parameter: Parameter, spelling: str, values: Sequence[str], *, checked: bool) -> str:
     if parameter.flag:
-        return f"--{parameter.name}"
+        return f"--{spelling}"
+    written = [_value(parameter, spelling, value, checked=checked) for value in values]
+    if parameter.name == "no":
+        return f"--no {', '.join(written)}"
+    return f"--{spelling} {' '.join(written if parameter.many else written[-1:])}"
+
+
+def _value(parameter: Parameter, spelling: str, value: str, *, checked: bool) -> str:
+    if not checked:
+        return value.strip()
     try:
-        checked = [check_value(parameter, value) for value in values]
+        return check_value(parameter, value)
     except ValueError as error:
-        raise UsageError(str(error)) from None
-    return f"--{parameter.name} {' '.join(checked if parameter.many else checked[-1:])}"
-
-
-def _refuse_twice(parameter: Parameter, words: str) -> None:
-    for word in words.split():
-        if word.startswith("--") and word[2:].lower() in parameter.spellings:
-            raise UsageError(
-                f"{word} stands in the prompt and --{parameter.option} is given as an option too; "
-                "leave one out."
-            )
+        raise UsageError(str(error).replace(f"--{parameter.option}", f"--{spelling}", 1)) from None

@@ -7,7 +7,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from mjcli.errors import DownloadError, ExitCode, Interrupted, MjError, UsageError, take_up
+from mjcli.errors import (
+    DownloadError,
+    ExitCode,
+    Interrupted,
+    MjError,
+    PromptRefused,
+    UsageError,
+    take_up,
+)
 from mjcli.render.text import (
     encode,
     encode_json,
@@ -166,10 +174,11 @@ class Output:
         if self.mode.verbose and not self.mode.quiet:
             self._say(visible(text))
 
-    def warning(self, text: str) -> None:
-        """Something doubtful that did not stop the work; silent under --quiet."""
+    def warning(self, text: str, *, prompt: str = "", start: int = 0, end: int = 0) -> None:
+        """Something doubtful that did not stop the work, maybe at a place of a prompt; silent under --quiet."""
         if not self.mode.quiet:
-            self._say(f"{self._paint('warning:', '33')} {visible(text)}")
+            place = self._place(prompt, start, end) if prompt else []
+            self._say("\n".join([f"{self._paint('warning:', '33')} {visible(text)}", *place]))
 
     def alarm(self, text: str) -> None:
         """Something wrong that did not stop the work, and that --quiet does not silence."""
@@ -191,12 +200,25 @@ class Output:
 
     def _failure_for_people(self, error: MjError) -> None:
         lines = [f"{self._paint('mj:', '1;31')} {visible(error.sentence)}"]
+        if isinstance(error, PromptRefused):
+            for finding in error.findings:
+                lines += [
+                    f"  {visible(finding.message)}",
+                    *self._place(error.prompt, finding.start, finding.end),
+                ]
         if error.task_id:
             lines.append(f"  task: {visible(error.task_id)}")
         if error.trace_id:
             lines.append(f"  trace: {visible(error.trace_id)} (quote it to the service's support)")
         lines += [f"  next: {visible(self._again(each))}" for each in (error.hint or "").splitlines()]
         self._say("\n".join(lines))
+
+    def _place(self, text: str, start: int, end: int) -> list[str]:
+        """A place in a prompt and the carets below it."""
+        from mjcli.render.excerpt import excerpt
+
+        width = terminal_width(self.stderr, self._environ)
+        return [f"    {line}" for line in excerpt(text, start, end, width - 5)]
 
     def interrupted(self, stop: Interrupted, *, earlier: bool) -> None:
         """The program was told to stop: what became of the job, and how to take it up.
@@ -301,6 +323,8 @@ def failure_document(error: MjError) -> dict[str, Any]:
         document["task_id"] = error.task_id
     if error.trace_id:
         document["trace_id"] = error.trace_id
+    if isinstance(error, PromptRefused):
+        document |= {"prompt": error.prompt, "findings": [dict(each._asdict()) for each in error.findings]}
     return document
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Mj
 from tests.service import Service, fixture
 
-A, B, C = (f"https://example.com/{name}.png" for name in "abc")
+A, B, C = (f"http://127.0.0.1:9/{name}.png" for name in "abc")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def sent(service: Service) -> Any:
         ([A, B, "the", "bear", "--iw", "2"], f"{A} {B} the bear --iw 2"),
         ([A, B, C, A, B], f"{A} {B} {C} {A} {B}"),
         ([A, f"{B}?ex=66&is=2&hm=f&"], f"{A} {B}?ex=66&is=2&hm=f&"),
-        (["HTTPS://example.com/A.png", B], f"HTTPS://example.com/A.png {B}"),
+        (["HTTP://127.0.0.1:9/A.png", B], f"HTTP://127.0.0.1:9/A.png {B}"),
     ],
 )
 def test_the_images_stand_first_and_the_words_last(

@@ -574,7 +574,7 @@ def test_the_story_of_a_job_is_told_whole(online: Mj, service: Service) -> None:
     assert (told["kind"], told["action"], told["prompt"]) == (["imagine"], ["generate"], ["a cat"])
     assert (told["task"], told["id"]) == (["task-cat"], ["image-cat"])
     assert told["host"] == [service.base_url]
-    assert told["request prompt"] == ["a cat --aspect 16:9"]
+    assert told["request prompt"] == ["a cat --ar 16:9"]
     assert told["link"] == [f"{service.base_url}/files/cat.png"]
     assert told["size"] == ["2048x2048"]
     assert told["actions"][0].startswith("upscale1 upscale2 ")

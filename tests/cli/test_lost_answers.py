@@ -125,7 +125,7 @@ def test_what_was_asked_must_not_contradict_what_is_recorded(
     online: Mj, broken: Service, recorded: dict[str, Any]
 ) -> None:
     """The second task differs in what our request has; the first one is ours."""
-    sent = {**REQUEST, "prompt": "a cat --version 6", "mode": "relax", "split_images": False, "version": "6"}
+    sent = {**REQUEST, "prompt": "a cat --v 6", "mode": "relax", "split_images": False, "version": "6"}
     broken.tasks["ours"] = task_record("ours", sent, broken.result(task_id="ours"))
     different = {**sent, **recorded} if recorded else {**sent, "action": "reroll"}
     broken.tasks["not"] = task_record("not", different, broken.result(task_id="not"))

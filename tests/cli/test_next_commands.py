@@ -45,15 +45,3 @@ def test_the_sandbox_is_said_also_where_only_the_environment_says_it(mj: Mj) -> 
 
 def test_a_mistake_in_a_command_names_the_help_of_that_command(online: Mj) -> None:
     assert next_of(online("imagine", "a cat", "--output", check=2).err) == "mj imagine --help"
-
-
-def test_local_files_are_named_where_links_are_wanted(online: Mj) -> None:
-    err = online("blend", "a.png", "b.png", check=2).err
-    assert "a.png is a file on this machine" in err
-
-
-def test_a_long_dash_is_warned_of_and_sent_as_it_is(online: Mj, service: Service) -> None:
-    service.answer(service.result())
-    result = online("imagine", "a cat —ar 16:9")
-    assert "—ar is sent as a word" in result.err
-    assert service.posts()[0].body["prompt"] == "a cat —ar 16:9"

@@ -111,13 +111,16 @@ def test_controls_in_a_prompt_are_made_visible_and_sent_as_they_are(
     prompt = f"p{EVIL[name]}q"
     service.stream([service.result()])
     for options in ([], ["-v"], ["--dry-run"], ["--json", "-v"]):
-        result = online("imagine", *options, stdin=prompt)
+        result = online("imagine", "--no-check", *options, stdin=prompt)
         harmless(result.out + result.err)
         assert "\nlink: https://evil/" not in result.out + result.err
     assert {each.body["prompt"] for each in service.posts()} == {prompt}
-    result = online("imagine", "--dry-run", "--json", stdin=prompt)
+    result = online("imagine", "--dry-run", "--no-check", "--json", stdin=prompt)
     harmless(result.out)
     assert result.answer["body"]["prompt"] == prompt
+    for options in ([], ["--json"]):  # words, and what is wrong with them
+        result = online("check", *options, stdin=f"{prompt} --{prompt} {prompt}", check=None)
+        harmless(result.out + result.err)
 
 
 @posix

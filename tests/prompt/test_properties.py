@@ -1,0 +1,148 @@
+"""What holds for any text whatever: it parses, is put together again, and checking it never fails."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mjcli.prompt.check import ERROR, check
+from mjcli.prompt.compose import Suffix, compose
+from mjcli.prompt.parameters import PARAMETERS, Parameter
+from mjcli.prompt.parse import parse
+from mjcli.prompt.permute import BracesError, count, permutations
+from mjcli.prompt.typography import repair
+
+settings.register_profile("same", derandomize=True, deadline=None, max_examples=300)
+settings.load_profile("same")
+
+NAMED = {parameter.name: parameter for parameter in PARAMETERS}
+SPELLINGS = [spelling for parameter in PARAMETERS for spelling in parameter.spellings]
+PIECES = st.sampled_from(
+    [
+        *(f"{dash}{name}" for name in SPELLINGS for dash in ("--", "—", "-", "－－")),
+        *(
+            "--",
+            "-",
+            "---",
+            "--foo",
+            "-x",
+            "16:9",
+            "１６：９",
+            "0",
+            "-5",
+            "7",
+            "8.1",
+            ".5",
+            "raw",
+            "random",
+            "::2",
+        ),
+        *(
+            "https://e/a.png",
+            "http://",
+            "HTTPS://E",
+            "“",
+            "”",
+            "'",
+            '"',
+            ",",
+            "，",
+            "{",
+            "}",
+            "\\",
+            "\\{",
+            "猫",
+            "🐈",
+        ),
+        *(" ", "  ", "\t", "\n", "\u00a0", "\u3000", "\u2028", "\x85", "\x1b", "\x00", "a cat"),
+    ]
+)
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.lists(PIECES).map("".join),
+    st.lists(PIECES).map(" ".join),
+)
+
+
+@given(TEXTS)
+def test_any_text_parses_and_is_put_together_again(text: str) -> None:
+    prompt = parse(text)
+    assert str(prompt) == text
+    assert [text[part.start : part.end] for part in prompt.parts] == [part.text for part in prompt.parts]
+
+
+@given(TEXTS)
+def test_checking_never_fails_and_its_places_lie_in_the_text(text: str) -> None:
+    findings = check(text)
+    assert all(0 <= each.start <= each.end <= len(text) and each.message for each in findings)
+    assert [each.start for each in findings] == sorted(each.start for each in findings)
+
+
+@given(TEXTS)
+def test_what_was_put_right_stays_so(text: str) -> None:
+    repaired, _ = repair(text)
+    assert repair(repaired) == (repaired, [])
+
+
+@given(st.text(st.characters(exclude_characters="-‐‑‒–—―−﹣－/", exclude_categories=["Cs"])))
+def test_words_without_dashes_are_never_touched(text: str) -> None:
+    assert repair(text) == (text, [])
+    assert compose([], text, {}).text == text.strip()
+
+
+@given(text=TEXTS, checked=st.booleans())
+def test_what_was_composed_composes_to_itself(text: str, *, checked: bool) -> None:
+    once = compose([], text, {}, checked=checked).text
+    assert compose([], once, {}, checked=checked).text == once
+
+
+@given(TEXTS, TEXTS)
+def test_a_preset_of_any_text_does_no_harm(text: str, suffix: str) -> None:
+    composed = compose([], text, {"ar": ["1:1"]}, [Suffix("preset", suffix)])
+    assert composed.text.endswith("--ar 1:1")
+    assert " ".join(piece.text for piece in composed.pieces) == composed.text
+
+
+@given(TEXTS)
+def test_braces_expand_or_are_refused_at_a_place(text: str) -> None:
+    try:
+        number = count(text)
+    except BracesError as error:
+        assert text[error.place] in "{}"
+        return
+    if number <= 200:
+        assert len(permutations(text)) == number
+
+
+@given(st.lists(st.lists(st.text("abc ", min_size=1), min_size=1, max_size=4), min_size=1, max_size=4))
+def test_there_are_as_many_as_the_choices_multiply_to(groups: list[list[str]]) -> None:
+    text = "x".join("{" + ",".join(group) + "}" for group in groups)
+    assert len(permutations(text)) == math.prod(map(len, groups))
+
+
+def values(parameter: Parameter) -> st.SearchStrategy[str]:
+    """What may stand behind the parameter, and what it needs beside it."""
+    if parameter.flag:
+        return st.just("")
+    if parameter.words:
+        return st.sampled_from(parameter.words if parameter.name != "style" else ("raw",))
+    if parameter.range is not None:
+        return st.integers(*map(int, parameter.range)).map(str)
+    form = {"W:H": "3:2", "URL": "https://e/a.png", "REF": "12", "CODE": "abc"}
+    return st.just(form.get(parameter.form, "text, logo"))
+
+
+@given(
+    st.data(), st.text("abcdefgh ,.", min_size=1).filter(str.strip), st.sets(st.sampled_from(sorted(NAMED)))
+)
+def test_good_parts_make_a_good_prompt(data: st.DataObject, words: str, chosen: set[str]) -> None:
+    slots = {NAMED[name].slot: NAMED[name] for name in sorted(chosen)}
+    # What depends on a version is left out: without one, every parameter is known.
+    slots.pop("version", None)
+    needed = {each.needs for each in slots.values() if each.needs}
+    slots |= {each.slot: each for each in PARAMETERS if each.name in needed}
+    parts = [f"--{each.name} {data.draw(values(each))}".strip() for each in slots.values()]
+    findings = check(" ".join([words.strip(), *parts]))
+    assert [each for each in findings if each.severity == ERROR] == []

@@ -1,0 +1,36 @@
+"""What software and input methods make of parameters, put right."""
+
+from __future__ import annotations
+
+import pytest
+
+from mjcli.prompt.typography import repair
+
+
+@pytest.mark.parametrize(
+    ("text", "repaired"),
+    [
+        ("a cat —ar 16:9", "a cat --ar 16:9"),
+        ("a cat –iw 2 ―tile −v 7", "a cat --iw 2 --tile --v 7"),
+        ("a cat —-AR 16:9", "a cat --AR 16:9"),
+        ("猫　－－ａｒ　１６：９", "猫 --ar 16:9"),
+        ("猫，白　－－ｎｏ　文字，標識", "猫，白 --no 文字,標識"),
+        ("a cat\u00a0--ar\u00a016:9\u3000", "a cat --ar 16:9 "),
+        ("“a cat” --no “text”, ‘logo’", "“a cat” --no \"text\", 'logo'"),
+        ("a cat --sref https://e/“a”.png", "a cat --sref https://e/“a”.png"),
+        ("a cat － － --ar １：１", "a cat － － --ar 1:1"),
+        ("a －－ｆｏｏ", "a --foo"),
+    ],
+)
+def test_from_the_first_parameter_on_it_is_put_right_and_said(text: str, repaired: str) -> None:
+    found, notices = repair(text)
+    assert found == repaired
+    assert bool(notices) == (repaired != text)
+    assert repair(found) == (repaired, [])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a cat — black", "“a cat”", "猫　黒い，大きい　１２", "a —cat –dog", "a\u00a0cat"]
+)
+def test_words_stay_as_they_are(text: str) -> None:
+    assert repair(text) == (text, [])

@@ -512,10 +512,25 @@ _mj_command() {
 _mj_values() {
     case $1 in
     'imagine|--mode') values=('fast' 'relax' 'turbo') ;;
+    'imagine|--version' | 'imagine|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
+    'imagine|--niji') values=('4' '5' '6' '7') ;;
+    'imagine|--quality' | 'imagine|--q') values=('.25' '.5' '1' '2' '4') ;;
+    'imagine|--style') values=('raw' 'cute' 'scenic' 'expressive' 'original') ;;
+    'imagine|--sref') values=('random') ;;
     'action|--mask') kind=path ;;
     'action|--mode') values=('fast' 'relax' 'turbo') ;;
     'action|0') values=('upscale1' 'upscale2' 'upscale3' 'upscale4' 'variation1' 'variation2' 'variation3' 'variation4' 'reroll' 'upscale_2x' 'upscale_4x' 'upscale_subtle' 'upscale_creative' 'redo_upscale_2x' 'redo_upscale_4x' 'redo_upscale_subtle' 'redo_upscale_creative' 'variation_subtle' 'variation_strong' 'variation_region' 'zoom_out_2x' 'zoom_out_1_5x' 'pan_left' 'pan_right' 'pan_up' 'pan_down' 'square') ;;
     'blend|--mode') values=('fast' 'relax' 'turbo') ;;
+    'blend|--version' | 'blend|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
+    'blend|--niji') values=('4' '5' '6' '7') ;;
+    'blend|--quality' | 'blend|--q') values=('.25' '.5' '1' '2' '4') ;;
+    'blend|--style') values=('raw' 'cute' 'scenic' 'expressive' 'original') ;;
+    'blend|--sref') values=('random') ;;
+    'check|--version' | 'check|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
+    'check|--niji') values=('4' '5' '6' '7') ;;
+    'check|--quality' | 'check|--q') values=('.25' '.5' '1' '2' '4') ;;
+    'check|--style') values=('raw' 'cute' 'scenic' 'expressive' 'original') ;;
+    'check|--sref') values=('random') ;;
     'history|--state') values=('submitting' 'running' 'unknown' 'done' 'failed' 'unfinished') ;;
     'auth login|--token-in') values=('header' 'query') ;;
     'completion|0') values=('bash' 'zsh' 'fish' 'powershell') ;;

@@ -110,6 +110,13 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Valued = @('--image', '--mode', '--retries', '--timeout', '--callback-url', '-o', '--output', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
+                '--version' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
+                '--v' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
+                '--niji' = @('4', '5', '6', '7')
+                '--quality' = @('.25', '.5', '1', '2', '4')
+                '--q' = @('.25', '.5', '1', '2', '4')
+                '--style' = @('raw', 'cute', 'scenic', 'expressive', 'original')
+                '--sref' = @('random')
             }
         }
         'action' = @{
@@ -214,6 +221,13 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Valued = @('--mode', '--retries', '--timeout', '--callback-url', '-o', '--output', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
+                '--version' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
+                '--v' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
+                '--niji' = @('4', '5', '6', '7')
+                '--quality' = @('.25', '.5', '1', '2', '4')
+                '--q' = @('.25', '.5', '1', '2', '4')
+                '--style' = @('raw', 'cute', 'scenic', 'expressive', 'original')
+                '--sref' = @('random')
             }
         }
         'check' = @{
@@ -271,6 +285,13 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             )
             Valued = @('--image', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
+                '--version' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
+                '--v' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
+                '--niji' = @('4', '5', '6', '7')
+                '--quality' = @('.25', '.5', '1', '2', '4')
+                '--q' = @('.25', '.5', '1', '2', '4')
+                '--style' = @('raw', 'cute', 'scenic', 'expressive', 'original')
+                '--sref' = @('random')
             }
         }
         'describe-task' = @{

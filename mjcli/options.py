@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -291,10 +291,29 @@ class PromptCommand(MjCommand):
     def attached_options(self) -> list[TyperOption]:
         return [_parameter_option(parameter) for parameter in PARAMETERS]
 
+    completion_words: ClassVar[dict[str, list[str]]] = {
+        f"parameter_{each.name}": ["random"] if each.form == "REF" else list(each.words)
+        for each in PARAMETERS
+    }
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _refuse_dash_in_front(ctx.command_path, args)
         words = [arg.partition("=")[0][2:] for arg in args if arg.startswith("--")]
         ctx.meta[_SPELLED] = {BY_SPELLING[word].name: word for word in words if word in BY_SPELLING}
         return super().parse_args(ctx, args)
+
+
+def _refuse_dash_in_front(command: str, args: list[str]) -> None:
+    """Tell of a quoted prompt that begins with a dash, which would be taken for an option."""
+    for before, arg in zip(["", *args], args, strict=False):
+        if arg == "--":
+            return
+        name, _, words = arg.partition(" ")
+        if words and arg.startswith("-") and "=" not in name and not before.startswith("-"):
+            raise UsageError(
+                f"The prompt begins with {name}, so it is read as an option; words come before parameters.",
+                hint=f'{command} "WORDS {name} …"\n{command} -- …  # where the dash is meant as a part of the words',
+            )
 
 
 def given_parameters(ctx: typer.Context) -> dict[str, list[str]]:

@@ -93,6 +93,13 @@ def test_a_mistake_is_refused_and_its_place_is_marked(
     assert "^" + "~" * (len(marked) - 1) + "\n" in result.err
 
 
+@pytest.mark.parametrize("prompt", ["--ar 16:9 a cat", "-5 degrees, a cat"])
+def test_a_quoted_prompt_that_begins_with_a_dash_is_told_of(mj: Mj, prompt: str) -> None:
+    result = mj("imagine", prompt, check=2)
+    assert f"begins with {prompt.split()[0]}" in result.err
+    mj("check", "--no", "-x y", "a cat", check=2)  # a value is none
+
+
 def test_the_place_fits_a_narrow_terminal(mj: Mj) -> None:
     result = mj("check", "word " * 100 + "--stylise 3", env={"COLUMNS": "30"}, check=2)
     excerpt, carets = result.err.splitlines()[2:4]

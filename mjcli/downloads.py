@@ -14,16 +14,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from mjcli import __version__
 from mjcli.addresses import Address, on_connecting, private_among
 from mjcli.addresses import addresses_of as _addresses
+from mjcli.anonymous import SETUP_ERRORS, Anonymous
 from mjcli.errors import DownloadError, MjError
 from mjcli.filenames import Target, may_take, name_for
 from mjcli.filetypes import EXTENSIONS, extension_of, is_web_page, is_whole
@@ -111,16 +110,17 @@ class Downloader:
 
     def __init__(self, *, allow_private: bool = False, use_environment: bool = True) -> None:
         self._allow_private = allow_private
-        self._use_environment = use_environment
-        self._clients: dict[tuple[str, bool], httpx.Client] = {}
-        self._lock = threading.Lock()
+        self._clients = Anonymous(
+            allow_private=allow_private,
+            use_environment=use_environment,
+            timeout=httpx.Timeout(STALL_SECONDS, connect=10.0),
+        )
 
     def __enter__(self) -> Downloader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for client in self._clients.values():
-            client.close()
+        self._clients.close()
 
     def save_all(
         self,
@@ -244,31 +244,9 @@ class Downloader:
         return {"trace": on_connecting(host, lambda address: _refuse_private(url, _addresses(address)))}
 
     def _client(self, url: httpx.URL) -> httpx.Client:
-        """The client for an address: one for http, which needs no certificates, and one for https.
-
-        What is on this machine is not asked through a proxy.
-        """
-        local = self._allow_private and any(each.is_loopback for each in _addresses(url.host))
-        key = (url.scheme, local)
-        with self._lock:
-            if key not in self._clients:
-                self._clients[key] = self._connect(verify=url.scheme == "https", proxies=not local)
-            return self._clients[key]
-
-    def _connect(self, *, verify: bool, proxies: bool) -> httpx.Client:
         try:
-            return httpx.Client(
-                verify=verify,
-                trust_env=self._use_environment and proxies,
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                headers={
-                    "user-agent": f"mj/{__version__}",
-                    "accept": "*/*",
-                    "accept-encoding": "identity",
-                },
-                timeout=httpx.Timeout(STALL_SECONDS, connect=10.0),
-            )
-        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+            return self._clients.client(url)
+        except SETUP_ERRORS as error:
             raise DownloadError(f"The connection cannot be set up: {error}.") from error
 
     def _check_address(self, url: str) -> httpx.URL:

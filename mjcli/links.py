@@ -11,13 +11,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Literal, NamedTuple
 
 import httpx
 
-from mjcli import __version__
 from mjcli.addresses import addresses_of, on_connecting, private_among
+from mjcli.anonymous import SETUP_ERRORS, Anonymous
 from mjcli.filetypes import PICTURES, extension_of, is_picture_type, name_of_other
 
 SECONDS = 3.0
@@ -82,9 +81,11 @@ class _Visit:
     """The connections of one call, and the moment (of `time.monotonic`) when it is over."""
 
     def __init__(self, allow_private: bool, use_environment: bool, deadline: float) -> None:
-        self._allow_private, self._use_environment, self._deadline = allow_private, use_environment, deadline
+        self._allow_private, self._deadline = allow_private, deadline
         self._lock = threading.Lock()
-        self._clients: dict[tuple[str, bool], httpx.Client] = {}
+        # What a server wrongly sends behind its answer to HEAD must not be taken for the next answer.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        self._clients = Anonymous(allow_private=allow_private, use_environment=use_environment, limits=alone)
         self._streams: list[Any] = []
         self._ended = False
 
@@ -180,32 +181,9 @@ class _Visit:
         return trace
 
     def _client(self, url: httpx.URL) -> httpx.Client:
-        """The client for an address: one for http, which needs no certificates, and one for https.
-
-        What is on this machine is not asked through a proxy.
-        """
-        local = self._allow_private and any(each.is_loopback for each in addresses_of(url.host))
-        key = (url.scheme, local)
-        with self._lock:
-            if key not in self._clients:
-                self._clients[key] = self._connect(verify=url.scheme == "https", proxies=not local)
-            return self._clients[key]
-
-    def _connect(self, *, verify: bool, proxies: bool) -> httpx.Client:
         try:
-            return httpx.Client(
-                verify=verify,
-                trust_env=self._use_environment and proxies,
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                # What a server wrongly sends behind its answer to HEAD must not be taken for the next answer.
-                limits=httpx.Limits(max_keepalive_connections=0),
-                headers={
-                    "user-agent": f"mj/{__version__}",
-                    "accept": "*/*",
-                    "accept-encoding": "identity",
-                },
-            )
-        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+            return self._clients.client(url)
+        except SETUP_ERRORS as error:
             raise _Doubtful(f"The connection cannot be set up ({error}).") from error
 
 

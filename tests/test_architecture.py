@@ -93,6 +93,7 @@ MAY_KNOW = {
     "mjcli.paths": ["mjcli.errors"],
     "mjcli.filetypes": [],
     "mjcli.addresses": [],
+    "mjcli.anonymous": ["mjcli.addresses"],
     "mjcli.actions": [],
     "mjcli.api": ["mjcli.errors"],
     "mjcli.config": ["mjcli.errors", "mjcli.paths", "mjcli.api"],
@@ -107,8 +108,9 @@ MAY_KNOW = {
         "mjcli.filenames",
         "mjcli.filetypes",
         "mjcli.addresses",
+        "mjcli.anonymous",
     ],
-    "mjcli.links": ["mjcli.addresses", "mjcli.filetypes"],
+    "mjcli.links": ["mjcli.addresses", "mjcli.anonymous", "mjcli.filetypes"],
     "mjcli.uploads": ["mjcli.errors", "mjcli.filetypes", "mjcli.links", "mjcli.downloads"],
     "mjcli.jobs": ["mjcli.api", "mjcli.ledger", "mjcli.recovery", "mjcli.errors"],
     "mjcli.render": ["mjcli.api.models", "mjcli.errors", "mjcli.secret", "mjcli.signals"],
@@ -201,7 +203,8 @@ def test_the_sandbox_reads_the_api_by_itself() -> None:
 
 
 def test_the_network_is_known_to_the_api_the_downloads_and_the_links_alone() -> None:
-    others = [name for name in PATHS if not within(name, ["mjcli.api", "mjcli.downloads", "mjcli.links"])]
+    network = ["mjcli.api", "mjcli.anonymous", "mjcli.downloads", "mjcli.links"]
+    others = [name for name in PATHS if not within(name, network)]
     assert not faults(
         others, lambda each: within(each.name, ["httpx", "httpcore", "requests", "urllib.request"])
     )

@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from mjcli import links
@@ -458,7 +459,7 @@ def test_a_name_that_changes_its_address_after_the_look_up_leads_nowhere_private
         return real(host, port, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    monkeypatch.setattr(links._Visit, "_client", lambda self, url: self._connect(verify=False, proxies=False))
+    monkeypatch.setattr(links._Visit, "_client", lambda _self, _url: httpx.Client(trust_env=False))
     url = shown(service, png()).replace("127.0.0.1", "rebind.example")
     found = look(url, allow_private=False)
     assert next(asked_for) > 1

@@ -7,7 +7,6 @@ again only when they cannot have been accepted: the connection was never made, o
 from __future__ import annotations
 
 import contextlib
-import random
 import socket
 import ssl
 import threading
@@ -18,25 +17,28 @@ from typing import Any, NamedTuple
 import httpx
 
 from mjcli import __version__
+from mjcli.api.http import (
+    CONNECT_SECONDS,
+    ERROR_LIMIT,
+    NEVER_CONNECTED,
+    WRITE_SECONDS,
+    backoff,
+    body_object,
+    cause_of,
+    retry_after,
+    setting_up,
+)
 from mjcli.api.models import Result, TaskRecord, error_of, is_error, number_of
 from mjcli.api.ndjson import LineDecoder, LineTooLong, parse_object
-from mjcli.errors import ApiError, ConfigError, LostAnswer, MjError, NetworkError, StillRunning, full_stop
+from mjcli.errors import ApiError, LostAnswer, MjError, NetworkError, StillRunning, full_stop
 
 DEFAULT_BASE_URL = "https://api.acedata.cloud"
 IMAGINE = "/midjourney/imagine"
 TASKS = "/midjourney/tasks"
 
-CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  # for the cheap calls; a job's own deadline bounds the paid ones
-WRITE_SECONDS = 60.0
-RETRY_AFTER_CAP = 60.0  # seconds of `Retry-After` that are honoured at most
 FINAL_GRACE = 2.0  # seconds a stream may stay open after its final object
-ERROR_LIMIT = 1024 * 1024  # bytes of an error answer that are read
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of a plain answer that are read
-
-
-# Nothing of the request can have left.
-_NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout)
 
 
 def _nothing(*_: Any) -> None:
@@ -183,7 +185,7 @@ class Client:
                 data = _bounded(response, ANSWER_LIMIT)
             finally:
                 response.close()
-        document = _object(data)
+        document = body_object(data)
         if document is None:
             raise LostAnswer("The answer is not the API's: no JSON object.")
         result = Result(document, data)
@@ -235,7 +237,7 @@ class Client:
                 yield result
             hooks.drained()
         if not seen:
-            whole = _object(b"\n".join(unread))  # one object, printed over several lines
+            whole = body_object(b"\n".join(unread))  # one object, printed over several lines
             if whole is None:
                 raise LostAnswer("The answer is not the API's: no JSON object.")
             yield Result(whole, b" ".join(unread))
@@ -255,7 +257,7 @@ class Client:
             try:
                 response = self._post(self._paid, path, body, accept, departure)
             except httpx.HTTPError as error:
-                if not isinstance(error, _NEVER_CONNECTED) and not departure.tunnelling:
+                if not isinstance(error, NEVER_CONNECTED) and not departure.tunnelling:
                     raise
                 refusal, reason, delay = _never_connected(error), "no connection", None
                 final = "CERTIFICATE" in str(error)
@@ -263,10 +265,10 @@ class Client:
                 if 200 <= response.status_code < 300:
                     return response
                 refusal = _refusal(response)
-                reason, delay, final = "rate limited", _retry_after(response), response.status_code != 429
+                reason, delay, final = "rate limited", retry_after(response), response.status_code != 429
             if final or tried >= self.retries:
                 raise refusal
-            delay = _backoff(tried) if delay is None else delay
+            delay = backoff(tried) if delay is None else delay
             if deadline is not None and time.monotonic() + delay >= deadline:
                 raise refusal
             tried += 1
@@ -306,7 +308,7 @@ class Client:
                 failure = error
             except (NetworkError, LostAnswer) as error:
                 failure = error
-            delay = _backoff(tried) / 2
+            delay = backoff(tried) / 2
             tried += 1
             if tried > self.retries or (deadline is not None and time.monotonic() + delay >= deadline):
                 raise failure
@@ -323,11 +325,11 @@ class Client:
                 if response.status_code != 200:
                     raise _asking(_refusal(response))
                 self._note_clock(response)
-                document = _object(_bounded(response, ANSWER_LIMIT))
-        except _NEVER_CONNECTED as error:
-            raise NetworkError(f"The service cannot be reached: {_reason(error)}.") from error
+                document = body_object(_bounded(response, ANSWER_LIMIT))
+        except NEVER_CONNECTED as error:
+            raise NetworkError(f"The service cannot be reached: {cause_of(error)}.") from error
         except httpx.HTTPError as error:
-            raise NetworkError(f"The tasks endpoint did not answer: {_reason(error)}.") from error
+            raise NetworkError(f"The tasks endpoint did not answer: {cause_of(error)}.") from error
         if document is None:
             raise LostAnswer("The tasks endpoint's answer is not the API's.")
         if is_error(document):
@@ -345,22 +347,13 @@ class Client:
     # -- connections -------------------------------------------------------------------------------
 
     def _connect(self, *, keep: int) -> httpx.Client:
-        try:
+        with setting_up():
             return httpx.Client(
                 verify=False if self._certificates is None else self._certificates.context(),
                 trust_env=self._use_environment,
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=keep),
             )
-        except ImportError as error:
-            raise ConfigError(
-                "The proxy set in the environment is a SOCKS proxy, which needs the package socksio: "
-                "pip install 'httpx[socks]', or unset the variable."
-            ) from error
-        except (OSError, ValueError, httpx.InvalidURL) as error:
-            raise ConfigError(
-                f"The connection cannot be set up ({error}); see the proxy variables and SSL_CERT_FILE."
-            ) from error
 
 
 def _items(document: Mapping[str, Any]) -> list[TaskRecord]:
@@ -381,13 +374,6 @@ def _lines(decoder: LineDecoder, chunks: Iterable[bytes], guard: _Guard) -> Iter
             yield decoder.end()
             raise
     yield decoder.end()
-
-
-def _object(data: bytes) -> dict[str, Any] | None:
-    try:
-        return parse_object(data.removeprefix(b"\xef\xbb\xbf"))
-    except ValueError:
-        return None
 
 
 def _bounded(response: httpx.Response, limit: int) -> bytes:
@@ -411,7 +397,7 @@ def _refusal(response: httpx.Response) -> MjError:
         data = b""
     finally:
         response.close()
-    document = _object(data)
+    document = body_object(data)
     if document is not None and (is_error(document) or 400 <= status < 500):
         return _lost_if_timeout(error_of(document, status=status, accepted=False))
     if status in (401, 402, 429):
@@ -447,42 +433,9 @@ def _lost_if_timeout(error: ApiError) -> MjError:
 
 def _never_connected(error: httpx.HTTPError) -> NetworkError:
     return NetworkError(
-        f"No connection to the service: {_reason(error)}. Nothing was sent, nothing is paid.",
+        f"No connection to the service: {cause_of(error)}. Nothing was sent, nothing is paid.",
         hint="try again\nmj config list  # shows the address and where it comes from",
     )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, httpx.RemoteProtocolError):
-        return "the connection broke off"
-    text = str(error)
-    if text.startswith("[Errno"):  # the number says nothing to people
-        text = text.partition("] ")[2]
-    return text.rstrip(".") or type(error).__name__
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds of a `Retry-After` (a number or an HTTP date), within 0 and the cap; None without one."""
-    value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        from email.utils import parsedate_to_datetime
-
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    if not seconds > 0:  # past, negative, or no number at all
-        return None
-    return min(seconds, RETRY_AFTER_CAP)
-
-
-def _backoff(tried: int) -> float:
-    """Seconds to wait before the next try: 0.5, 1, 2, … with jitter, so that many clients spread."""
-    return float(min(0.5 * 2**tried, 8.0) * random.uniform(0.75, 1.25))
 
 
 def _read_seconds(deadline: float | None) -> float | None:
@@ -575,4 +528,4 @@ class _translated:  # noqa: N801
         if isinstance(error, httpx.HTTPError):
             if self._guard.deadline_over or isinstance(error, httpx.ReadTimeout):
                 raise StillRunning("The wait ended before the job did.") from error
-            raise LostAnswer(f"The answer was lost: {_reason(error)}.") from error
+            raise LostAnswer(f"The answer was lost: {cause_of(error)}.") from error

@@ -13,18 +13,19 @@ from typing import Any
 import httpx
 
 from mjcli import __version__
-from mjcli.api.client import (
-    _NEVER_CONNECTED,
+from mjcli.api.http import (
     CONNECT_SECONDS,
     ERROR_LIMIT,
+    NEVER_CONNECTED,
     WRITE_SECONDS,
-    _backoff,
-    _object,
-    _reason,
-    _retry_after,
+    backoff,
+    body_object,
+    cause_of,
+    retry_after,
+    setting_up,
 )
 from mjcli.api.models import error_of, is_error
-from mjcli.errors import ApiError, ConfigError, ExitCode, MjError, NetworkError, full_stop
+from mjcli.errors import ApiError, ExitCode, MjError, NetworkError, full_stop
 
 READ_SECONDS = 60.0  # until the answer begins, and again until it is there
 
@@ -102,7 +103,7 @@ class FileStore:
                 failure, delay = self._refusal(name, response), response.retry_after
             if tried >= self.retries:
                 raise failure
-            time.sleep(_backoff(tried) if delay is None else delay)
+            time.sleep(backoff(tried) if delay is None else delay)
             tried += 1
 
     def _post(self, client: httpx.Client, name: str, data: bytes) -> _Answer:
@@ -125,9 +126,9 @@ class FileStore:
             raise _Again(failure) from error
 
     def _what_befell(self, error: httpx.HTTPError) -> str:
-        if isinstance(error, _NEVER_CONNECTED):
-            return f"cannot be reached: {full_stop(_reason(error))}"
-        return f"did not answer: {full_stop(_reason(error))}"
+        if isinstance(error, NEVER_CONNECTED):
+            return f"cannot be reached: {full_stop(cause_of(error))}"
+        return f"did not answer: {full_stop(cause_of(error))}"
 
     @property
     def _where(self) -> str:
@@ -176,7 +177,7 @@ class FileStore:
         return refused
 
     def _connect(self) -> httpx.Client:
-        try:
+        with setting_up():
             return httpx.Client(
                 verify=self.url.lower().startswith("https:"),
                 trust_env=self._use_environment,
@@ -185,15 +186,6 @@ class FileStore:
                     connect=CONNECT_SECONDS, read=READ_SECONDS, write=WRITE_SECONDS, pool=None
                 ),
             )
-        except ImportError as error:
-            raise ConfigError(
-                "The proxy set in the environment is a SOCKS proxy, which needs the package socksio: "
-                "pip install 'httpx[socks]', or unset the variable."
-            ) from error
-        except (OSError, ValueError, httpx.InvalidURL) as error:
-            raise ConfigError(
-                f"The connection cannot be set up ({error}); see the proxy variables and SSL_CERT_FILE."
-            ) from error
 
 
 _AGAIN = (408, 425, 429)
@@ -212,7 +204,7 @@ class _Answer:
 
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
-        self.retry_after = _retry_after(response)
+        self.retry_after = retry_after(response)
         self.location = response.headers.get("location", "another place").partition("?")[0]
         data = bytearray()
         over = time.monotonic() + READ_SECONDS
@@ -222,7 +214,7 @@ class _Answer:
                 break
             if time.monotonic() > over:
                 raise httpx.ReadTimeout("the answer did not end")
-        self.document: dict[str, Any] | None = _object(bytes(data[:ERROR_LIMIT]))
+        self.document: dict[str, Any] | None = body_object(bytes(data[:ERROR_LIMIT]))
 
 
 def _link_in(document: Mapping[str, Any]) -> str | None:

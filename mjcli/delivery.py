@@ -62,10 +62,16 @@ def asked_for(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def deliver_all(runtime: Runtime, jobs: Sequence[Wanted], options: JobOptions, files: FileOptions) -> None:
-    """Run jobs one after the other."""
+def prepared(runtime: Runtime, options: JobOptions, files: FileOptions) -> Target | None:
+    """Where files go; what would keep jobs from being done is found out before anything at all is sent."""
     check_options(options)
-    target = file_target(runtime, files)
+    return file_target(runtime, files)
+
+
+def deliver_all(
+    runtime: Runtime, jobs: Sequence[Wanted], options: JobOptions, files: FileOptions, target: Target | None
+) -> None:
+    """Run jobs one after the other, as `prepared`."""
     if target is not None and len(jobs) > 1:
         from mjcli.filenames import check_for_several
 

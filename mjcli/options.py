@@ -297,23 +297,30 @@ class PromptCommand(MjCommand):
     }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        _refuse_dash_in_front(ctx.command_path, args)
+        _refuse_dash_slips(ctx.command_path, args)
         words = [arg.partition("=")[0][2:] for arg in args if arg.startswith("--")]
         ctx.meta[_SPELLED] = {BY_SPELLING[word].name: word for word in words if word in BY_SPELLING}
         return super().parse_args(ctx, args)
 
 
-def _refuse_dash_in_front(command: str, args: list[str]) -> None:
-    """Tell of a quoted prompt that begins with a dash, which would be taken for an option."""
-    for before, arg in zip(["", *args], args, strict=False):
-        if arg == "--":
-            return
+def _refuse_dash_slips(command: str, args: list[str]) -> None:
+    """Tell of what would be taken for options of ours: a quoted prompt with a dash in front, `-ar`, `-v 7`."""
+    every = args[: args.index("--")] if "--" in args else args
+    for before, arg, behind in zip(["", *every], every, [*every[1:], ""], strict=False):
         name, _, words = arg.partition(" ")
         if words and arg.startswith("-") and "=" not in name and not before.startswith("-"):
             raise UsageError(
                 f"The prompt begins with {name}, so it is read as an option; words come before parameters.",
                 hint=f'{command} "WORDS {name} …"\n{command} -- …  # where the dash is meant as a part of the words',
             )
+        meant = BY_SPELLING.get(arg[1:].lower()) if arg[:1] == "-" and arg[1:2] != "-" else None
+        # Our own -v and -q are meant unless a value of Midjourney's follows.
+        if meant is not None and (arg not in _OUR_LETTERS or behind in meant.words):
+            ours = f"; {arg} is {_OUR_LETTERS[arg]}" if arg in _OUR_LETTERS else ""
+            raise UsageError(f"Midjourney's parameters begin with two hyphens: write -{arg}{ours}.")
+
+
+_OUR_LETTERS = {"-q": "--quiet", "-v": "--verbose"}
 
 
 def given_parameters(ctx: typer.Context) -> dict[str, list[str]]:

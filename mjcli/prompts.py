@@ -279,7 +279,8 @@ def _findings(prompt: Composed) -> list[Finding]:
     found = []
     for each in check(prompt.text):
         origin = prompt.origin(each.start)
-        told = each.message if origin == TYPED else f"{each.message} (It comes from: {origin}.)"
+        typed = origin == TYPED or origin.startswith("option ")
+        told = each.message if typed else f"{each.message} (It comes from: {origin}.)"
         found.append(each._replace(message=told))
     return found
 

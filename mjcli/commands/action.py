@@ -63,12 +63,13 @@ def action(
     the image did not offer as far as the ledger knows, is refused before anything is sent; --force sends
     it all the same (and replaces files that are there already).
     """
-    from mjcli.delivery import Wanted, deliver_all
+    from mjcli.delivery import Wanted, deliver_all, prepared
     from mjcli.prompt.compose import words_of
     from mjcli.prompts import checked
     from mjcli.references import expand, image_of
 
     runtime: Runtime = ctx.obj
+    target = prepared(runtime, job, files)
     if modern(action) not in ACTIONS and not files.force:
         raise _unknown(action)
     extra: dict[str, Any] = {}
@@ -90,7 +91,7 @@ def action(
         )
         for each in images
     ]
-    deliver_all(runtime, jobs, job, files)
+    deliver_all(runtime, jobs, job, files, target)
 
 
 def _offered(image: Image) -> list[str] | None:

@@ -61,13 +61,14 @@ def blend(
     The images come first; the rest of the arguments is the prompt. Each link must be the image itself,
     not a page that shows it.
     """
-    from mjcli.delivery import Wanted, deliver_all
+    from mjcli.delivery import Wanted, deliver_all, prepared
     from mjcli.prompt.check import MAX_IMAGES
     from mjcli.prompt.compose import words_of
     from mjcli.prompts import bodies
     from mjcli.references import expand
 
     runtime: Runtime = ctx.obj
+    target = prepared(runtime, job, files)
     every = expand(runtime, arguments, "image")
     named = [
         each for _, each in takewhile(lambda each: _means_image(runtime, *each), enumerate(every, start=1))
@@ -79,7 +80,7 @@ def blend(
             hint="mj blend IMAGE IMAGE [PROMPT]" if len(named) != 1 else "mj imagine --image IMAGE PROMPT",
         )
     made = bodies(runtime, named, words, given_parameters(ctx), checks, job, translation=translation)
-    deliver_all(runtime, [Wanted("blend", each, slug=words or "blend") for each in made], job, files)
+    deliver_all(runtime, [Wanted("blend", each, slug=words or "blend") for each in made], job, files, target)
 
 
 def _means_image(runtime: Runtime, place: int, argument: str) -> bool:

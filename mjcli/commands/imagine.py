@@ -68,10 +68,11 @@ def imagine(
     options or inside the words, behind. A mistake in it is found before anything is sent; mj check looks for
     them alone. The job is paid when it succeeds, and never sent twice.
     """
-    from mjcli.delivery import Wanted, deliver_all
+    from mjcli.delivery import Wanted, deliver_all, prepared
     from mjcli.prompts import bodies, images_named, words_or_stdin
 
     runtime: Runtime = ctx.obj
+    target = prepared(runtime, job, files)
     text = words_or_stdin(runtime, words or [], image or [])
     every = bodies(
         runtime,
@@ -86,4 +87,4 @@ def imagine(
     )
     slugs = [text] if len(every) == 1 else [body["prompt"] for body in every]
     jobs = [Wanted("imagine", body, slug=slug) for body, slug in zip(every, slugs, strict=True)]
-    deliver_all(runtime, jobs, job, files)
+    deliver_all(runtime, jobs, job, files, target)

@@ -159,7 +159,8 @@ def _unknown(name: Token) -> Finding:
 
 def _without_value(parameter: Parameter, name: Token) -> Iterator[Finding]:
     if not parameter.alone:
-        example = {"W:H": " 16:9", "URL": " https://…", "REF": " https://…"}.get(parameter.form, "")
+        examples = {"W:H": " 16:9", "URL": " https://…", "REF": " https://…", "WORDS": " text, logo"}
+        example = examples.get(parameter.form, "")
         wanted = (
             f", {parameter.range[0]:g} to {int(parameter.range[1])}"
             if parameter.range

@@ -100,6 +100,20 @@ def test_a_quoted_prompt_that_begins_with_a_dash_is_told_of(mj: Mj, prompt: str)
     mj("check", "--no", "-x y", "a cat", check=2)  # a value is none
 
 
+@pytest.mark.parametrize(
+    "slip", [("-ar", "16:9"), ("-s", "50"), ("-v", "7"), ("-q", "2"), ("-oref", "x"), ("-tile",)]
+)
+def test_one_hyphen_too_few_is_told_of_before_it_is_taken_for_something_else(
+    online: Mj, service: Service, slip: tuple[str, ...]
+) -> None:
+    assert f"write -{slip[0]}" in online("imagine", "a", "cat", *slip, check=2).err
+    assert service.received == []
+
+
+def test_the_letters_of_our_own_options_still_work(mj: Mj) -> None:
+    assert mj("check", "a", "cat", "-q", "-v").out == "a cat\n"
+
+
 def test_the_place_fits_a_narrow_terminal(mj: Mj) -> None:
     result = mj("check", "word " * 100 + "--stylise 3", env={"COLUMNS": "30"}, check=2)
     excerpt, carets = result.err.splitlines()[2:4]
@@ -286,6 +300,15 @@ def test_what_is_no_picture_is_not_uploaded(online: Mj, service: Service) -> Non
     assert "There is no file b.png" in online("blend", "b.png", "a.png", check=2).err
     assert uploaded == []
     assert service.posts() == []
+
+
+def test_a_place_that_cannot_be_written_costs_no_upload(online: Mj, service: Service) -> None:
+    uploaded = upload_server(service)
+    (online.cwd / "a.png").write_bytes(png())
+    (online.cwd / "file").write_text("mine")
+    online("imagine", "x", "--image", "a.png", "-o", "file/in/it/", check=2)
+    assert uploaded == []
+    assert service.received == []
 
 
 def test_a_prompt_that_is_refused_costs_no_upload_and_neither_does_a_dry_run(

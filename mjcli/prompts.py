@@ -28,7 +28,7 @@ def names_file(text: str) -> bool:
     return not is_link(text) and not text.startswith("@") and Path(text).suffix.lower() in PICTURES
 
 
-def bodies(
+def orders(
     runtime: Runtime,
     images: Sequence[str],
     text: str,
@@ -36,8 +36,8 @@ def bodies(
     options: PromptOptions,
     job: JobOptions,
     **fields: bool | None,
-) -> list[dict[str, Any]]:
-    """The bodies of the jobs that a prompt makes: one, or one for each permutation.
+) -> list[tuple[str, dict[str, Any]]]:
+    """The jobs that a prompt makes, one or one for each permutation: what was typed of it, and the body.
 
     `images` are named as people do (link, reference, id, file); fields that are None are left out. The images
     are looked at and files uploaded, unless nothing shall be sent. Raises `UsageError` (`PromptRefused`),
@@ -57,7 +57,10 @@ def bodies(
             look_at_images(runtime, prompts, pictures.own, strict=options.strict)
         texts = pictures.upload(texts, keep=not job.no_ledger)
     beside = {**body_fields(given, checked=not options.no_check), **asked_for(fields)}
-    return [{"action": "generate", "prompt": each, **beside} for each in texts]
+    return [
+        (prompt.typed, {"action": "generate", "prompt": text, **beside})
+        for prompt, text in zip(prompts, texts, strict=True)
+    ]
 
 
 def words_or_stdin(runtime: Runtime, words: list[str], images: list[str]) -> str:
@@ -82,9 +85,11 @@ def words_or_stdin(runtime: Runtime, words: list[str], images: list[str]) -> str
 
 def images_named(runtime: Runtime, images: list[str]) -> list[str]:
     """The images of --image, with `-` replaced by the lines of standard input."""
+    if not images:
+        return []
     from mjcli.references import expand
 
-    return expand(runtime, images, "image") if images else []
+    return expand(runtime, images, "image")
 
 
 class Images:

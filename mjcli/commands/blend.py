@@ -64,7 +64,7 @@ def blend(
     from mjcli.delivery import Wanted, deliver_all, prepared
     from mjcli.prompt.check import MAX_IMAGES
     from mjcli.prompt.compose import words_of
-    from mjcli.prompts import bodies
+    from mjcli.prompts import orders
     from mjcli.references import expand
 
     runtime: Runtime = ctx.obj
@@ -79,8 +79,9 @@ def blend(
             f"A blend takes two to five images, not {len(named)}.",
             hint="mj blend IMAGE IMAGE [PROMPT]" if len(named) != 1 else "mj imagine --image IMAGE PROMPT",
         )
-    made = bodies(runtime, named, words, given_parameters(ctx), checks, job, translation=translation)
-    deliver_all(runtime, [Wanted("blend", each, slug=words or "blend") for each in made], job, files, target)
+    made = orders(runtime, named, words, given_parameters(ctx), checks, job, translation=translation)
+    jobs = [Wanted("blend", body, slug=typed or "blend") for typed, body in made]
+    deliver_all(runtime, jobs, job, files, target)
 
 
 def _means_image(runtime: Runtime, place: int, argument: str) -> bool:

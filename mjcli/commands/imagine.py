@@ -69,12 +69,12 @@ def imagine(
     them alone. The job is paid when it succeeds, and never sent twice.
     """
     from mjcli.delivery import Wanted, deliver_all, prepared
-    from mjcli.prompts import bodies, images_named, words_or_stdin
+    from mjcli.prompts import images_named, orders, words_or_stdin
 
     runtime: Runtime = ctx.obj
     target = prepared(runtime, job, files)
     text = words_or_stdin(runtime, words or [], image or [])
-    every = bodies(
+    made = orders(
         runtime,
         images_named(runtime, image or []),
         text,
@@ -85,6 +85,5 @@ def imagine(
         style_reference=style_reference,
         moodboard=moodboard,
     )
-    slugs = [text] if len(every) == 1 else [body["prompt"] for body in every]
-    jobs = [Wanted("imagine", body, slug=slug) for body, slug in zip(every, slugs, strict=True)]
+    jobs = [Wanted("imagine", body, slug=typed) for typed, body in made]
     deliver_all(runtime, jobs, job, files, target)

@@ -38,6 +38,11 @@ class Composed(NamedTuple):
         """The prompt as it is sent."""
         return " ".join(piece.text for piece in self.pieces)
 
+    @property
+    def typed(self) -> str:
+        """What of it was typed as the prompt."""
+        return " ".join(piece.text for piece in self.pieces if piece.origin == TYPED)
+
     def origin(self, place: int) -> str:
         """Where the character at this place of the prompt comes from."""
         end = 0

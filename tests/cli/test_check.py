@@ -185,6 +185,16 @@ def test_braces_make_a_job_of_each_choice(online: Mj, done: Service) -> None:
     ]
 
 
+def test_each_permutation_names_its_own_files(online: Mj, service: Service) -> None:
+    service.files["/files/cat.png"] = png()
+    service.answer(service.result())
+    online("imagine", "a {red, green} bird", "--permute", "--image", "http://127.0.0.1:9/a.png", "-d", "-q")
+    assert sorted(each.name.partition("_")[0] for each in online.cwd.iterdir()) == [
+        "a-green-bird",
+        "a-red-bird",
+    ]
+
+
 def test_without_the_option_braces_are_sent_with_a_notice(online: Mj, done: Service) -> None:
     result = online("imagine", "a {red, green} bird")
     assert prompts(done) == ["a {red, green} bird"]

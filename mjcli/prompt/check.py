@@ -19,6 +19,7 @@ from mjcli.prompt.parameters import (
     check_value,
     known,
     nearest,
+    plain_number,
 )
 from mjcli.prompt.parse import Part, Prompt, Token, is_link, parse, slip
 
@@ -176,7 +177,7 @@ def _without_value(parameter: Parameter, name: Token) -> Iterator[Finding]:
 
 
 def _value(parameter: Parameter, name: Token, token: Token, value: str) -> Iterator[Finding]:
-    if parameter.name == "version" and value in OLDER_VERSIONS:
+    if parameter.name == "version" and plain_number(value) in OLDER_VERSIONS:
         yield _warning(
             "unknown_version", f"Version {value} is an old one that the service may not know.", token
         )
@@ -272,7 +273,7 @@ def _versions(given: list[Part]) -> Iterator[Finding]:
             yield finding("version", f"{_reason(parameter, part, version)}", part.name)
         taken = parameter.by_version.get(str(version), parameter.words)
         for value in part.values:
-            plain = value.text.lstrip("0") if value.text.startswith("0.") else value.text
+            plain = plain_number(value.text)
             if plain in parameter.words and plain not in taken and parameter.by_version:
                 yield _warning(
                     "version_value",
@@ -286,7 +287,7 @@ def _chosen(given: Iterable[Part]) -> _Version | None:
     for part in given:
         parameter = _of(part)
         if parameter.name in ("version", "niji") and part.values:
-            value = part.values[0].text
+            value = plain_number(part.values[0].text)
             if value in parameter.words or value in OLDER_VERSIONS:
                 return _Version(parameter.name == "niji", value)
     return None

@@ -198,11 +198,16 @@ def fits(parameter: Parameter, value: str) -> bool:
     return True
 
 
+def plain_number(value: str) -> str:
+    """The shortest way to write a number among the words of a parameter: `.5` for 0.5, `6` for 6.0."""
+    value = value.removesuffix(".0")
+    return value[1:] if value.startswith("0.") else value
+
+
 def _word(parameter: Parameter, value: str) -> str:
-    if value.lower() in parameter.words:
-        return value.lower()
-    if value == "0" + value.lstrip("0") and value.lstrip("0") in parameter.words:  # 0.5 for .5
-        return value.lstrip("0")
+    plain = plain_number(value.lower())
+    if plain in parameter.words:
+        return plain
     raise ValueError(f"--{parameter.option} takes {', '.join(parameter.words)}, not {value}.")
 
 

@@ -17,6 +17,7 @@ from mjcli.prompt.parameters import (
     PARAMETERS,
     Parameter,
     check_value,
+    fits,
     known,
     nearest,
     plain_number,
@@ -93,6 +94,7 @@ def _words(prompt: Prompt) -> Iterator[Finding]:
                 )
             else:
                 yield from _single_dash(token)
+                yield from _glued(token)
     for part in prompt.of("stray"):
         # What follows a slip is its value.
         until_slip = takewhile(lambda each: slip(each.text) is None, part.tokens)
@@ -123,6 +125,15 @@ def _single_dash(token: Token) -> Iterator[Finding]:
         )
 
 
+def _glued(token: Token) -> Iterator[Finding]:
+    """A parameter that is read as the end of a word, since no space stands before it."""
+    word, dashes, name = token.text.rpartition("--")
+    if word.rstrip("-") and dashes and known(name):
+        begin = token.start + len(word)
+        message = f"A space is missing before --{name}; as it stands it is a part of the words."
+        yield Finding(WARNING, "no_space", message, begin, token.end)
+
+
 # -- one parameter -------------------------------------------------------------------------------------
 
 
@@ -142,7 +153,9 @@ def _parameter(part: Part) -> Iterator[Finding]:
 def _unknown(name: Token) -> Finding:
     if name.text == "--":
         return _error(
-            "dash_alone", "Two hyphens stand alone; a parameter's name follows them without a space.", name
+            "dash_alone",
+            "Two hyphens stand alone; a parameter's name follows them without a space, and a dash between words is —.",
+            name,
         )
     bare = name.text.lstrip("-")
     glued = re.fullmatch(_GLUED, name.text)
@@ -185,6 +198,12 @@ def _value(parameter: Parameter, name: Token, token: Token, value: str) -> Itera
     try:
         check_value(parameter, value)
     except ValueError as error:
+        bare = value.rstrip(".,;")
+        if bare != value and fits(parameter, bare):
+            yield _error(
+                "bad_value", f"No comma or full stop stands behind a value: write {name.text} {bare}.", token
+            )
+            return
         yield _error("bad_value", str(error).replace(f"--{parameter.option}", name.text, 1), token)
         return
     if parameter.name == "repeat" and value.lstrip("0") != "1":

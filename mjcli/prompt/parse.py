@@ -87,8 +87,8 @@ def is_link(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Whether a word has the form of a parameter's name: two dashes and more than dashes."""
-    return text.startswith("--") and (text == "--" or bool(text.strip("-")))
+    """Whether a word has the form of a parameter's name: two dashes and more than signs, or just two dashes."""
+    return text.startswith("--") and (text == "--" or any(map(str.isalnum, text)))
 
 
 def slip(text: str) -> Parameter | bool | None:

@@ -393,6 +393,18 @@ def _kind_of(url: str, head: bytes) -> str:
     return kind
 
 
+def place(data: bytes, path: Path, *, force: bool) -> Saved:
+    """Write a picture under its name as a download is: whole or not at all. Raises `DownloadError`."""
+    try:
+        with _part_file(path.parent) as part:
+            part.file.write(data)
+            part.file.flush()
+            os.fsync(part.file.fileno())
+            return _place(part.path, path, force=force)
+    except OSError as error:
+        raise DownloadError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
 def _place(part: Path, path: Path, *, force: bool) -> Saved:
     """Give a whole file its name; a file that came there in the meantime is kept."""
     if not is_whole(part):

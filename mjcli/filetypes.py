@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 EXTENSIONS = ("png", "jpg", "webp", "gif", "mp4")
 
@@ -151,6 +152,63 @@ def _jpg_ends(data: bytes) -> bool:
             continue
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return False
+
+
+def size_of(data: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels of one of `PICTURES`, from its beginning; None where that does not tell.
+
+    They are those of the stored picture: how a camera was held (EXIF) is not looked at.
+    """
+    measure = _SIZES.get(extension_of(data[:16]) or "")
+    found = measure(data) if measure is not None else None
+    return found if found is not None and min(found) > 0 else None
+
+
+def _numbers(data: bytes, at: int, length: int, order: Literal["little", "big"]) -> tuple[int, int] | None:
+    """Two numbers of `length` bytes each that follow one another."""
+    if len(data) < at + 2 * length:
+        return None
+    first, second = data[at : at + length], data[at + length : at + 2 * length]
+    return int.from_bytes(first, order), int.from_bytes(second, order)
+
+
+def _jpg_size(data: bytes) -> tuple[int, int] | None:
+    at = 2
+    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
+        marker = data[at + 1]
+        if marker == 0xFF:  # a filler
+            at += 1
+            continue
+        # A frame header, which are these markers but for those of tables and of arithmetic coding.
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height_first = _numbers(data, at + 5, 2, "big")
+            return height_first and (height_first[1], height_first[0])
+        if marker in (0xD9, 0xDA):  # the end, or the picture itself
+            return None
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        less_one = _numbers(data, 24, 3, "little")
+        return less_one and (less_one[0] + 1, less_one[1] + 1)
+    if kind == b"VP8L" and data[20:21] == b"\x2f" and len(data) >= 25:
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        scaled = _numbers(data, 26, 2, "little")  # the upper two bits say how to scale
+        return scaled and (scaled[0] & 0x3FFF, scaled[1] & 0x3FFF)
+    return None
+
+
+_SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
+    "png": lambda data: _numbers(data, 16, 4, "big") if data[12:16] == b"IHDR" else None,
+    "jpg": _jpg_size,
+    "webp": _webp_size,
+    "gif": lambda data: _numbers(data, 6, 2, "little"),
+}
 
 
 def is_whole(path: Path) -> bool:

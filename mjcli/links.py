@@ -17,12 +17,13 @@ import httpx
 
 from mjcli.addresses import addresses_of, on_connecting, private_among
 from mjcli.anonymous import SETUP_ERRORS, Anonymous
-from mjcli.filetypes import PICTURES, extension_of, is_picture_type, name_of_other
+from mjcli.filetypes import PICTURES, extension_of, is_picture_type, name_of_other, size_of
 
 SECONDS = 3.0
 REDIRECTS = 5
 HEAD_SHARE = 0.5  # of the time: a server that does not answer HEAD must leave some for the GET
 WANTED = 1024  # bytes, which tell what a file is
+MEASURED = 256 * 1024  # bytes, within which a picture has told its size, however much stands before it
 TAKEN = "PNG, JPEG, WebP or GIF"
 
 Verdict = Literal["good", "refused", "doubtful"]
@@ -77,6 +78,26 @@ def look_at(
     return [looks.get(url) or Look(url, "doubtful", late) for url in urls]
 
 
+def measure(
+    url: str, *, allow_private: bool, use_environment: bool, seconds: float = SECONDS
+) -> tuple[int, int] | None:
+    """Width and height in pixels of the picture behind a link; None when they cannot be told in that time.
+
+    Never raises for a link; the rest is as in `look_at`.
+    """
+    visit = _Visit(allow_private, use_environment, time.monotonic() + seconds)
+    over = threading.Timer(seconds, visit.end)
+    over.daemon = True
+    over.start()
+    try:
+        return visit.size(url)
+    except Exception:  # as in `look`: it may be anything
+        return None
+    finally:
+        over.cancel()
+        visit.end()
+
+
 class _Visit:
     """The connections of one call, and the moment (of `time.monotonic`) when it is over."""
 
@@ -116,6 +137,17 @@ class _Visit:
         except Exception as error:  # a link may be anything, and a look must not cost a job
             return Look(url, "doubtful", f"It could not be looked at ({type(error).__name__}).")
         return Look(url, "good", "")
+
+    def size(self, url: str) -> tuple[int, int] | None:
+        """Width and height of the picture behind a link; raises what httpx does, and more."""
+        head = b""
+        with self._open("GET", _address(url), {"range": f"bytes=0-{MEASURED - 1}"}) as response:
+            for piece in response.iter_bytes() if response.is_success else ():
+                head += piece
+                found = size_of(head)
+                if found is not None or len(head) >= MEASURED:
+                    return found
+        return None
 
     def _look(self, url: str) -> None:
         """Return for a picture; raise `_Refused`, `_Doubtful` or what httpx does for anything else."""

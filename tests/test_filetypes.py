@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
+from typing import Any
 
+import PIL.Image
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mjcli.filetypes import EXTENSIONS, extension_of, is_web_page, is_whole
+from mjcli.filetypes import EXTENSIONS, extension_of, is_web_page, is_whole, size_of
 from tests.service import png
 
 
@@ -93,3 +98,47 @@ def test_a_web_page_is_known_as_one(start: bytes) -> None:
 @pytest.mark.parametrize("start", [b"", png(), b"<svg xmlns=", b"html"])
 def test_other_things_are_no_web_page(start: bytes) -> None:
     assert not is_web_page(start)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("GIF", {}),
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("JPEG", {"exif": b"Exif\0\0" + b"\0" * 60_000}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"exif": b"Exif\0\0" + b"\0" * 100}),
+    ],
+)
+@pytest.mark.parametrize("size", [(1, 1), (300, 200), (1023, 4097)])
+def test_the_size_of_a_picture_is_told_from_its_bytes(
+    kind: str, options: dict[str, Any], size: tuple[int, int]
+) -> None:
+    written = io.BytesIO()
+    PIL.Image.new("RGB", size).save(written, kind, **options)
+    assert size_of(written.getvalue()) == size
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "JPEG", "WEBP"])
+def test_a_picture_that_is_cut_before_its_size_has_none(kind: str) -> None:
+    written = io.BytesIO()
+    PIL.Image.new("RGB", (300, 200)).save(written, kind)
+    whole = written.getvalue()
+    told = [size_of(whole[:length]) for length in range(len(whole) + 1)]
+    assert set(told) == {None, (300, 200)}
+    assert told == sorted(told, key=lambda size: size is not None)  # once told, it stays
+
+
+def test_a_picture_without_extent_has_no_size() -> None:
+    assert size_of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 17) is None
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"RIFF\0\0\0\0WEBP"]),
+)
+def test_no_bytes_are_a_fault(data: bytes, beginning: bytes) -> None:
+    size_of(beginning + data)

@@ -1,0 +1,160 @@
+"""Masks: from files, and from rectangles."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64decode
+from pathlib import Path
+
+import PIL.Image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mjcli.errors import UsageError
+from mjcli.masks import mask_of, parse_region, region_mask
+
+
+def picture(path: Path, size: tuple[int, int], kind: str = "PNG") -> Path:
+    PIL.Image.new("L", size, 128).save(path, kind)
+    return path
+
+
+def opened(mask: str | None) -> PIL.Image.Image:
+    assert mask is not None
+    return PIL.Image.open(io.BytesIO(b64decode(mask, validate=True)))
+
+
+def white(mask: PIL.Image.Image) -> tuple[int, int, int, int] | None:
+    """The rectangle around all that is not black."""
+    return mask.getbbox()
+
+
+def test_without_either_option_there_is_no_mask() -> None:
+    assert mask_of(None, [], (10, 10)) is None
+
+
+@pytest.mark.parametrize(("kind", "name"), [("PNG", "a.png"), ("JPEG", "a.jpg"), ("WEBP", "a.webp")])
+def test_a_file_is_sent_as_bare_base64(tmp_path: Path, kind: str, name: str) -> None:
+    path = picture(tmp_path / name, (20, 10), kind)
+    mask = mask_of(path, [], None)
+    assert mask is not None
+    assert b64decode(mask, validate=True) == path.read_bytes()
+
+
+def test_a_mask_may_be_smaller_than_the_picture_in_the_same_proportions(tmp_path: Path) -> None:
+    path = picture(tmp_path / "a.png", (101, 50))
+    assert mask_of(path, [], (2020, 1000))
+    with pytest.raises(UsageError, match=r"101 x 50 pixels and the picture 1000 x 1000"):
+        mask_of(path, [], (1000, 1000))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "no PNG, JPEG or WebP"),
+        (b"GIF89a" + b"\0" * 20, "no PNG, JPEG or WebP"),
+        (b"%PDF-1.7 " + b"\0" * 20, "no PNG, JPEG or WebP"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "part of a picture, or damaged"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * (20 * 1024 * 1024), "larger than 20 MB"),
+    ],
+)
+def test_what_is_no_whole_picture_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
+    path = tmp_path / "mask.png"
+    path.write_bytes(data)
+    with pytest.raises(UsageError, match=why):
+        mask_of(path, [], None)
+
+
+def test_a_picture_that_is_cut_is_refused(tmp_path: Path) -> None:
+    path = picture(tmp_path / "mask.png", (50, 50))
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(UsageError, match="damaged"):
+        mask_of(path, [], None)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        mask_of(tmp_path / "none.png", [], None)
+    with pytest.raises(UsageError, match="no ordinary file"):
+        mask_of(tmp_path, [], None)
+
+
+def test_both_options_exclude_one_another(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="exclude one another"):
+        mask_of(tmp_path / "mask.png", ["0,0,1,1"], (10, 10))
+
+
+@pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        ("100,50,400,300", (100, 50, 500, 350)),
+        (" 100 , 50 , 400 , 300 ", (100, 50, 500, 350)),
+        ("0%,0%,50%,50%", (0, 0, 500, 400)),
+        ("10%,0,33.3%,100%", (100, 0, 433, 800)),
+        ("0,0,100%,100%", (0, 0, 1000, 800)),
+        ("999,799,1,1", (999, 799, 1000, 800)),
+        ("33.333333%,0,66.666667%,1", (333, 0, 1000, 1)),
+    ],
+)
+def test_a_region_becomes_white_in_a_grey_picture_of_the_same_size(
+    text: str, box: tuple[int, int, int, int]
+) -> None:
+    mask = opened(mask_of(None, [text], (1000, 800)))
+    assert (mask.format, mask.mode, mask.size) == ("PNG", "L", (1000, 800))
+    assert white(mask) == box
+    assert set(mask.crop(box).tobytes()) == {255}
+
+
+def test_several_regions_are_white_together() -> None:
+    mask = opened(mask_of(None, ["0,0,10,10", "5,5,10,10", "50,50,1,1"], (60, 60)))
+    lit = {(x, y) for x in range(60) for y in range(60) if mask.getpixel((x, y)) == 255}
+    wanted = {(x, y) for x in range(10) for y in range(10)}
+    wanted |= {(x, y) for x in range(5, 15) for y in range(5, 15)} | {(50, 50)}
+    assert lit == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "-1,0,5,5", "0,0,nan,5", "0,0,inf,5", "1.5,0,5,5", "0,0,5px,5",
+     "0,0,0,5", "0,0,5,0%", "0,0,101%,5", "1e3,0,5,5", "٣,0,5,5"],
+)  # fmt: skip
+def test_what_is_no_region_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--region"):
+        parse_region(text)
+
+
+@pytest.mark.parametrize("text", ["0,0,101,5", "50%,0,51%,5", "95,0,10,5", "0,99,5,2"])
+def test_a_region_beyond_the_picture_is_refused_with_its_size(text: str) -> None:
+    with pytest.raises(UsageError, match="100 x 100"):
+        mask_of(None, [text], (100, 100))
+
+
+def test_a_region_needs_the_size_of_the_picture() -> None:
+    with pytest.raises(UsageError, match="size of the picture"):
+        mask_of(None, ["0,0,5,5"], None)
+
+
+def test_the_largest_picture_takes_little_room() -> None:
+    assert len(region_mask([parse_region("10%,10%,50%,50%")], (8192, 8192))) < 500_000
+
+
+lengths = st.floats(0, 100, allow_nan=False).map(lambda number: round(number, 3))
+
+
+@given(x=lengths, y=lengths, width=lengths, height=lengths, size=st.tuples(*[st.integers(1, 60)] * 2))
+def test_a_region_in_percent_covers_all_that_is_asked_for_or_is_refused(
+    x: float, y: float, width: float, height: float, size: tuple[int, int]
+) -> None:
+    try:
+        region = parse_region(f"{x:.3f}%,{y:.3f}%,{width:.3f}%,{height:.3f}%")
+        left, _, right, bottom = region.box(size)
+    except UsageError:
+        assert x + width > 100 or y + height > 100 or width == 0 or height == 0
+        return
+    assert 0 <= left <= x * size[0] / 100 + 0.02
+    assert right >= (x + width) * size[0] / 100 - 0.02
+    assert bottom >= (y + height) * size[1] / 100 - 0.02
+    assert right <= size[0]
+    assert bottom <= size[1]
+    region_mask([region], size)

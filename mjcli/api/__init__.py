@@ -6,9 +6,21 @@ from mjcli.api.models import Result, TaskRecord
 
 if TYPE_CHECKING:
     from mjcli.api.client import DEFAULT_BASE_URL, Client, Hooks
+    from mjcli.api.fields import ActionFields, ImagineFields, PictureFields, VideoFields
     from mjcli.api.files import FileStore
 
-__all__ = ["DEFAULT_BASE_URL", "Client", "FileStore", "Hooks", "Result", "TaskRecord"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "ActionFields",
+    "Client",
+    "FileStore",
+    "Hooks",
+    "ImagineFields",
+    "PictureFields",
+    "Result",
+    "TaskRecord",
+    "VideoFields",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,6 +31,10 @@ def __getattr__(name: str) -> Any:
         from mjcli.api.files import FileStore
 
         return FileStore
+    if name.endswith("Fields"):
+        from mjcli.api import fields
+
+        return getattr(fields, name)
     from mjcli.api import client
 
     return getattr(client, name)

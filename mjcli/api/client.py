@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -32,8 +32,19 @@ from mjcli.api.models import Result, TaskRecord, error_of, is_error, number_of
 from mjcli.api.ndjson import LineDecoder, LineTooLong, parse_object
 from mjcli.errors import ApiError, LostAnswer, MjError, NetworkError, StillRunning, full_stop
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from mjcli.api.fields import ActionFields, ImagineFields, PictureFields, VideoFields
+
 DEFAULT_BASE_URL = "https://api.acedata.cloud"
 IMAGINE = "/midjourney/imagine"
+EDITS = "/midjourney/edits"
+VIDEOS = "/midjourney/videos"
+DESCRIBE = "/midjourney/describe"
+SHORTEN = "/midjourney/shorten"
+TRANSLATE = "/midjourney/translate"
+SEED = "/midjourney/seed"
 TASKS = "/midjourney/tasks"
 
 READ_SECONDS = 30.0  # for the cheap calls; a job's own deadline bounds the paid ones
@@ -113,6 +124,7 @@ class Client:
         self._certificates = _Certificates() if self.base_url.startswith("https:") else None
         self._paid: httpx.Client | None = None
         self._cheap: httpx.Client | None = None
+        self._connecting = threading.Lock()  # several threads may ask for the same one
         #: Seconds by which the service's clock is ahead of ours, from its last `Date`.
         self.clock_offset = 0.0
 
@@ -130,17 +142,75 @@ class Client:
 
     # -- the service, typed ------------------------------------------------------------------------
 
-    def imagine(self, prompt: str, **fields: Any) -> Result:
-        """Make a picture and wait for it; `fields` are the body's (`mode`, `split_images`, …)."""
-        return self.wait(IMAGINE, {"action": "generate", "prompt": prompt, **fields})
+    # Each waits for the end of its job, and raises as `wait` does; those with `_events` yield what happens
+    # meanwhile and end with the final result, and raise as `stream` does.
 
-    def imagine_events(self, prompt: str, **fields: Any) -> Iterator[Result]:
-        """Make a picture and yield each event as it comes; the last one is the final result."""
-        return self.stream(IMAGINE, {"action": "generate", "prompt": prompt, **fields})
+    def imagine(self, prompt: str, **fields: Unpack[ImagineFields]) -> Result:
+        """Make a picture."""
+        return self.wait(IMAGINE, _generate(prompt, fields))
 
-    def action(self, action: str, image_id: str, **fields: Any) -> Result:
-        """Do something to an earlier image (`upscale1`, `variation2`, …) and wait for it."""
+    def imagine_events(self, prompt: str, **fields: Unpack[ImagineFields]) -> Iterator[Result]:
+        """Make a picture, and see it being made."""
+        return self.stream(IMAGINE, _generate(prompt, fields))
+
+    def action(self, action: str, image_id: str, **fields: Unpack[ActionFields]) -> Result:
+        """Do something to an earlier image that its `actions` offer (`upscale1`, `variation2`, …)."""
         return self.wait(IMAGINE, {"action": action, "image_id": image_id, **fields})
+
+    def action_events(self, action: str, image_id: str, **fields: Unpack[ActionFields]) -> Iterator[Result]:
+        """Do something to an earlier image, and see it being made."""
+        return self.stream(IMAGINE, {"action": action, "image_id": image_id, **fields})
+
+    def edit(self, image_url: str, prompt: str, **fields: Unpack[PictureFields]) -> Result:
+        """Change the picture behind a link by words; with a `mask` only where it is white."""
+        return self.wait(EDITS, {"image_url": image_url, **_generate(prompt, fields)})
+
+    def edit_events(self, image_url: str, prompt: str, **fields: Unpack[PictureFields]) -> Iterator[Result]:
+        """Change a picture, and see it being made."""
+        return self.stream(EDITS, {"image_url": image_url, **_generate(prompt, fields)})
+
+    def video(self, prompt: str, image_url: str, **fields: Unpack[VideoFields]) -> Result:
+        """Make four videos that begin with the picture behind a link."""
+        return self.wait(VIDEOS, {"image_url": image_url, **_generate(prompt, fields)})
+
+    def video_events(self, prompt: str, image_url: str, **fields: Unpack[VideoFields]) -> Iterator[Result]:
+        """Make four videos, and see how far they are."""
+        return self.stream(VIDEOS, {"image_url": image_url, **_generate(prompt, fields)})
+
+    def extend_video(
+        self, video_id: str, prompt: str, *, index: int = 0, **fields: Unpack[VideoFields]
+    ) -> Result:
+        """Make one of four videos (`index` 0-3) longer, in four ways."""
+        return self.wait(VIDEOS, _extend(video_id, index, prompt, fields))
+
+    def extend_video_events(
+        self, video_id: str, prompt: str, *, index: int = 0, **fields: Unpack[VideoFields]
+    ) -> Iterator[Result]:
+        """Make one of four videos longer, and see how far it is."""
+        return self.stream(VIDEOS, _extend(video_id, index, prompt, fields))
+
+    def describe(self, image_url: str) -> list[str]:
+        """What the picture behind a link shows, as prompts that would make one like it (four)."""
+        return self._texts(DESCRIBE, {"image_url": image_url})
+
+    def shorten(self, prompt: str) -> list[str]:
+        """A prompt in fewer words, in up to five ways."""
+        return self._texts(SHORTEN, {"prompt": prompt})
+
+    def translate(self, content: str) -> str:
+        """A text in English."""
+        return self._texts(TRANSLATE, {"content": content})[0]
+
+    def seed(self, image_id: str) -> str:
+        """The seed that an image was begun from, a number."""
+        return self._texts(SEED, {"image_id": image_id})[0]
+
+    def _texts(self, path: str, body: Mapping[str, Any]) -> list[str]:
+        """The words that an endpoint answers; never empty. Raises `LostAnswer` for an answer without any."""
+        texts = self.wait(path, body).texts
+        if not texts:
+            raise LostAnswer("The answer is not the API's: what was asked for is not in it.")
+        return texts
 
     def task(self, task_id: str, *, deadline: float | None = None) -> TaskRecord | None:
         """One task, None when the service does not know it (it then answers `{}`)."""
@@ -246,10 +316,11 @@ class Client:
         self, path: str, body: Mapping[str, Any], accept: str, deadline: float | None, hooks: Hooks
     ) -> httpx.Response:
         """The open response to a paid request, sent again while it cannot have been accepted."""
-        if self._paid is None:
-            # A paid request never goes over a connection that was used before: a peer that has closed it
-            # in the meantime would leave us not knowing whether the request was read.
-            self._paid = self._connect(keep=0)
+        with self._connecting:
+            if self._paid is None:
+                # A paid request never goes over a connection that was used before: a peer that has closed it
+                # in the meantime would leave us not knowing whether the request was read.
+                self._paid = self._connect(keep=0)
         tried = 0
         while True:
             refusal: MjError
@@ -295,8 +366,9 @@ class Client:
 
     def _read(self, body: Mapping[str, Any], deadline: float | None) -> dict[str, Any]:
         """POST to the tasks endpoint, which costs nothing and is tried again freely."""
-        if self._cheap is None:
-            self._cheap = self._connect(keep=4)
+        with self._connecting:
+            if self._cheap is None:
+                self._cheap = self._connect(keep=8)
         tried = 0
         while True:
             failure: MjError
@@ -354,6 +426,16 @@ class Client:
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=keep),
             )
+
+
+def _generate(prompt: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What the bodies that make something new begin with."""
+    return {"action": "generate", "prompt": prompt, **fields}
+
+
+def _extend(video_id: str, index: int, prompt: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The body that makes a video longer."""
+    return {"action": "extend", "video_id": video_id, "video_index": index, "prompt": prompt, **fields}
 
 
 def _items(document: Mapping[str, Any]) -> list[TaskRecord]:

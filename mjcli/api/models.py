@@ -38,6 +38,11 @@ def _texts(value: Any) -> list[str]:
     return [each for each in value if isinstance(each, str) and each] if isinstance(value, list) else []
 
 
+# Where the answers in words stand (api.md, "Endpoints").
+_TEXT_FIELDS = ("descriptions", "prompts", "content", "seed")
+_MADE = ("raw_image_url", "video_urls", "sub_image_urls", "actions")  # fields of a picture or video
+
+
 class Result:
     """One object about a job: an event of its stream, or what it came to in the end.
 
@@ -62,6 +67,16 @@ class Result:
         return text_of(self.document.get("image_id"))
 
     @property
+    def video_id(self) -> str | None:
+        """The id that an extension is sent with."""
+        return text_of(self.document.get("video_id"))
+
+    @property
+    def id(self) -> str | None:
+        """The id of what was made: of the image, else of the video; an answer in words has made nothing."""
+        return None if self.texts else self.image_id or self.video_id
+
+    @property
     def progress(self) -> int | None:
         """Percentage 0-100, None when the object does not say."""
         value = self.document.get("progress")
@@ -81,19 +96,41 @@ class Result:
         return text_of(self.document.get("raw_image_url")) or text_of(self.document.get("image_url"))
 
     @property
+    def video_urls(self) -> list[str]:
+        """The links of the videos; `picture_url` is then their cover."""
+        return _texts(self.document.get("video_urls"))
+
+    @property
     def file_urls(self) -> list[str]:
         """What a download saves: the videos, else the four pictures of a split, else the raw picture."""
-        found = _texts(self.document.get("video_urls")) or _texts(self.document.get("sub_image_urls"))
+        found = self.video_urls or _texts(self.document.get("sub_image_urls"))
         return found or [url for url in [self.picture_url] if url]
 
     @property
-    def size(self) -> str | None:
-        """Width and height of the full-size picture in pixels, as `2048x2048`."""
+    def texts(self) -> list[str]:
+        """The answer of an endpoint that makes no picture: descriptions, shorter prompts, a translation, a seed."""
+        if any(self.document.get(name) for name in _MADE) or self.document.get("progress") is not None:
+            return []  # a picture's result may have fields of such a name, too
+        for name in _TEXT_FIELDS:
+            value = self.document.get(name)
+            if found := _texts(value) or [text for text in [text_of(value)] if text]:
+                return found
+        return []
+
+    @property
+    def dimensions(self) -> tuple[int, int] | None:
+        """Width and height of the full-size picture in pixels."""
         for prefix in ("raw_image", "image"):
             sides = [number_of(self.document.get(f"{prefix}_{side}")) for side in ("width", "height")]
-            if all(sides):
-                return "x".join(str(int(side or 0)) for side in sides)
+            width, height = (int(side or 0) for side in sides)
+            if width > 0 and height > 0:
+                return width, height
         return None
+
+    @property
+    def size(self) -> str | None:
+        """The same as `2048x2048`."""
+        return "{}x{}".format(*self.dimensions) if self.dimensions is not None else None
 
     @property
     def failed(self) -> bool:
@@ -102,17 +139,22 @@ class Result:
 
     @property
     def final(self) -> bool:
-        """Whether this object ends the job: a failure, all of its progress, or actions on offer."""
+        """Whether this object ends the job: a failure, all of its progress, actions on offer, or an answer in words."""
         if self._final is None:
             progress = self.progress
-            ended = progress >= 100 if progress is not None else bool(self.actions)
+            ended = progress >= 100 if progress is not None else bool(self.actions or self.texts)
             self._final = ended or self.failed
         return self._final
 
     @property
+    def answered(self) -> bool:
+        """Whether there is what was asked for: something to fetch, or words."""
+        return bool(self.file_urls or self.texts)
+
+    @property
     def complete(self) -> bool:
-        """Whether the job succeeded and there is something to fetch."""
-        return self.final and not self.failed and bool(self.file_urls)
+        """Whether the job succeeded and there is what was asked for."""
+        return self.final and not self.failed and self.answered
 
     def error(self, *, status: int = 200, accepted: bool = True) -> ApiError:
         """The failure that this object describes."""

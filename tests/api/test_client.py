@@ -60,6 +60,81 @@ def test_an_action_sends_its_image(client: Client, service: Service) -> None:
     assert service.posts()[0].body == {"action": "upscale4", "image_id": "123"}
 
 
+GENERATE = {"action": "generate", "prompt": "a cat"}
+EXTEND = {"action": "extend", "video_id": "7", "video_index": 2, "prompt": "a cat"}
+MAKING: list[tuple[str, tuple[str, ...], dict[str, Any], str, dict[str, Any]]] = [
+    ("imagine", ("a cat",), {"hd": True}, "imagine", {**GENERATE, "hd": True}),
+    ("action", ("upscale1", "5"), {}, "imagine", {"action": "upscale1", "image_id": "5"}),
+    ("edit", ("http://a", "a cat"), {"mask": "AAAA"}, "edits", {**GENERATE, "image_url": "http://a", "mask": "AAAA"}),
+    ("video", ("a cat", "http://a"), {"loop": True}, "videos", {**GENERATE, "image_url": "http://a", "loop": True}),
+    ("extend_video", ("7", "a cat"), {"index": 2}, "videos", EXTEND),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "arguments", "fields", "endpoint", "body"), MAKING)
+def test_what_makes_something_sends_its_body_and_waits_or_streams(
+    client: Client, service: Service, method: str, arguments: Any, fields: Any, endpoint: str, body: Any
+) -> None:
+    path = f"/midjourney/{endpoint}"
+    final = fixture("imagine.json")
+    service.scripts[path] = lambda request, reply: (
+        reply.stream([{"progress": 10}, final])
+        if request.headers["accept"] == "application/x-ndjson"
+        else reply.json(final)
+    )
+    assert getattr(client, method)(*arguments, **fields).document == final
+    events = list(getattr(client, f"{method}_events")(*arguments, **fields))
+    assert [event.progress for event in events] == [10, 100]
+    assert [post.body for post in service.posts(path)] == [body, body]
+
+
+ANSWERS: list[tuple[str, dict[str, str], dict[str, Any], Any]] = [
+    ("describe", {"image_url": "x"}, fixture("describe.json"), fixture("describe.json")["descriptions"]),
+    ("shorten", {"prompt": "x"}, {"prompts": ["a", "b"]}, ["a", "b"]),
+    ("translate", {"content": "x"}, {"content": "a"}, "a"),
+    ("seed", {"image_id": "x"}, {"seed": 12, "image_id": "x"}, "12"),
+]
+
+
+@pytest.mark.parametrize(("method", "body", "document", "answer"), ANSWERS)
+def test_an_answer_in_words_is_given_as_words(
+    client: Client, service: Service, method: str, body: Any, document: Any, answer: Any
+) -> None:
+    path = f"/midjourney/{method}"
+    service.scripts[path] = lambda _request, reply: reply.json(document)
+    assert getattr(client, method)("x") == answer
+    (post,) = service.posts(path)
+    assert post.body == body
+    assert post.headers["accept"] == "application/json"
+
+
+@pytest.mark.parametrize("method", [each[0] for each in ANSWERS])
+@pytest.mark.parametrize("document", [{}, {"descriptions": [], "prompts": None, "content": "", "seed": {}}])
+def test_an_answer_without_them_is_lost_and_not_asked_for_again(
+    client: Client, service: Service, method: str, document: Any
+) -> None:
+    path = f"/midjourney/{method}"
+    service.scripts[path] = lambda _request, reply: reply.json(document)
+    with pytest.raises(LostAnswer):
+        getattr(client, method)("x")
+    assert len(service.posts(path)) == 1
+
+
+@pytest.mark.parametrize("method", [each[0] for each in ANSWERS])
+def test_a_refusal_of_words_is_an_api_error(client: Client, service: Service, method: str) -> None:
+    service.scripts[f"/midjourney/{method}"] = lambda _request, reply: reply.json(fixture("error.json"), 400)
+    with pytest.raises(ApiError):
+        getattr(client, method)("x")
+
+
+def test_several_threads_may_ask_for_tasks_at_once(client: Client, service: Service) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    service.tasks["1"] = task_record("1", {}, None)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda _: client.task("1"), range(40)))
+
+
 def test_the_token_stands_in_header_or_query_never_in_both(service: Service) -> None:
     service.answer(fixture("imagine.json"))
     for place in ("header", "query"):

@@ -187,3 +187,41 @@ def test_any_field_of_a_record_may_be_of_any_type(field: str, value: Any) -> Non
 def test_a_record_that_failed_says_which_task_and_trace() -> None:
     error = TaskRecord({"id": "t", "trace_id": "x", "response": {"success": False}}).error()
     assert (error.task_id, error.trace_id, error.exit_code) == ("t", "x", ExitCode.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("document", "texts"),
+    [
+        (fixture("describe.json"), fixture("describe.json")["descriptions"]),
+        ({"prompts": ["a", "", None, "b"]}, ["a", "b"]),
+        ({"content": "a cat", "task_id": "1"}, ["a cat"]),
+        ({"seed": 7, "image_id": "5"}, ["7"]),
+        ({"content": "", "seed": None, "descriptions": []}, []),
+        # Fields of such a name in what is a picture's result, or one that is being made, are not the answer.
+        ({**fixture("imagine.json"), "seed": "7"}, []),
+        ({"progress": 0, "seed": "7"}, []),
+        ({**fixture("videos.json"), "content": "x"}, []),
+    ],
+)
+def test_an_answer_in_words_is_one_without_a_picture(document: dict[str, Any], texts: list[str]) -> None:
+    result = Result(document)
+    assert result.texts == texts
+    if texts:
+        assert result.complete
+        assert result.id is None
+        assert result.file_urls == []
+
+
+def test_a_video_has_an_id_links_and_a_cover() -> None:
+    result = Result(fixture("videos.json"))
+    assert result.id == result.video_id == "1751816807896311"
+    assert result.video_urls == result.file_urls == fixture("videos.json")["video_urls"]
+    assert result.picture_url == fixture("videos.json")["image_url"]
+
+
+def test_the_size_in_numbers_is_positive_or_none() -> None:
+    assert Result({"raw_image_width": "10", "raw_image_height": 20.0}).dimensions == (10, 20)
+    assert (
+        Result({"raw_image_width": 0, "raw_image_height": 5, "image_width": -1, "image_height": 2}).dimensions
+        is None
+    )

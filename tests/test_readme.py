@@ -1,0 +1,60 @@
+"""The README's Python runs as it stands, and shows every request that the client can make."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mjcli.api.client import Client
+from mjcli.sandbox import Sandbox, SandboxOptions
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+#: What is no request of its own: the means that the others are made of.
+MEANS = {"close", "wait", "stream"}
+
+
+def test_there_are_examples() -> None:
+    assert len(BLOCKS) >= 5
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_each_block_is_python(block: str) -> None:
+    ast.parse(block)
+
+
+def test_each_request_of_the_client_has_an_example() -> None:
+    methods = {
+        name
+        for name, _ in inspect.getmembers(Client, inspect.isfunction)
+        if not name.startswith("_") and name not in MEANS
+    }
+    shown = {node.attr for node in ast.walk(ast.parse("\n".join(BLOCKS))) if isinstance(node, ast.Attribute)}
+    assert not methods - shown
+
+
+def test_the_blocks_run_one_after_the_other(tmp_path: Path) -> None:
+    with Sandbox(tmp_path / "sandbox.db", SandboxOptions(seconds=0.1, seed=1)) as sandbox:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", "\n".join(BLOCKS)],
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(README.parent),
+                "MJ_TOKEN": "sandbox",
+                "MJ_BASE_URL": sandbox.base_url,
+            },
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout

@@ -7,7 +7,7 @@ _mj_command() {
     commands=()
     case $1 in
     '')
-        commands=(imagine action blend check describe-task history resume download open auth config sandbox completion)
+        commands=(imagine action blend edit describe video extend-video shorten translate seed check describe-task history resume download open listen auth config sandbox completion)
         options=(
             '--version'
             '--json'
@@ -36,8 +36,13 @@ _mj_command() {
             '--timeout'
             '--no-wait'
             '--callback-url'
+            '--listen'
+            '--host'
+            '--port'
+            '--public-url'
             '-d --download --no-download'
             '-o --output'
+            '--split'
             '--force'
             '*--preset'
             '--permute'
@@ -86,12 +91,13 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --image --mode --retries --timeout --callback-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        valued=' --image --mode --retries --timeout --callback-url --host --port --public-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
         ;;
     'action')
         options=(
-            '--mask'
             '--prompt'
+            '--mask'
+            '*--region'
             '--mode'
             '--split-images --no-split-images'
             '--dry-run'
@@ -101,8 +107,13 @@ _mj_command() {
             '--timeout'
             '--no-wait'
             '--callback-url'
+            '--listen'
+            '--host'
+            '--port'
+            '--public-url'
             '-d --download --no-download'
             '-o --output'
+            '--split'
             '--force'
             '--json'
             '--field'
@@ -113,7 +124,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mask --prompt --mode --retries --timeout --callback-url -o --output --field --profile '
+        valued=' --prompt --mask --region --mode --retries --timeout --callback-url --host --port --public-url -o --output --field --profile '
         ;;
     'blend')
         options=(
@@ -127,8 +138,13 @@ _mj_command() {
             '--timeout'
             '--no-wait'
             '--callback-url'
+            '--listen'
+            '--host'
+            '--port'
+            '--public-url'
             '-d --download --no-download'
             '-o --output'
+            '--split'
             '--force'
             '*--preset'
             '--permute'
@@ -177,7 +193,267 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --timeout --callback-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        valued=' --mode --retries --timeout --callback-url --host --port --public-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        ;;
+    'edit')
+        options=(
+            '--mask'
+            '*--region'
+            '--mode'
+            '--split-images --no-split-images'
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--stream --no-stream'
+            '--timeout'
+            '--no-wait'
+            '--callback-url'
+            '--listen'
+            '--host'
+            '--port'
+            '--public-url'
+            '-d --download --no-download'
+            '-o --output'
+            '--split'
+            '--force'
+            '*--preset'
+            '--permute'
+            '-y --yes'
+            '--strict'
+            '--no-check'
+            '*--version --v'
+            '*--niji'
+            '*--aspect --ar'
+            '*--quality --q'
+            '--hd'
+            '--sd'
+            '*--stylize --s'
+            '*--chaos --c'
+            '*--weird --w'
+            '*--seed'
+            '*--stop'
+            '*--repeat --r'
+            '*--no'
+            '*--style'
+            '--raw'
+            '*--iw'
+            '*--sref'
+            '*--sw'
+            '*--sv'
+            '*--cref'
+            '*--cw'
+            '*--oref'
+            '*--ow'
+            '*--exp'
+            '*--p'
+            '--tile'
+            '--draft'
+            '--video'
+            '--fast'
+            '--relax'
+            '--turbo'
+            '--stealth'
+            '--public'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --mask --region --mode --retries --timeout --callback-url --host --port --public-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        ;;
+    'describe')
+        options=(
+            '--use'
+            '--mode'
+            '--split-images --no-split-images'
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--stream --no-stream'
+            '--timeout'
+            '--no-wait'
+            '--callback-url'
+            '--listen'
+            '--host'
+            '--port'
+            '--public-url'
+            '-d --download --no-download'
+            '-o --output'
+            '--split'
+            '--force'
+            '*--preset'
+            '--permute'
+            '-y --yes'
+            '--strict'
+            '--no-check'
+            '*--version --v'
+            '*--niji'
+            '*--aspect --ar'
+            '*--quality --q'
+            '--hd'
+            '--sd'
+            '*--stylize --s'
+            '*--chaos --c'
+            '*--weird --w'
+            '*--seed'
+            '*--stop'
+            '*--repeat --r'
+            '*--no'
+            '*--style'
+            '--raw'
+            '*--iw'
+            '*--sref'
+            '*--sw'
+            '*--sv'
+            '*--cref'
+            '*--cw'
+            '*--oref'
+            '*--ow'
+            '*--exp'
+            '*--p'
+            '--tile'
+            '--draft'
+            '--video'
+            '--fast'
+            '--relax'
+            '--turbo'
+            '--stealth'
+            '--public'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --use --mode --retries --timeout --callback-url --host --port --public-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        ;;
+    'video')
+        options=(
+            '--image'
+            '--mode'
+            '--end-image'
+            '--resolution'
+            '--loop --no-loop'
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--stream --no-stream'
+            '--timeout'
+            '--no-wait'
+            '--callback-url'
+            '--listen'
+            '--host'
+            '--port'
+            '--public-url'
+            '-d --download --no-download'
+            '-o --output'
+            '--force'
+            '--strict'
+            '--no-check'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --image --mode --end-image --resolution --retries --timeout --callback-url --host --port --public-url -o --output --field --profile '
+        ;;
+    'extend-video')
+        options=(
+            '--index'
+            '--mode'
+            '--end-image'
+            '--resolution'
+            '--loop --no-loop'
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--stream --no-stream'
+            '--timeout'
+            '--no-wait'
+            '--callback-url'
+            '--listen'
+            '--host'
+            '--port'
+            '--public-url'
+            '-d --download --no-download'
+            '-o --output'
+            '--force'
+            '--strict'
+            '--no-check'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --index --mode --end-image --resolution --retries --timeout --callback-url --host --port --public-url -o --output --field --profile '
+        ;;
+    'shorten')
+        options=(
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--timeout'
+            '--strict'
+            '--no-check'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --retries --timeout --field --profile '
+        ;;
+    'translate')
+        options=(
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--timeout'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --retries --timeout --field --profile '
+        ;;
+    'seed')
+        options=(
+            '--dry-run'
+            '--retries'
+            '--no-ledger'
+            '--timeout'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --retries --timeout --field --profile '
         ;;
     'check')
         options=(
@@ -237,6 +513,7 @@ _mj_command() {
             '--timeout'
             '-d --download --no-download'
             '-o --output'
+            '--split'
             '--force'
             '--json'
             '--field'
@@ -294,6 +571,7 @@ _mj_command() {
             '--retries'
             '-d --download --no-download'
             '-o --output'
+            '--split'
             '--force'
             '--json'
             '--field'
@@ -309,6 +587,7 @@ _mj_command() {
     'download')
         options=(
             '-o --output'
+            '--split'
             '--force'
             '--json'
             '--field'
@@ -334,6 +613,32 @@ _mj_command() {
             '-h --help'
         )
         valued=' --field --profile '
+        ;;
+    'listen')
+        options=(
+            '--host'
+            '--port'
+            '--public-url'
+            '--once'
+            '--until-idle'
+            '--timeout'
+            '--all'
+            '--trust'
+            '--exec'
+            '-d --download --no-download'
+            '-o --output'
+            '--split'
+            '--force'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --host --port --public-url --once --timeout --exec -o --output --field --profile '
         ;;
     'auth')
         commands=(login status logout)
@@ -526,6 +831,23 @@ _mj_values() {
     'blend|--quality' | 'blend|--q') values=('.25' '.5' '1' '2' '4') ;;
     'blend|--style') values=('raw' 'cute' 'scenic' 'expressive' 'original') ;;
     'blend|--sref') values=('random') ;;
+    'edit|--mask') kind=path ;;
+    'edit|--mode') values=('fast' 'relax' 'turbo') ;;
+    'edit|--version' | 'edit|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
+    'edit|--niji') values=('4' '5' '6' '7') ;;
+    'edit|--quality' | 'edit|--q') values=('.25' '.5' '1' '2' '4') ;;
+    'edit|--style') values=('raw' 'cute' 'scenic' 'expressive' 'original') ;;
+    'edit|--sref') values=('random') ;;
+    'describe|--mode') values=('fast' 'relax' 'turbo') ;;
+    'describe|--version' | 'describe|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
+    'describe|--niji') values=('4' '5' '6' '7') ;;
+    'describe|--quality' | 'describe|--q') values=('.25' '.5' '1' '2' '4') ;;
+    'describe|--style') values=('raw' 'cute' 'scenic' 'expressive' 'original') ;;
+    'describe|--sref') values=('random') ;;
+    'video|--mode') values=('fast' 'turbo') ;;
+    'video|--resolution') values=('480p' '720p') ;;
+    'extend-video|--mode') values=('fast' 'turbo') ;;
+    'extend-video|--resolution') values=('480p' '720p') ;;
     'check|--version' | 'check|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'check|--niji') values=('4' '5' '6' '7') ;;
     'check|--quality' | 'check|--q') values=('.25' '.5' '1' '2' '4') ;;

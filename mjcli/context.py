@@ -232,7 +232,9 @@ class Runtime:
         """Give a job this task; False when the task is for another request or belongs to another job."""
         from mjcli.recovery import is_for
 
-        return is_for(record, job.request) and self.ledger.adopt(job.uuid, self.host, str(record.id))
+        return is_for(record, job.path, job.request) and self.ledger.adopt(
+            job.uuid, self.host, str(record.id)
+        )
 
     def note_task(self, record: TaskRecord, files: Sequence[str]) -> None:
         """Tell the ledger, if there is one, what a look at a task showed."""

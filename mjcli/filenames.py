@@ -24,10 +24,11 @@ _DEVICES = frozenset(
 
 
 class Target(NamedTuple):
-    """Where files go: a directory and a template for the names in it."""
+    """Where files go: a directory and a template for the names in it; with `split`, grids are cut as well."""
 
     directory: Path
     template: str = DEFAULT_TEMPLATE
+    split: bool = False
 
     @property
     def fixed(self) -> Path | None:

@@ -32,13 +32,25 @@ UNSEEN_SECONDS = 120.0  # since a job was accepted, after which its task should 
 UNSEEN_LOOKS_LATER = 3  # the same then
 UNREACHABLE_SECONDS = 30.0  # how long a known task is followed through an outage
 OWNER_PAUSE = 0.2  # seconds between looks at a job that another mj has in hand
+CALL_SECONDS = 10.0  # for which a callback is waited for before each look
+
+# What makes a result the answer of an endpoint, where that is not a picture (api.md, "Endpoints").
+_SOUGHT = {"videos": "video", "describe": "words", "shorten": "words", "translate": "words", "seed": "words"}
+
+
+class Calls(Protocol):
+    """The callbacks about one job, as they come in. Anybody may have sent them, so they prove nothing."""
+
+    def wait(self, seconds: float) -> Result | None:
+        """The next one, None when there is none within so long."""
 
 
 class Order(NamedTuple):
     """What is asked of the service: the endpoint and the body, and what the ledger should know beside.
 
     `subject` is the words it is about; `at_once` says that the answer is a task id rather than a result
-    (`async` or `callback_url`).
+    (`async` or `callback_url`). With `calls` the answer is one as well, and the end of the job is waited for
+    by its callbacks.
     """
 
     kind: str
@@ -50,6 +62,17 @@ class Order(NamedTuple):
     stream: bool = True
     at_once: bool = False
     timeout: float | None = None  # seconds until the wait is given up
+    calls: Calls | None = None
+
+    @property
+    def sought(self) -> str:
+        """What the endpoint is asked for: a `picture`, a `video`, or `words`."""
+        return _SOUGHT.get(self.path.rpartition("/")[2], "picture")
+
+    def answered_by(self, result: Result) -> bool:
+        """Whether a result has what was asked for."""
+        found = {"picture": result.file_urls, "video": result.video_urls, "words": result.texts}
+        return bool(found[self.sought])
 
     @classmethod
     def of(cls, job: Job, timeout: float | None) -> Order:
@@ -145,14 +168,18 @@ def follow(
     *,
     deadline: float | None,
     unseen_looks: int = UNSEEN_LOOKS,
+    calls: Calls | None = None,
 ) -> TaskRecord:
     """Look at a task politely until it has ended, well or not.
 
+    With `calls` the looks are few until a callback says that it has: the look shows whether that is true.
     Raises `StillRunning` at the deadline or when the service stays out of reach, `LostAnswer` when it
     does not know the task after many looks.
     """
     unseen, pause, reachable = 0, POLL_FIRST, time.monotonic()
     while True:
+        if calls is not None and _called(calls, observer, deadline):
+            calls = None
         try:
             record = client.task(task_id, deadline=deadline)
             reachable = time.monotonic()
@@ -175,11 +202,25 @@ def follow(
             if unseen >= unseen_looks:
                 raise LostAnswer("The service does not know this task.", task_id=task_id)
             observer.progress(record.progress if record is not None else None)
-        if deadline is not None and time.monotonic() + pause >= deadline:
+        left = 0.0 if calls is not None else pause
+        if deadline is not None and time.monotonic() + left >= deadline:
             time.sleep(max(deadline - time.monotonic(), 0))
             raise StillRunning("The wait ended before the task did.", task_id=task_id)
-        time.sleep(pause)
-        pause = min(pause * 1.3, POLL_LAST)
+        if calls is None:
+            time.sleep(pause)
+            pause = min(pause * 1.3, POLL_LAST)
+
+
+def _called(calls: Calls, observer: Observer, deadline: float | None) -> bool:
+    """Wait for a callback that claims the end, but not for ever; whether there was one."""
+    until = time.monotonic() + CALL_SECONDS
+    until = until if deadline is None else min(until, deadline)
+    while (left := until - time.monotonic()) > 0:
+        claim = calls.wait(left)
+        if claim is not None and claim.final:
+            return True
+        observer.progress(claim.progress if claim is not None else None)
+    return False
 
 
 def note_task(ledger: Ledger, host: str, record: TaskRecord, files: Sequence[str]) -> None:
@@ -190,9 +231,9 @@ def note_task(ledger: Ledger, host: str, record: TaskRecord, files: Sequence[str
     if record.state == "failed":
         error = record.error()
         ledger.failed(job.uuid, code=error.code, message=error.message)
-    elif record.state == "done" and record.response is not None and record.response.file_urls:
+    elif record.state == "done" and record.response is not None and record.response.answered:
         result = record.response
-        ledger.done(job.uuid, result.document, image_id=result.image_id, files_due=len(result.file_urls))
+        ledger.done(job.uuid, result.document, image_id=result.id, files_due=len(result.file_urls))
         if files:
             due = max(len(result.file_urls) - len(files), 0)
             ledger.saved(job.uuid, list(dict.fromkeys((*job.files, *files))), files_due=due)
@@ -212,7 +253,7 @@ def find_again(client: Client, ledger: Ledger, host: str, job: Job) -> str:
     """
     from mjcli.recovery import Lost, find_task
 
-    lost = Lost(job.request, job.sent_at or job.created_at, job.uuid, _if_still_lost(job.uuid[:8]))
+    lost = Lost(job.path, job.request, job.sent_at or job.created_at, job.uuid, _if_still_lost(job.uuid[:8]))
     return find_task(client, ledger, host, lost, LostAnswer(NEVER_TOLD))
 
 
@@ -258,7 +299,7 @@ class _Run:
         if result.complete or not self._order.at_once:
             self._note(
                 lambda ledger, job: ledger.done(
-                    job, result.document, image_id=result.image_id, files_due=len(result.file_urls)
+                    job, result.document, image_id=result.id, files_due=len(result.file_urls)
                 )
             )
         return result
@@ -290,8 +331,10 @@ class _Run:
             if failure.code == "timeout":  # of the upstream; the job may still be alive (api.md, "Errors")
                 return self._recovered(LostAnswer(failure.message, code="timeout", trace_id=failure.trace_id))
             raise failure
-        if result.complete:
+        if result.final and self._order.answered_by(result):
             return result
+        if self._order.calls is not None and result.task_id:
+            return self._followed()
         return self._recovered(LostAnswer("The answer ended before the job did."))
 
     def taken_up(self, job: Job) -> Result:
@@ -429,7 +472,7 @@ class _Run:
         from mjcli.recovery import Lost, find_task
 
         sent_at = time.time() - (time.monotonic() - self._left_at)
-        lost = Lost(self._order.body, sent_at, self.identity, self._next())
+        lost = Lost(self._order.path, self._order.body, sent_at, self.identity, self._next())
         return find_task(self._client, self._ledger, self._host, lost, why, once=once)
 
     def _followed(self, unseen_looks: int = UNSEEN_LOOKS) -> Result:
@@ -439,12 +482,14 @@ class _Run:
             self._observer,
             deadline=self._deadline,
             unseen_looks=unseen_looks,
+            calls=self._order.calls,
         )
         if record.state == "failed":
             raise record.error()
-        if record.response is None or not record.response.file_urls:
+        if record.response is None or not self._order.answered_by(record.response):
             raise LostAnswer(
-                "The service says that the task is done, but gives no picture.", task_id=self.task_id
+                f"The service says that the task is done, but gives no {self._order.sought}.",
+                task_id=self.task_id,
             )
         return record.response
 

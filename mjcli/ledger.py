@@ -96,8 +96,16 @@ T = TypeVar("T")
 _JSON = ("request", "result", "error", "files_asked", "files")
 
 
+def action_of(kind: str, request: Mapping[str, Any]) -> str:
+    """The word for what a job does: the service's own where that tells more than the kind of the job."""
+    return str(request.get("action", kind)) if kind in _IMAGINE else kind
+
+
+_IMAGINE = ("imagine", "action", "blend")  # kinds that go to the imagine endpoint
+
+
 class Job(NamedTuple):
-    """One row of the ledger, its JSON read."""
+    """One row of the ledger, its JSON read; `image_id` is the video's id where a video was made."""
 
     number: int
     uuid: str
@@ -134,8 +142,13 @@ class Job(NamedTuple):
 
     @property
     def action(self) -> str:
-        """The service's word for what is done."""
-        return str(self.request.get("action", self.kind))
+        """The word for what is done."""
+        return action_of(self.kind, self.request)
+
+    @property
+    def made_video(self) -> bool:
+        """Whether what it makes is a video."""
+        return self.kind in ("video", "extend-video")
 
     @property
     def unsent(self) -> bool:
@@ -437,13 +450,13 @@ class Ledger:
             (profile, len(name), name, at_most),
         )
 
-    def being_sent(self, host: str, *, but: str) -> list[dict[str, Any]]:
-        """The requests of all other jobs that a living process has in hand and whose task is not known yet."""
+    def being_sent(self, host: str, *, but: str = "") -> list[tuple[str, dict[str, Any]]]:
+        """The endpoints and bodies of all other jobs that a living process has in hand and whose task is not known."""
         rows = self._query(
-            "SELECT number, request FROM jobs WHERE host = ? AND state = 'submitting' AND uuid <> ?",
+            "SELECT number, path, request FROM jobs WHERE host = ? AND state = 'submitting' AND uuid <> ?",
             (host, but),
         )
-        return [json.loads(request) for number, request in rows if self.claims.taken(number)]
+        return [(path, json.loads(request)) for number, path, request in rows if self.claims.taken(number)]
 
     def nth_newest(self, profile: str, n: int) -> Job | None:
         """The nth newest job (1: the newest) of a profile."""
@@ -453,7 +466,8 @@ class Ledger:
         """Which newest job (1: the newest) of a profile is the first that has an image; None when none has."""
         newer = (
             "SELECT COUNT(*) FROM jobs WHERE profile = ? AND number >="
-            " (SELECT MAX(number) FROM jobs WHERE profile = ? AND image_id IS NOT NULL)"
+            " (SELECT MAX(number) FROM jobs WHERE profile = ? AND image_id IS NOT NULL"
+            "  AND kind NOT IN ('video', 'extend-video'))"
         )
         ((count,),) = self._query(newer, (profile, profile))
         return count or None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_type_hints
 
 import typer
@@ -150,6 +151,16 @@ ForceOption = Annotated[
 ]
 
 
+SplitOption = Annotated[
+    bool,
+    typer.Option(
+        "--split",
+        help="Also cut a downloaded grid into its four pictures, free of charge (needs Pillow); implies --download.",
+        rich_help_panel=FILES_PANEL,
+    ),
+]
+
+
 RetriesOption = Annotated[
     int,
     typer.Option(
@@ -171,7 +182,44 @@ class FileOptions(NamedTuple):
         ),
     ] = None
     output: OutputOption = None
+    split: SplitOption = False
     force: ForceOption = False
+
+
+# The options of a job that mean nothing to the endpoints which answer in words.
+BESIDE_WORDS = (
+    "mode", "split_images", "stream", "no_wait", "callback_url", "listen", "host", "port", "public_url"
+)  # fmt: skip
+# Those of prompts and jobs that videos do not know, or know otherwise.
+BESIDE_VIDEOS = ("mode", "split_images", "split", "preset", "permute", "yes")
+
+
+HostOption = Annotated[
+    str,
+    typer.Option(
+        "--host", metavar="ADDRESS", help="Receive callbacks at this address.", rich_help_panel=WAIT_PANEL
+    ),
+]
+PortOption = Annotated[
+    int,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        metavar="N",
+        help="Receive callbacks on this port; 0 takes a free one.",
+        rich_help_panel=WAIT_PANEL,
+    ),
+]
+PublicUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--public-url",
+        metavar="URL",
+        help="The address under which a tunnel or proxy makes that known to the service.",
+        rich_help_panel=WAIT_PANEL,
+    ),
+]
 
 
 class JobOptions(NamedTuple):
@@ -219,6 +267,56 @@ class JobOptions(NamedTuple):
             help="Have the service send the result there; answer the task id at once.",
             rich_help_panel=WAIT_PANEL,
         ),
+    ] = None
+    listen: Annotated[
+        bool,
+        typer.Option(
+            "--listen",
+            help="Wait by a callback, received here, where the service can reach this machine.",
+            rich_help_panel=WAIT_PANEL,
+        ),
+    ] = False
+    host: HostOption = "127.0.0.1"
+    port: PortOption = 0
+    public_url: PublicUrlOption = None
+
+
+class MaskOptions(NamedTuple):
+    """Which part of a picture is redrawn."""
+
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            "--mask", metavar="FILE", help="A grey picture, white where to redraw: PNG, JPEG or WebP."
+        ),
+    ] = None
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--region",
+            metavar="X,Y,W,H",
+            help="Redraw this rectangle, in pixels or percent from the top left corner (repeatable).",
+        ),
+    ] = None
+
+
+VideoMode = Annotated[
+    Literal["fast", "turbo"] | None, typer.Option("--mode", help="How fast, and how dear, the job is.")
+]
+
+
+class VideoOptions(NamedTuple):
+    """What every command that makes a video takes."""
+
+    end_image: Annotated[
+        str | None,
+        typer.Option("--end-image", metavar="IMAGE", help="The picture that the video ends with."),
+    ] = None
+    resolution: Annotated[
+        Literal["480p", "720p"] | None, typer.Option(help="Height of the video in lines.")
+    ] = None
+    loop: Annotated[
+        bool | None, typer.Option("--loop/--no-loop", help="Make the end run into the beginning.")
     ] = None
 
 
@@ -354,23 +452,27 @@ def _parameter_option(parameter: Parameter) -> TyperOption:
     )
 
 
-def takes(**groups: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes(
+    *, without: Collection[str] = (), **groups: type[Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Expand named tuples of options into a command's signature.
 
     `@takes(job=JobOptions)` gives the command every field of `JobOptions` as an option of its own and
-    hands the function one `JobOptions` in the parameter `job`.
+    hands the function one `JobOptions` in the parameter `job`. The fields in `without` keep their defaults:
+    they are no options of this command.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = [
             p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name not in groups
         ]
-        fields = [field for kind in groups.values() for field in _parameters(kind)]
+        every = [field for kind in groups.values() for field in _parameters(kind)]
+        fields = [field for field in every if field.name not in without]
 
         @functools.wraps(function)
         def command(**values: Any) -> None:
             given = {
-                name: kind(**{field: values.pop(field) for field in kind._fields})
+                name: kind(**{field: values.pop(field) for field in kind._fields if field not in without})
                 for name, kind in groups.items()
             }
             function(**values, **given)

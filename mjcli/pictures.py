@@ -34,8 +34,8 @@ class Made(NamedTuple):
     @property
     def link(self) -> str:
         """The link of the picture (of a split job, the whole grid), or of the first video."""
-        files = self.result.file_urls
-        return files[0] if self.result.document.get("video_urls") else self.result.picture_url or files[0]
+        found = [*self.result.video_urls[:1], *filter(None, [self.result.picture_url])]
+        return (found or self.result.file_urls)[0]
 
     @property
     def files(self) -> list[str]:
@@ -60,7 +60,7 @@ class Made(NamedTuple):
         prompt, action, asked_at = self._asked
         return fields_of(
             prompt=prompt,
-            image_id=self.result.image_id,
+            image_id=self.result.id,
             task_id=self.result.task_id or self.task_id,
             action=action,
             asked_at=asked_at,

@@ -14,6 +14,7 @@ from mjcli.prompt.parse import is_link, parse
 
 if TYPE_CHECKING:
     from mjcli.context import Runtime
+    from mjcli.links import Look
     from mjcli.options import JobOptions, PromptOptions
 
 MOST_AT_ONCE = 40  # jobs that one prompt may make without being agreed to
@@ -28,6 +29,23 @@ def names_file(text: str) -> bool:
     return not is_link(text) and not text.startswith("@") and Path(text).suffix.lower() in PICTURES
 
 
+def linked(
+    runtime: Runtime, pictured: Mapping[str, str | None], options: PromptOptions, job: JobOptions
+) -> dict[str, Any]:
+    """Fields of a body that hold links of pictures, for a request without a prompt; as `orders` makes them."""
+    pictures = Images(runtime, ask=not job.dry_run)
+    found = {name: pictures.link(each) for name, each in pictured.items() if each is not None}
+    if job.dry_run:
+        pictures.tell()
+        return found
+    return _uploaded(pictures, found, options, job)
+
+
+def is_file(text: str) -> bool:
+    """Whether a word is a file on this machine, or names a picture that is not there."""
+    return not is_link(text) and (names_file(text) or Path(text).is_file())
+
+
 def orders(
     runtime: Runtime,
     images: Sequence[str],
@@ -35,19 +53,26 @@ def orders(
     given: Mapping[str, Sequence[str]],
     options: PromptOptions,
     job: JobOptions,
-    **fields: bool | None,
+    *,
+    endpoint: str = "imagine",
+    pictured: Mapping[str, str | None] | None = None,
+    **fields: object,
 ) -> list[tuple[str, dict[str, Any]]]:
     """The jobs that a prompt makes, one or one for each permutation: what was typed of it, and the body.
 
-    `images` are named as people do (link, reference, id, file); fields that are None are left out. The images
-    are looked at and files uploaded, unless nothing shall be sent. Raises `UsageError` (`PromptRefused`),
-    and as `mjcli.uploads.link_of_file` does.
+    `images`, which stand in the prompt, and `pictured`, which are fields of the body, are named as people do
+    (link, reference, id, file); fields that are None are left out. The images are looked at and files
+    uploaded, unless nothing shall be sent. Raises `UsageError` (`PromptRefused`), and as
+    `mjcli.uploads.link_of_file` does.
     """
     from mjcli.delivery import asked_for
 
     pictures = Images(runtime, ask=not job.dry_run)
     links = [pictures.link(each) for each in images]
-    prompts = composed(runtime, links, text, pictures.linked(given), options)
+    beside: dict[str, Any] = {
+        name: pictures.link(each) for name, each in (pictured or {}).items() if each is not None
+    }
+    prompts = composed(runtime, links, text, pictures.linked(given), options, endpoint)
     texts = [each.text for each in prompts]
     if job.dry_run:
         pictures.tell()
@@ -55,17 +80,31 @@ def orders(
         agree(runtime, prompts, options)
         if not options.no_check:
             look_at_images(runtime, prompts, pictures.own, strict=options.strict)
+        beside = _uploaded(pictures, beside, options, job)
         texts = pictures.upload(texts, keep=not job.no_ledger)
-    beside = {**body_fields(given, checked=not options.no_check), **asked_for(fields)}
+    if endpoint == "imagine":  # no other one has such fields
+        beside |= body_fields(given, checked=not options.no_check)
+    beside |= asked_for(fields)
     return [
         (prompt.typed, {"action": "generate", "prompt": text, **beside})
         for prompt, text in zip(prompts, texts, strict=True)
     ]
 
 
-def words_or_stdin(runtime: Runtime, words: list[str], images: list[str]) -> str:
-    """The prompt's words: the arguments, or standard input when there are none or they are `-`."""
-    if words and words != ["-"]:
+def words_or_stdin(
+    runtime: Runtime,
+    words: Sequence[str],
+    images: Sequence[str] = (),
+    *,
+    command: str = "mj imagine",
+    wanted: str = "prompt",
+) -> str:
+    """The words that are `wanted`: the arguments, or standard input when there are none or they are `-`.
+
+    `images` are those that make a prompt without words; they, too, may come from standard input. `command` is
+    what stands before the words when it is typed. Raises `UsageError` when there are none.
+    """
+    if words and list(words) != ["-"]:
         return words_of(words)
     from mjcli.references import read_stdin
 
@@ -76,10 +115,14 @@ def words_or_stdin(runtime: Runtime, words: list[str], images: list[str]) -> str
     if not words and runtime.stdin.isatty():
         if images:
             return ""
-        raise UsageError("There is no prompt.", hint='mj imagine "a cat on a table"\nmj imagine < prompt.txt')
-    text = read_stdin(runtime, "the prompt").strip()
+        raise UsageError(
+            f"There is no {wanted}.", hint=f'{command} "a cat on a table"\n{command} - < prompt.txt'
+        )
+    text = read_stdin(runtime, f"the {wanted}").strip()
     if not text and not (images and not words):
-        raise UsageError("There is no prompt: standard input is empty.", hint='mj imagine "a cat on a table"')
+        raise UsageError(
+            f"There is no {wanted}: standard input is empty.", hint=f'{command} "a cat on a table"'
+        )
     return text
 
 
@@ -101,6 +144,7 @@ class Images:
     def __init__(self, runtime: Runtime, *, ask: bool) -> None:
         self._runtime, self._ask = runtime, ask
         self._files: dict[str, Path] = {}
+        self._uploaded: dict[str, str] = {}
         #: Links that the service itself has told, which need no look.
         self.own: set[str] = set()
 
@@ -108,7 +152,7 @@ class Images:
         """The link of a picture given as a link, a reference, an id, or a file. Raises `UsageError`."""
         from mjcli.references import link_of
 
-        if not is_link(name) and (names_file(name) or Path(name).is_file()):
+        if is_file(name):
             from mjcli.uploads import read_picture
 
             read_picture(Path(name))  # what is no picture is found out before anything is sent
@@ -137,16 +181,40 @@ class Images:
         for stand_in, path in self._files.items():
             self._runtime.output.notice(f"{path} would be uploaded first; {stand_in} stands for its link.")
 
-    def upload(self, prompts: Sequence[str], *, keep: bool) -> list[str]:
-        """The prompts with the links of the uploaded files; without `keep` no record of them is made."""
-        if not self._files:
-            return list(prompts)
-        from mjcli.uploads import link_of_file
+    def look_at(self, links: Collection[str], *, strict: bool) -> None:
+        """Refuse links that lead to no picture, for those that stand in no prompt. Raises `UsageError`."""
+        unknown = (each for each in links if each not in self.own and not each.startswith(_STAND_IN))
+        for url, look in _bad_links(self._runtime, unknown).items():
+            if look.verdict == "refused" or strict:
+                way = (
+                    "--no-check sends it as it is"
+                    if look.verdict == "refused"
+                    else "without --strict it is sent"
+                )
+                raise UsageError(
+                    f"The image {url} cannot be used: {look.reason} Nothing was sent, so nothing is paid.",
+                    hint=way,
+                )
+            self._runtime.output.warning(f"The image {url} is doubtful: {look.reason}")
 
+    def upload(self, texts: Sequence[str], *, keep: bool) -> list[str]:
+        """Prompts or links with those of the uploaded files; without `keep` no record of them is made."""
         for stand_in, path in self._files.items():
-            link = link_of_file(self._runtime, path, keep=keep)
-            prompts = [each.replace(stand_in, link) for each in prompts]
-        return list(prompts)
+            if stand_in not in self._uploaded:
+                from mjcli.uploads import link_of_file
+
+                self._uploaded[stand_in] = link_of_file(self._runtime, path, keep=keep)
+            texts = [each.replace(stand_in, self._uploaded[stand_in]) for each in texts]
+        return list(texts)
+
+
+def _uploaded(
+    pictures: Images, links: Mapping[str, str], options: PromptOptions, job: JobOptions
+) -> dict[str, Any]:
+    """Links that are fields of a body, once they were looked at and files uploaded."""
+    if not options.no_check:
+        pictures.look_at(links.values(), strict=options.strict)
+    return dict(zip(links, pictures.upload(list(links.values()), keep=not job.no_ledger), strict=True))
 
 
 def composed(
@@ -155,26 +223,28 @@ def composed(
     text: str,
     given: Mapping[str, Sequence[str]],
     options: PromptOptions,
+    endpoint: str = "imagine",
 ) -> list[Composed]:
     """The prompts of one command, one for each permutation, as they would be sent; nothing is.
 
     What is doubtful is told. Raises `PromptRefused` for what is wrong, `UsageError` for a wrong option.
     """
-    suffixes = _suffixes(runtime, options)
+    # Nobody has their defaults for pictures in mind where a video is made.
+    suffixes = [] if endpoint == "videos" else _suffixes(runtime, options)
     texts = _permuted(runtime, text, options)
     if not options.no_check:
         texts = _repaired(runtime, texts)
     made = [compose(images, each, given, suffixes, checked=not options.no_check) for each in texts]
     _say_all(runtime, (notice for each in made for notice in each.notices))
     if not options.no_check:
-        _judge(runtime, made, [_findings(each) for each in made], strict=options.strict)
+        _judge(runtime, made, [_findings(each, endpoint) for each in made], strict=options.strict)
     return made
 
 
-def checked(runtime: Runtime, words: str) -> str:
+def checked(runtime: Runtime, words: str, *, strict: bool = False) -> str:
     """Words that stand alone, put right and checked as a prompt. Raises `PromptRefused`."""
     made = [compose([], each, {}) for each in _repaired(runtime, [words])]
-    _judge(runtime, made, [_findings(each) for each in made], strict=False)
+    _judge(runtime, made, [_findings(each) for each in made], strict=strict)
     return made[0].text
 
 
@@ -193,27 +263,34 @@ def look_at_images(
 ) -> None:
     """Refuse links that lead to no picture, those that are known to do left out. Raises `PromptRefused`."""
     places = [[link for link in _links(each.text) if link[0] not in known] for each in prompts]
-    urls = dict.fromkeys(url for each in places for url, _, _ in each)
-    if not urls:
-        return
-    from mjcli.links import look_at
-
-    looks = look_at(
-        list(urls),
-        allow_private=runtime.on_this_machine,
-        use_environment=not runtime.settings.sandbox.value,
-    )
-    severity = {"refused": ERROR, "doubtful": WARNING}
-    bad = {look.url: look for look in looks if look.verdict in severity}
+    bad = _bad_links(runtime, (url for each in places for url, _, _ in each))
     findings = [
         [
-            Finding(severity[bad[url].verdict], "image", bad[url].reason, start, end)
+            Finding(_SEVERITY[bad[url].verdict], "image", bad[url].reason, start, end)
             for url, start, end in each
             if url in bad
         ]
         for each in places
     ]
     _judge(runtime, prompts, findings, strict=strict)
+
+
+_SEVERITY = {"refused": ERROR, "doubtful": WARNING}
+
+
+def _bad_links(runtime: Runtime, urls: Iterable[str]) -> dict[str, Look]:
+    """Those of the links that are not known to be good, by their address."""
+    unique = list(dict.fromkeys(urls))
+    if not unique:
+        return {}
+    from mjcli.links import look_at
+
+    looks = look_at(
+        unique,
+        allow_private=runtime.on_this_machine,
+        use_environment=not runtime.settings.sandbox.value,
+    )
+    return {look.url: look for look in looks if look.verdict in _SEVERITY}
 
 
 def _links(prompt: str) -> Iterable[tuple[str, int, int]]:
@@ -279,10 +356,12 @@ def _say_all(runtime: Runtime, notices: Iterable[str]) -> None:
         runtime.output.notice(notice)
 
 
-def _findings(prompt: Composed) -> list[Finding]:
+def _findings(prompt: Composed, endpoint: str = "imagine") -> list[Finding]:
     """What the checker finds, with the origin of what was not typed as the prompt."""
     found = []
     for each in check(prompt.text):
+        if endpoint == "videos" and each.code == "unknown_parameter":
+            each = each._replace(severity=WARNING)  # the table is one of pictures; videos have others, too
         origin = prompt.origin(each.start)
         typed = origin == TYPED or origin.startswith("option ")
         told = each.message if typed else f"{each.message} (It comes from: {origin}.)"

@@ -31,16 +31,19 @@ PAGE, PAGES = 50, 20  # tasks that are asked for at a time, and how often
 FEWEST_A_PAGE = 12  # the service's own limit; a shorter page is the last one
 
 # What a task must agree in with the request that it is taken for; the rest must not contradict it.
-_TELLING = ("prompt", "action", "image_id", "image_url", "video_id")
-_UNTOLD = ("callback_url", "async", "timeout")
+_TELLING = ("prompt", "action", "image_id", "image_url", "video_id", "content")
+_UNTOLD = ("callback_url", "async", "timeout", "mask")
+# The types of tasks are the endpoints' names; a type that is none of these says nothing.
+_TYPES = ("imagine", "edits", "videos", "describe", "shorten", "translate", "seed")
 
 
 class Lost(NamedTuple):
-    """A request whose answer was lost: its body, when it was sent (Unix seconds), and its job in the ledger.
+    """A request whose answer was lost: endpoint, body, when it was sent (Unix seconds), and its job in the ledger.
 
     `hint` is what to type next when it stays lost.
     """
 
+    path: str
     body: Mapping[str, Any]
     sent_at: float
     identity: str | None
@@ -87,8 +90,10 @@ def find_task(
     raise _none(why, failure, lost, contested=contested)
 
 
-def is_for(task: TaskRecord, body: Mapping[str, Any]) -> bool:
-    """Whether a task has this request."""
+def is_for(task: TaskRecord, path: str, body: Mapping[str, Any]) -> bool:
+    """Whether a task has this request to this endpoint."""
+    if task.type in _TYPES and task.type != path.rpartition("/")[2]:
+        return False
     # Old servers leave the action out where it is the usual one.
     recorded = {"action": "generate", **task.request}
     if any(body.get(name) != recorded.get(name) for name in _TELLING if name in body):
@@ -104,7 +109,7 @@ def _candidates(
     ours = {
         task.id: task
         for task in _recent(client, lost.sent_at, deadline)
-        if task.id and _made_since(task, lost.sent_at, client) and is_for(task, lost.body)
+        if task.id and _made_since(task, lost.sent_at, client) and is_for(task, lost.path, lost.body)
     }
     known = ledger.known_tasks(host, ours) if ledger is not None else set()
     return {task_id: task for task_id, task in ours.items() if task_id not in known}
@@ -135,7 +140,7 @@ def _made_since(task: TaskRecord, since: float, client: Client) -> bool:
 
 def _is_contested(ledger: Ledger | None, host: str, lost: Lost, task: TaskRecord) -> bool:
     others = ledger.being_sent(host, but=lost.identity or "") if ledger is not None else []
-    return any(is_for(task, body) for body in others)
+    return any(is_for(task, path, body) for path, body in others)
 
 
 def _adopted(ledger: Ledger | None, host: str, lost: Lost, task_id: str) -> bool:

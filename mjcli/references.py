@@ -19,10 +19,17 @@ STDIN_LIMIT = 1024 * 1024  # bytes; no prompt and no list of ids comes near it
 
 
 class Image(NamedTuple):
-    """An image that was named, and the job that made it, where the ledger knows it."""
+    """An image (or video) that was named, and the job that made it, where the ledger knows it."""
 
     id: str
     job: Job | None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height in pixels, where the ledger knows them."""
+        from mjcli.api.models import Result
+
+        return Result((self.job.result if self.job is not None else None) or {}).dimensions
 
 
 def read_stdin(runtime: Runtime, wanted: str) -> str:
@@ -81,9 +88,28 @@ def image_of(runtime: Runtime, text: str) -> Image:
     job = known_job(runtime, text, "image")
     if job is None:
         return Image(text, None)
-    if job.image_id is None:
+    if job.image_id is None or job.made_video:
+        why = f"that job ({job.action}) made none" if job.state == "done" else f"its state is {job.state}"
+        raise UsageError(f"{text} has no image: {why}.", hint=_instead(runtime, job))
+    return Image(job.image_id, job)
+
+
+def video_of(runtime: Runtime, text: str) -> Image:
+    """The video meant by an id or a reference; an id that the ledger does not know is taken as it is.
+
+    Raises `UsageError` for an unknown reference, or one to a job without a video.
+    """
+    if not text.startswith("@") and is_link(text):
         raise UsageError(
-            f"{text} has no image: the state of that job is {job.state}.", hint=_instead(runtime, job)
+            "An extension needs the id of a video, not a link; the id stands in the job's answer."
+        )
+    job = known_job(runtime, text, "video")
+    if job is None:
+        return Image(text, None)
+    if job.image_id is None or not job.made_video:
+        why = f"that job is an {job.action}" if not job.made_video else f"its state is {job.state}"
+        raise UsageError(
+            f"{text} has no video: {why}.", hint=resume(job.reference) if job.unfinished else None
         )
     return Image(job.image_id, job)
 

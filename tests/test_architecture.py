@@ -111,6 +111,10 @@ MAY_KNOW = {
         "mjcli.anonymous",
     ],
     "mjcli.links": ["mjcli.addresses", "mjcli.anonymous", "mjcli.filetypes"],
+    "mjcli.masks": ["mjcli.errors", "mjcli.filetypes"],
+    "mjcli.grids": ["mjcli.errors", "mjcli.downloads", "mjcli.filenames"],
+    "mjcli.receiver": [],
+    "mjcli.callbacks": ["mjcli.api", "mjcli.errors", "mjcli.jobs", "mjcli.ledger", "mjcli.receiver"],
     "mjcli.uploads": ["mjcli.errors", "mjcli.filetypes", "mjcli.links", "mjcli.downloads"],
     "mjcli.jobs": ["mjcli.api", "mjcli.ledger", "mjcli.recovery", "mjcli.errors"],
     "mjcli.render": ["mjcli.api.models", "mjcli.errors", "mjcli.secret", "mjcli.signals"],
@@ -161,7 +165,7 @@ def test_render_knows_no_network_no_database_and_no_parser() -> None:
 
 def test_the_progress_of_a_job_leaves_it_through_a_callback() -> None:
     assert not faults(
-        modules("mjcli.jobs", "mjcli.downloads", "mjcli.ledger", "mjcli.links"),
+        modules("mjcli.jobs", "mjcli.downloads", "mjcli.ledger", "mjcli.links", "mjcli.callbacks"),
         lambda each: within(each.name, ["mjcli.render"]),
     )
 

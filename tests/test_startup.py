@@ -144,7 +144,8 @@ def test_a_usage_mistake_is_found_without_network_or_ledger(tmp_path: Path) -> N
 HEAVY = (
     "rich", "click", "asyncio", "tomlkit", "importlib.metadata", "pydantic", "markdown_it", "pygments",
     "mjcli.sandbox", "mjcli.downloads", "mjcli.reference", "mjcli.gen", "mjcli.links", "mjcli.uploads",
-    "mjcli.addresses", "mjcli.filetypes", "mjcli.api.files",
+    "mjcli.addresses", "mjcli.filetypes", "mjcli.api.files", "mjcli.api.fields", "mjcli.callbacks",
+    "mjcli.receiver", "mjcli.masks", "mjcli.grids", "mjcli.sources", "waitress", "PIL",
 )  # fmt: skip
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from mjcli.actions import ACTIONS, modern, nearest, spelling
 from mjcli.errors import UsageError
-from mjcli.options import FileOptions, JobOptions, MjCommand, new_app, takes
+from mjcli.options import FileOptions, JobOptions, MaskOptions, MjCommand, new_app, takes
 
 if TYPE_CHECKING:
     from mjcli.context import Runtime
     from mjcli.references import Image
 
 app = new_app()
-
-MASK_LIMIT = 20 * 1024 * 1024  # bytes
 
 
 class ActionCommand(MjCommand):
@@ -34,10 +31,12 @@ mj action upscale4 @last --download
 mj action variation2 1234197197067915365
 # Redraw what is white in the mask
 mj action variation_region @last --mask mask.png --prompt "a red door"
+# Or what is in a rectangle: its corner, width and height, in pixels or percent
+mj action variation_region @last --region 25%,0,50%,50% --prompt "a red door"
 # The same for many
 mj action upscale1 - < ids.txt""",
 )
-@takes(job=JobOptions, files=FileOptions)
+@takes(area=MaskOptions, job=JobOptions, files=FileOptions)
 def action(
     ctx: typer.Context,
     action: Annotated[
@@ -47,13 +46,10 @@ def action(
         str, typer.Argument(metavar="IMAGE", help="An image id, @last, @2, or - for ids on standard input.")
     ],
     *,
-    mask: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="For variation_region: a grey picture, white where to redraw."),
-    ] = None,
     prompt: Annotated[
         str | None, typer.Option(metavar="TEXT", help="For variation_region: what to draw there.")
     ] = None,
+    area: MaskOptions,
     job: JobOptions,
     files: FileOptions,
 ) -> None:
@@ -61,7 +57,8 @@ def action(
 
     The answer of a job lists the actions that its image offers. An action that mj does not know, or that
     the image did not offer as far as the ledger knows, is refused before anything is sent; --force sends
-    it all the same (and replaces files that are there already).
+    it all the same (and replaces files that are there already). --mask and --region are for
+    variation_region.
     """
     from mjcli.delivery import Wanted, deliver_all, prepared
     from mjcli.prompt.compose import words_of
@@ -73,11 +70,9 @@ def action(
     if modern(action) not in ACTIONS and not files.force:
         raise _unknown(action)
     extra: dict[str, Any] = {}
-    if mask is not None:
-        extra["mask"] = _mask(mask)
     if prompt is not None:
         extra["prompt"] = words_of([prompt]) if files.force else checked(runtime, words_of([prompt]))
-    _check_region(action, mask, prompt, force=files.force)
+    _check_region(action, area, prompt, force=files.force)
     images = [image_of(runtime, each) for each in expand(runtime, [image], "image")]
     if not files.force:
         for each in images:
@@ -85,7 +80,7 @@ def action(
     jobs = [
         Wanted(
             "action",
-            {"action": _name(action, each), "image_id": each.id, **extra},
+            {"action": _name(action, each), "image_id": each.id, **_mask(area, each), **extra},
             slug=prompt or (each.job.prompt if each.job is not None else ""),
             parent_image=each.id,
         )
@@ -130,30 +125,25 @@ def _unknown(action: str) -> UsageError:
     )
 
 
-def _check_region(action: str, mask: Path | None, prompt: str | None, *, force: bool) -> None:
+def _check_region(action: str, area: MaskOptions, prompt: str | None, *, force: bool) -> None:
     if force:
         return
+    options = {"--mask": area.mask, "--region": area.region, "--prompt": prompt}
     if action != "variation_region":
-        given = "--mask" if mask is not None else "--prompt" if prompt is not None else None
-        if given:
-            raise UsageError(f"{given} is for variation_region, not for {action}.")
-    elif mask is None:
-        raise UsageError("variation_region needs --mask FILE: a grey picture, white where to redraw.")
+        for name, given in options.items():
+            if given:
+                raise UsageError(f"{name} is for variation_region, not for {action}.")
+    elif area.mask is None and not area.region:
+        raise UsageError(
+            "variation_region needs --mask FILE (a grey picture, white where to redraw) or --region X,Y,W,H."
+        )
 
 
-def _mask(path: Path) -> str:
-    """The file as bare Base64. Raises `UsageError` when it is no picture."""
-    from base64 import b64encode
+def _mask(area: MaskOptions, image: Image) -> dict[str, str]:
+    """The field of the body that says what is redrawn. Raises `UsageError`."""
+    if area.mask is None and not area.region:
+        return {}
+    from mjcli.masks import mask_of
 
-    from mjcli.filetypes import extension_of
-
-    try:
-        with path.open("rb") as file:
-            data = file.read(MASK_LIMIT + 1)
-    except OSError as error:
-        raise UsageError(f"The mask {path} cannot be read: {error.strerror}.") from None
-    if len(data) > MASK_LIMIT:
-        raise UsageError(f"The mask {path} is larger than 20 MB.")
-    if extension_of(data[:16]) not in ("png", "jpg", "webp"):
-        raise UsageError(f"The mask {path} is no PNG, JPEG or WebP picture.")
-    return b64encode(data).decode()
+    mask = mask_of(area.mask, area.region or (), image.size)
+    return {} if mask is None else {"mask": mask}

@@ -47,9 +47,9 @@ def describe_task(
     Asking costs nothing. A task that failed, or that the service does not know, exits with status 4; one
     that is still running with 0, or with 7 when --wait gave up on it.
     """
-    from mjcli.delivery import file_target
     from mjcli.jobs import DEADLINE_SECONDS
     from mjcli.references import expand, task_of
+    from mjcli.saving import file_target
 
     runtime: Runtime = ctx.obj
     if timeout is not None and not wait:
@@ -116,9 +116,10 @@ def _unknown(task_id: str) -> UnknownTask:
 
 def _tell(runtime: Runtime, task_id: str, record: TaskRecord, target: Target | None, *, force: bool) -> None:
     """Answer with one record, its pictures saved where that was asked for."""
-    from mjcli.delivery import files_missing, save_files
+    from mjcli.delivery import quiet_lines
     from mjcli.errors import take_up
     from mjcli.filenames import fields_of
+    from mjcli.saving import files_missing, save_files
 
     saved: list[str] = []
     problem: MjError | None = None
@@ -129,7 +130,7 @@ def _tell(runtime: Runtime, task_id: str, record: TaskRecord, target: Target | N
     elif target is not None and record.state == "done" and response is not None:
         fields = fields_of(
             prompt=str(record.request.get("prompt") or ""),
-            image_id=response.image_id,
+            image_id=response.id,
             task_id=task_id,
             action=str(record.request.get("action") or record.type or ""),
             asked_at=record.created_at,
@@ -139,8 +140,8 @@ def _tell(runtime: Runtime, task_id: str, record: TaskRecord, target: Target | N
     if record.state != "running":
         runtime.note_task(record, saved)
     document = {**record.document, "files": saved}
-    quiet = saved or [each for each in [response.picture_url if response else None] if each] or [task_id]
-    runtime.answer(document, _lines(runtime, task_id, record, saved), quiet, problem)
+    quiet = quiet_lines(response, saved) if response is not None else []
+    runtime.answer(document, _lines(runtime, task_id, record, saved), quiet or [task_id], problem)
 
 
 def _lines(runtime: Runtime, task_id: str, record: TaskRecord, saved: list[str]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mjcli.errors import ConfigError, DownloadError, Interrupted, MjError, UsageError
-from mjcli.options import ForceOption, MjCommand, OutputOption, new_app
+from mjcli.options import FileOptions, MjCommand, new_app, takes
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result
@@ -33,6 +33,7 @@ mj download 7489df4c-ef03-4de0-b598-e9a590793434
 # Many, for a script
 mj download - --quiet < jobs.txt""",
 )
+@takes(files=FileOptions, without=("download",))
 def download(
     ctx: typer.Context,
     jobs: Annotated[
@@ -42,8 +43,7 @@ def download(
         ),
     ],
     *,
-    output: OutputOption = None,
-    force: ForceOption = False,
+    files: FileOptions,
 ) -> None:
     """Save the pictures of earlier jobs.
 
@@ -56,10 +56,10 @@ def download(
     runtime: Runtime = ctx.obj
     # Looked up before the first is fetched: a reference counts from the newest job, and others make new ones.
     found = [_meant(runtime, each) for each in expand(runtime, jobs, "job")]
-    target = _target(runtime, output, several=len(found) > 1, force=force)
+    target = _target(runtime, files, several=len(found) > 1)
     for each in found:
         try:
-            _download(runtime, each, target, output=output, force=force)
+            _download(runtime, each, target, files)
         except MjError as error:
             if len(found) == 1:
                 raise
@@ -77,51 +77,49 @@ def _meant(runtime: Runtime, text: str) -> Job | str | UsageError:
         return error
 
 
-def _target(runtime: Runtime, output: str | None, *, several: bool, force: bool) -> Target | None:
+def _target(runtime: Runtime, files: FileOptions, *, several: bool) -> Target | None:
     """Where --output says that the files go, None without it. Raises `UsageError`, `ConfigError`."""
-    if output is None:
-        return None
     from mjcli.filenames import check_for_several, check_writable, parse_target
+    from mjcli.saving import cut_too
 
-    target = parse_target(output, runtime.settings.output.value or ".")
+    target = cut_too(parse_target(files.output, runtime.settings.output.value or "."), files.split)
+    if files.output is None:
+        return None
     if several:
         check_for_several(target)
-    check_writable(target, force=force)
+    check_writable(target, force=files.force)
     return target
 
 
-def _target_of(runtime: Runtime, made: Made, *, force: bool) -> Target:
+def _target_of(runtime: Runtime, made: Made, files: FileOptions) -> Target:
     """Where the files of a job go when it is not said. Raises `ConfigError`."""
-    from mjcli.delivery import target_asked
     from mjcli.filenames import check_writable, parse_target
+    from mjcli.saving import target_asked
 
     asked = target_asked(made.job) if made.job is not None else None
     target = asked or parse_target(None, runtime.settings.output.value or ".")
-    check_writable(target, force=force)
-    return target
+    check_writable(target, force=files.force)
+    return target._replace(split=target.split or files.split)
 
 
 def _download(
-    runtime: Runtime,
-    which: Job | str | UsageError,
-    target: Target | None,
-    *,
-    output: str | None,
-    force: bool,
+    runtime: Runtime, which: Job | str | UsageError, target: Target | None, files: FileOptions
 ) -> None:
     """Save the pictures of one job, and answer."""
-    from mjcli.delivery import answer_result, files_missing, save_files
+    from mjcli.delivery import answer_result
     from mjcli.pictures import made, say_kept
+    from mjcli.saving import files_missing, save_files
 
     if isinstance(which, UsageError):
         raise which
+    force, output = files.force, files.output
     found = made(runtime, which, output)
-    if target is None and not force and found.whole:
+    if target is None and not (force or files.split) and found.whole:
         say_kept(runtime, found.files)
         answer_result(runtime, found.result, found.files)
         return
     again = f"mj download {found.reference}" + (f" -o {shlex.quote(output)}" if output else "")
-    place = _target_of(runtime, found, force=force) if target is None else target
+    place = _target_of(runtime, found, files) if target is None else target
     try:
         saved, failures = save_files(
             runtime,

@@ -402,8 +402,9 @@ def _document(number: int, job: Job) -> dict[str, Any]:
 def _quiet(job: Job) -> list[str]:
     """The saved files, else the link, else the task."""
     from mjcli.api.models import Result
+    from mjcli.delivery import quiet_lines
 
-    return job.files or [Result(job.result or {}).picture_url or job.task_id or job.uuid]
+    return quiet_lines(Result(job.result or {}), job.files) or [job.task_id or job.uuid]
 
 
 def _origins(runtime: Runtime, job: Job) -> Iterator[tuple[str, Job | None]]:
@@ -445,7 +446,7 @@ def _story(
         ("host", job.host),
         *_times(job),
         *((f"request {name}", shortened(value)) for name, value in job.request.items()),
-        *(line for line in told if line[0] in ("link", "part", "size", "actions")),
+        *(line for line in told if line[0] not in ("id", "task", "file", "next")),
         ("error", ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))),
         *(("file", path if exists(path) else f"{path} (missing)") for path in job.files),  # noqa: PTH110
         ("files due", str(job.files_due or "")),

@@ -262,26 +262,28 @@ class _Target:
 
     def __init__(self, runtime: Runtime, files: FileOptions, *, several: bool) -> None:
         from mjcli.filenames import check_for_several, parse_target
+        from mjcli.saving import cut_too
 
         self._files = files
-        self._given = parse_target(files.output, runtime.settings.output.value or ".")
+        self._given = cut_too(parse_target(files.output, runtime.settings.output.value or "."), files.split)
         if several and files.output is not None:
             check_for_several(self._given)
 
     def of(self, job: Job) -> Target | None:
-        from mjcli.delivery import target_asked
         from mjcli.filenames import check_writable
+        from mjcli.saving import target_asked
 
         files = self._files
         if files.download is False:
             return None
-        if files.output is not None or (files.download and job.files_asked is None):
+        wanted = files.download or files.split
+        if files.output is not None or (wanted and job.files_asked is None):
             target = self._given
         else:
             asked = target_asked(job)
             if asked is None:
                 return None
-            target = asked
+            target = asked._replace(split=asked.split or files.split)
         if job.unsent:
             check_writable(target, force=self.force(job))
         return target

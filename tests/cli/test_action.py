@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Mj
-from tests.service import Service, fixture, fixture_lines
+from tests.service import Service, fixture, fixture_lines, png
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
+PNG = png()
 
 
 @pytest.fixture

@@ -1,0 +1,147 @@
+"""`--listen`: a job that is waited for by its callback, and by looks where none comes."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+from mjcli.jobs import CALL_SECONDS
+from tests.cli.conftest import Mj
+from tests.service import Received, Reply, Service, png, task_record
+
+TASK = "f6e39eaf-652a-4bf5-a15c-79d8b143b80a"
+
+
+def call(url: str, document: Any) -> int:
+    request = urllib.request.Request(url, json.dumps(document).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return int(answer.status)
+
+
+class CallingBack:
+    """Answers a job with its task, and calls back with these objects; `ended` is what the tasks endpoint has."""
+
+    def __init__(self, service: Service, *claims: dict[str, Any], ended: dict[str, Any] | None) -> None:
+        self.service, self.claims, self.ended = service, claims, ended
+        self.statuses: list[int] = []
+        self.thread = threading.Thread(target=self._call)
+        service.imagine(self._script)
+
+    def _script(self, request: Received, reply: Reply) -> None:
+        self.url = request.body["callback_url"]
+        self.service.tasks[TASK] = task_record(TASK, request.body, None)
+        self.thread.start()
+        reply.json({"task_id": TASK})
+
+    def _call(self) -> None:
+        for claim in self.claims:
+            if claim.get("progress") == 100 or claim.get("success") is False:
+                self.service.tasks[TASK] = task_record(TASK, {}, self.ended)
+            self.statuses.append(call(self.url, claim))
+
+
+def test_the_callback_ends_the_wait(online: Mj, service: Service) -> None:
+    result = {**service.result(), "task_id": TASK}
+    step = {"task_id": TASK, "progress": 40, "actions": [], "success": True}
+    calling = CallingBack(service, step, result, ended=result)
+    service.files["/files/cat.png"] = png()
+    begun = time.monotonic()
+    done = online("imagine", "a cat", "--listen", "--download", "--json")
+    assert time.monotonic() - begun < CALL_SECONDS
+    assert done.answer["raw_image_url"] == result["raw_image_url"]
+    assert len(done.answer["files"]) == 1
+    assert "progress: 40%" in done.err
+    assert calling.statuses == [200, 200]
+    (post,) = service.posts()
+    assert post.headers["accept"] == "application/x-ndjson"
+    assert post.body["callback_url"].startswith("http://127.0.0.1:")
+    assert len(service.posts(Service.TASKS)) == 1  # to see whether it is true
+    assert online("history", "show", "@last", "--json").answer["state"] == "done"
+
+
+def test_a_failure_is_called_back_as_well(online: Mj, service: Service) -> None:
+    failure = {"success": False, "task_id": TASK, "error": {"code": "bad_request", "message": "no -c"}}
+    CallingBack(service, failure, ended=failure)
+    assert "no -c" in online("imagine", "a cat", "--listen", check=4).err
+    assert online("history", "show", "@last", "--json").answer["state"] == "failed"
+
+
+def test_a_forged_end_is_not_believed(online: Mj, service: Service) -> None:
+    true = {**service.result(), "task_id": TASK}
+    forged = {**true, "raw_image_url": "http://127.0.0.1:9/evil.png"}
+    calling = CallingBack(service, forged, ended=None)
+
+    def script(request: Received, reply: Reply) -> None:
+        looks = len(service.posts(Service.TASKS))
+        reply.json(task_record(TASK, {}, None if looks < 3 else true))
+
+    service.scripts[Service.TASKS] = script
+    assert online("imagine", "a cat", "--listen", "-q").out.strip() == true["raw_image_url"]
+    assert calling.statuses == [200]
+
+
+def test_without_a_callback_the_task_is_looked_at(online: Mj, service: Service) -> None:
+    result = {**service.result(), "task_id": TASK}
+
+    def script(request: Received, reply: Reply) -> None:
+        service.tasks[TASK] = task_record(TASK, request.body, result)
+        reply.json({"task_id": TASK})
+
+    service.imagine(script)
+    assert online("imagine", "a cat", "--listen", "--json").answer["task_id"] == TASK
+
+
+def test_a_wait_that_is_over_leaves_the_job_to_resume(online: Mj, service: Service) -> None:
+    def script(request: Received, reply: Reply) -> None:
+        service.tasks[TASK] = task_record(TASK, request.body, None)
+        reply.json({"task_id": TASK})
+
+    service.imagine(script)
+    result = online("imagine", "a cat", "--listen", "--timeout", "0.5", check=7)
+    assert f"mj resume {TASK}" in result.err
+
+
+def test_a_public_url_is_what_the_service_is_told(online: Mj, service: Service) -> None:
+    service.answer(service.result())
+    online("imagine", "a cat", "--listen", "--public-url", "https://example.com/hook")
+    assert service.posts()[0].body["callback_url"].startswith("https://example.com/hook/")
+
+
+def test_a_plain_result_will_do(online: Mj, service: Service) -> None:
+    service.answer(service.result())
+    assert online("imagine", "a cat", "--listen", "--json").answer["image_id"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--listen", "--no-wait"),
+        ("--listen", "--callback-url", "http://127.0.0.1:9/"),
+        ("--port", "8000"),
+        ("--public-url", "https://example.com"),
+        ("--listen", "--public-url", "example.com"),
+        ("--listen", "--host", "nowhere.invalid"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_sent(
+    online: Mj, service: Service, options: tuple[str, ...]
+) -> None:
+    service.answer(service.result())
+    online("imagine", "a cat", *options, check=2)
+    assert not service.posts()
+
+
+def test_the_dry_run_opens_no_port(online: Mj, service: Service) -> None:
+    answer = online("imagine", "a cat", "--listen", "--dry-run", "--json").answer
+    assert answer["body"]["callback_url"].startswith("https://callback.invalid")
+
+
+def test_the_sandbox_calls_back(mj: Mj) -> None:
+    result = mj("--sandbox", "action", "upscale1", "@last", "--listen", check=2)
+    assert "means nothing yet" in result.err
+    assert mj("--sandbox", "imagine", "a cat", "--listen", "--json").answer["success"] is True

@@ -1,0 +1,463 @@
+"""`mj listen`: callbacks become events, files, runs of a command, and changes of the ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.cli.conftest import Mj
+from tests.service import Received, Reply, Service, fixture, png, task_record
+
+TASK = "f6e39eaf-652a-4bf5-a15c-79d8b143b80a"
+
+
+class Listening:
+    """A running `mj listen --json`; `url` is where its callbacks go."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        first = self.line()
+        assert first["event"] == "listening", first
+        self.url = first["callback_url"]
+
+    def line(self) -> Any:
+        """The next line of its standard output, as JSON."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "it has ended"
+        return json.loads(line)
+
+    def post(self, document: object, *, path: str | None = None) -> int:
+        """Call back; gives the HTTP status of the answer."""
+        address = urlsplit(self.url)
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+        with contextlib.closing(connection):
+            connection.request("POST", address.path if path is None else path, body)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+    def end(self) -> tuple[int, str, str]:
+        """Its exit status, the rest of its standard output, and its standard error."""
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out.decode(), err.decode()
+
+
+@contextlib.contextmanager
+def listening(mj: Mj, *arguments: str, env: dict[str, str | None] | None = None) -> Iterator[Listening]:
+    process = mj.start("listen", "--json", *arguments, env=env)
+    try:
+        yield Listening(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def asked(
+    mj: Mj, service: Service, url: str, task_id: str = TASK, *options: str, prompt: str = "a cat"
+) -> dict[str, Any]:
+    """A job that is to call back; gives the body that was sent."""
+    service.answer({"task_id": task_id})
+    mj("imagine", prompt, "--callback-url", url, *options)
+    body = service.posts()[-1].body
+    assert body["callback_url"] == url
+    service.tasks[task_id] = task_record(task_id, body, None)
+    return dict(body)
+
+
+def finish(service: Service, task_id: str = TASK, **fields: Any) -> dict[str, Any]:
+    """The task ends well; gives what the service calls back with."""
+    result = {**service.result(), "task_id": task_id, **fields}
+    service.tasks[task_id] = task_record(task_id, {}, result)
+    return result
+
+
+def job(mj: Mj, reference: str = "@last") -> Any:
+    return mj("history", "show", reference, "--json").answer
+
+
+def test_a_success_is_an_event_and_stands_in_the_ledger_before_it_is_answered(
+    online: Mj, service: Service
+) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        result = finish(service)
+        assert listener.post(result) == 200
+        assert job(online)["state"] == "done"  # at once: whatever happens to the listener now
+        assert listener.line() == {**result, "files": [], "event": "success", "confirmed": True}
+    assert job(online)["result"] == result
+
+
+def test_a_failure_is_an_event_and_stands_in_the_ledger(online: Mj, service: Service) -> None:
+    failure = fixture("callback_failure.json")
+    task_id = failure["task_id"]
+    with listening(online) as listener:
+        asked(online, service, listener.url, task_id)
+        service.tasks[task_id] = task_record(task_id, {}, failure)
+        assert listener.post(failure) == 200
+        assert listener.line() == {**failure, "files": [], "event": "failure", "confirmed": True}
+    assert job(online)["state"] == "failed"
+    assert job(online)["error"]["code"] == "bad_request"
+
+
+def test_progress_is_told_as_it_comes_and_changes_nothing(online: Mj, service: Service) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        for percent in (0, 50, 25):  # out of order
+            step = {"task_id": TASK, "progress": percent, "success": True, "actions": []}
+            assert listener.post(step) == 200
+            line = listener.line()
+            assert (line["event"], line["progress"], line["confirmed"]) == ("progress", percent, False)
+        assert job(online)["state"] == "running"
+        result = finish(service)
+        listener.post(result)
+        assert listener.line()["event"] == "success"
+        # What was overtaken by the end is no news any more.
+        assert listener.post({"task_id": TASK, "progress": 75, "actions": []}) == 200
+        assert listener.post(result) == 200
+        other = "11111111-2222-3333-4444-555555555555"
+        asked(online, service, listener.url, other)
+        listener.post(finish(service, other))
+        assert listener.line()["task_id"] == other
+    assert len(service.posts()) == 2
+
+
+def test_a_callback_that_is_repeated_is_told_once(online: Mj, service: Service) -> None:
+    with listening(online, "--once", TASK) as listener:
+        asked(online, service, listener.url)
+        result = finish(service)
+        with ThreadPoolExecutor(10) as pool:
+            assert set(pool.map(lambda _: listener.post(result), range(10))) <= {200}
+        status, out, _ = listener.end()
+    assert status == 0
+    assert [json.loads(line)["event"] for line in out.splitlines()] == ["success"]
+
+
+def test_a_forged_success_is_not_believed(online: Mj, service: Service) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        forged = {**service.result(), "task_id": TASK, "raw_image_url": "http://127.0.0.1:9/evil.png"}
+        assert listener.post(forged) == 503
+        assert job(online)["state"] == "running"
+        # When the task has really ended, what the service itself has is told.
+        true = finish(service)
+        assert listener.post(forged) == 200
+        assert listener.line()["raw_image_url"] == true["raw_image_url"]
+    assert job(online)["result"]["raw_image_url"] == true["raw_image_url"]
+
+
+def test_a_forged_failure_of_a_task_that_succeeded_is_a_success(online: Mj, service: Service) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        finish(service)
+        assert listener.post({**fixture("callback_failure.json"), "task_id": TASK}) == 200
+        assert listener.line()["event"] == "success"
+    assert job(online)["state"] == "done"
+
+
+def test_a_task_that_the_service_does_not_know_has_not_ended(online: Mj, service: Service) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        del service.tasks[TASK]
+        assert listener.post({**service.result(), "task_id": TASK}) == 503
+    assert job(online)["state"] == "running"
+
+
+def test_trust_believes_what_it_is_told_and_needs_no_token(online: Mj, service: Service) -> None:
+    with listening(online, "--trust", env={"MJ_TOKEN": None}) as listener:
+        asked(online, service, listener.url)
+        before = len(service.posts(Service.TASKS))
+        result = {**service.result(), "task_id": TASK}
+        assert listener.post(result) == 200
+        assert listener.line() == {**result, "files": [], "event": "success", "confirmed": False}
+    assert job(online)["state"] == "done"
+    assert len(service.posts(Service.TASKS)) == before
+
+
+def test_a_service_that_cannot_be_asked_makes_the_sender_try_again(online: Mj, service: Service) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        result = finish(service)
+        service.scripts[Service.TASKS] = lambda _request, reply: reply.json({"error": "down"}, 500)
+        assert listener.post(result) == 503
+        assert job(online)["state"] == "running"
+        del service.scripts[Service.TASKS]
+        assert listener.post(result) == 200
+        assert listener.line()["event"] == "success"
+
+
+def test_a_task_that_ends_a_little_later_at_the_tasks_endpoint_is_believed(
+    online: Mj, service: Service
+) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        result = {**service.result(), "task_id": TASK}
+        looks: list[Received] = []
+
+        def script(request: Received, reply: Reply) -> None:
+            looks.append(request)
+            reply.json(task_record(TASK, {}, result if len(looks) > 1 else None))
+
+        service.scripts[Service.TASKS] = script
+        assert listener.post(result) == 200
+        assert listener.line()["event"] == "success"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"no JSON", b"[]", b"null", b"{}", b'{"success": true}', b'{"task_id": ""}', b"\xff\xfe",
+     b'{"task_id": {"a": 1}}', b'{"task_id": "a\\u001bb"}', b'{"task_id": "' + b"x" * 300 + b'"}',
+     b"[" * 100_000, b'{"task_id": "a", "x": NaN}' + b"}"],
+)  # fmt: skip
+def test_what_is_no_callback_is_refused(online: Mj, service: Service, body: bytes) -> None:
+    with listening(online) as listener:
+        assert listener.post(body) == 400
+        assert listener.post(b"x" * (1024 * 1024 + 1)) == 413
+        assert listener.post({"task_id": TASK}, path="/") == 404
+
+
+def test_a_task_that_is_none_of_ours_is_passed_over_unless_all_are_wanted(
+    online: Mj, service: Service
+) -> None:
+    foreign = "99999999-2222-3333-4444-555555555555"
+    result = finish(service, foreign)
+    with listening(online) as listener:
+        assert listener.post(result) == 200
+        asked(online, service, listener.url)
+        listener.post(finish(service))
+        assert listener.line()["task_id"] == TASK
+    assert not [each for each in service.posts(Service.TASKS) if foreign in each.data.decode()]
+    with listening(online, "--all") as listener:
+        assert listener.post(result) == 200
+        assert listener.line()["task_id"] == foreign
+    assert [each["task_id"] for each in online("history", "--json").json] == [TASK]
+
+
+def test_a_callback_may_be_faster_than_the_answer_with_the_task(online: Mj, service: Service) -> None:
+    with listening(online) as listener:
+        result = {**service.result(), "task_id": TASK}
+        statuses: list[int] = []
+        caller = threading.Thread(target=lambda: statuses.append(listener.post(result)))
+
+        def script(request: Received, reply: Reply) -> None:
+            service.tasks[TASK] = task_record(TASK, request.body, result)
+            caller.start()
+            service.over.wait(0.5)  # the callback is there, the answer is not
+            reply.json({"task_id": TASK})
+
+        service.imagine(script)
+        online("imagine", "a cat", "--callback-url", listener.url)
+        caller.join()
+        assert statuses == [200]
+        assert listener.line()["event"] == "success"
+    assert job(online)["state"] == "done"
+
+
+def test_a_callback_that_was_lost_is_made_up_for_by_a_look(online: Mj, service: Service) -> None:
+    url = "http://127.0.0.1:9/elsewhere"
+    asked(online, service, url)
+    result = finish(service)
+    with listening(online, "--once", TASK) as listener:
+        assert listener.line() == {**result, "files": [], "event": "success", "confirmed": True}
+        assert listener.end()[0] == 0
+
+
+def test_once_ends_with_the_status_of_a_failed_job(online: Mj, service: Service) -> None:
+    failure = {**fixture("callback_failure.json"), "task_id": TASK}
+    with listening(online, "--once", TASK) as listener:
+        asked(online, service, listener.url)
+        service.tasks[TASK] = task_record(TASK, {}, failure)
+        listener.post(failure)
+        assert listener.end()[0] == 4
+
+
+def test_until_idle_ends_when_all_jobs_that_were_sent_with_the_address_have(
+    online: Mj, service: Service
+) -> None:
+    second = "22222222-2222-3333-4444-555555555555"
+    with listening(online, "--until-idle") as listener:
+        asked(online, service, listener.url)
+        asked(online, service, listener.url, second)
+        listener.post(finish(service))
+        listener.post(finish(service, second))
+        status, out, _ = listener.end()
+    assert status == 0
+    assert {json.loads(line)["task_id"] for line in out.splitlines()} == {TASK, second}
+
+
+def test_a_time_out_is_still_running(online: Mj) -> None:
+    with listening(online, "--timeout", "0.2") as listener:
+        status, out, err = listener.end()
+    assert status == 7
+    assert json.loads(out)["error"]["code"] == "timeout"
+    assert "mj resume" in err
+
+
+def test_the_files_are_saved_where_the_job_was_asked_to(online: Mj, service: Service) -> None:
+    service.files["/files/cat.png"] = png(1)
+    with listening(online, "--download") as listener:
+        asked(online, service, listener.url, TASK, "-o", "cats/{prompt}.{ext}")
+        listener.post(finish(service))
+        (saved,) = listener.line()["files"]
+    assert Path(saved) == online.cwd / "cats" / "a-cat.png"
+    assert Path(saved).read_bytes() == png(1)
+    assert job(online)["files"] == [saved]
+    assert job(online)["files_due"] == 0
+
+
+def test_a_file_that_cannot_be_had_is_left_to_resume(online: Mj, service: Service) -> None:
+    with listening(online, "--download", "--once", TASK) as listener:
+        asked(online, service, listener.url, TASK, "--download")
+        listener.post(finish(service))
+        assert listener.line()["files"] == []
+        status, _, err = listener.end()
+    assert status == 8
+    assert "404" in err
+    service.files["/files/cat.png"] = png(1)
+    assert online("resume", "--json").answer["files"]
+
+
+def test_a_command_gets_each_event_on_its_input_and_in_its_environment(online: Mj, service: Service) -> None:
+    program = online.cwd / "on event.py"
+    program.write_text(
+        "import json, os, sys\n"
+        "event = json.load(sys.stdin)\n"
+        "print('heard')\n"
+        "with open('heard', 'a') as file:\n"
+        "    file.write(json.dumps([os.environ[name] for name in ('MJ_EVENT', 'MJ_TASK_ID', 'MJ_IMAGE_ID')]\n"
+        "        + [event, sys.argv[1:]]) + '\\n')\n"
+    )
+    command = shlex.join([sys.executable, str(program), "$HOME; touch injected"])
+    with listening(online, "--once", TASK, "--exec", command) as listener:
+        asked(online, service, listener.url)
+        listener.post({"task_id": TASK, "progress": 10, "actions": [], "image_id": "7"})
+        result = finish(service)
+        listener.post(result)
+        status, out, err = listener.end()
+    assert status == 0
+    heard = [json.loads(line) for line in (online.cwd / "heard").read_text().splitlines()]
+    assert [each[:3] for each in heard] == [["progress", TASK, "7"], ["success", TASK, result["image_id"]]]
+    assert heard[1][3] == {**result, "files": [], "event": "success", "confirmed": True}
+    assert heard[1][4] == ["$HOME; touch injected"]  # no shell has read it
+    assert "heard" not in out
+    assert err.count("heard") == 2
+
+
+def test_a_command_that_fails_is_told_of_and_the_next_event_comes(online: Mj, service: Service) -> None:
+    with listening(online, "--exec", "false") as listener:
+        for number in range(2):
+            task_id = f"{number}2222222-2222-3333-4444-555555555555"
+            asked(online, service, listener.url, task_id)
+            listener.post(finish(service, task_id))
+            assert listener.line()["task_id"] == task_id
+        listener.process.send_signal(signal.SIGTERM)
+        assert listener.end()[2].count("--exec ended with status 1") >= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--exec", "no-such-program-anywhere"), "no program"),
+        (("--exec", "'"), "cannot be read"),
+        (("--exec", ""), "no program"),
+        (("--public-url", "ftp://example.com"), "--public-url"),
+        (("--public-url", "https://example.com/?a=1"), "--public-url"),
+        (("--host", "nowhere.invalid"), "nowhere.invalid"),
+        (("--once", "@last"), "means nothing yet"),
+        (("-o", "one.png"), "one file"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(online: Mj, options: tuple[str, ...], why: str) -> None:
+    assert why in online("listen", *options, check=2).err
+
+
+def test_a_port_that_is_taken_is_said_so(online: Mj, service: Service) -> None:
+    port = str(urlsplit(service.base_url).port)
+    assert "--port 0" in online("listen", "--port", port, check=2).err
+
+
+def test_without_a_token_nothing_can_be_confirmed(online: Mj) -> None:
+    online("listen", env={"MJ_TOKEN": None}, check=3)
+
+
+def test_a_public_url_stands_before_the_path_and_its_own_path_is_taken(online: Mj, service: Service) -> None:
+    with listening(online, "--public-url", "https://example.com/hook/") as listener:
+        assert listener.url.startswith("https://example.com/hook/")
+        listener.process.send_signal(signal.SIGTERM)
+        assert listener.end()[0] == 143
+
+
+def test_people_get_a_line_for_each_event(online: Mj, service: Service) -> None:
+    process = online.start("listen", "--once", TASK)
+    try:
+        assert process.stdout is not None
+        name, _, url = process.stdout.readline().decode().strip().partition(": ")
+        assert name == "callback url"
+        asked(online, service, url, prompt="a \x1b[31mred\x1b[0m [bold]cat[/bold]")
+        listener = Listening.__new__(Listening)
+        listener.url = url
+        listener.post({"task_id": TASK, "progress": 40, "actions": []})
+        listener.post(finish(service))
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    first, second = (line.split("\t") for line in out.decode().splitlines())
+    assert first[1:] == ["progress", TASK, "a \\x1b[31mred\\x1b[0m [bold]cat[/bold]", "40%"]
+    assert second[1:3] == ["success", TASK]
+    assert second[4] == f"{service.base_url}/files/cat.png"
+
+
+def test_quiet_prints_the_address_and_then_links_alone(online: Mj, service: Service) -> None:
+    process = online.start("listen", "-q", "--once", TASK)
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().decode().strip()
+        asked(online, service, url)
+        listener = Listening.__new__(Listening)
+        listener.url = url
+        listener.post({"task_id": TASK, "progress": 40, "actions": []})
+        listener.post(finish(service))
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert out.decode() == f"{service.base_url}/files/cat.png\n"
+    assert err == b""
+
+
+def test_a_listener_that_is_killed_right_after_its_answer_has_lost_nothing(
+    online: Mj, service: Service
+) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        result = finish(service)
+        assert listener.post(result) == 200
+        listener.process.kill()
+        listener.process.wait()
+    assert job(online)["state"] == "done"
+    assert job(online)["result"] == result
+
+
+def test_two_hundred_callbacks_at_once_are_all_told_and_kept(online: Mj, service: Service) -> None:
+    tasks = [f"{number:08d}-2222-3333-4444-555555555555" for number in range(200)]
+    with listening(online, "--all") as listener:
+        results = {task_id: finish(service, task_id) for task_id in tasks}
+        with ThreadPoolExecutor(20) as pool:
+            assert set(pool.map(lambda task_id: listener.post(results[task_id]), tasks)) == {200}
+        assert {listener.line()["task_id"] for _ in tasks} == set(tasks)

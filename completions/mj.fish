@@ -800,7 +800,7 @@ complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --no-col
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -h --help' -s h -l help -d 'Show this help'
 
 # mj video
-complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --image' -l image -x -d 'The picture that it begins with: a link, a file, @last, an id'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --image' -l image -x -d 'The picture that it begins with: a link, a file, @last, an id, - for standard input'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --mode' -l mode -x -a 'fast turbo' -d 'How fast, and how dear, the job is'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --end-image' -l end-image -x -d 'The picture that the video ends with'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --resolution' -l resolution -x -a '480p 720p' -d 'Height of the video in lines'

@@ -424,7 +424,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Commands = [ordered]@{
             }
             Options = @(
-                @{ Flags = @('--image'); Repeatable = $false; Help = 'The picture that it begins with: a link, a file, @last, an id' }
+                @{ Flags = @('--image'); Repeatable = $false; Help = 'The picture that it begins with: a link, a file, @last, an id, - for standard input' }
                 @{ Flags = @('--mode'); Repeatable = $false; Help = 'How fast, and how dear, the job is' }
                 @{ Flags = @('--end-image'); Repeatable = $false; Help = 'The picture that the video ends with' }
                 @{ Flags = @('--resolution'); Repeatable = $false; Help = 'Height of the video in lines' }

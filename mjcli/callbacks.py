@@ -19,6 +19,7 @@ from mjcli.api.ndjson import parse_object
 from mjcli.errors import ApiError, ConfigError, LostAnswer, MjError, NetworkError, UsageError
 from mjcli.jobs import note_task
 from mjcli.ledger import Job, Ledger
+from mjcli.recovery import is_for
 
 if TYPE_CHECKING:
     from mjcli.receiver import Receiver
@@ -180,8 +181,29 @@ class Inbox:
             job = self._ledger.by_task(self._host, task_id)
             waiting = job is None and time.monotonic() < until and not self._closing.is_set()
             if not (waiting and self._ledger.being_sent(self._host)):
-                return job or self._ledger.by_task(self._host, task_id)
+                return job or self._ledger.by_task(self._host, task_id) or self._lost_job(task_id)
             time.sleep(OWN_PAUSE)
+
+    def _lost_job(self, task_id: str) -> Job | None:
+        """The one job sent with our address whose answer was lost and whose request this task has."""
+        lost = [job for job in self._ours("unknown") if job.task_id is None]
+        if not lost or self._client is None:
+            return None
+        try:
+            record = self._client.task(task_id, deadline=time.monotonic() + LOOK_SECONDS)
+        except (NetworkError, LostAnswer, ApiError):
+            return None
+        fitting = [job for job in lost if record is not None and is_for(record, job.path, job.request)]
+        if len(fitting) != 1 or not self._ledger.adopt(fitting[0].uuid, self._host, task_id):
+            return None
+        return self._ledger.get(fitting[0].uuid)
+
+    def _ours(self, state: str) -> list[Job]:
+        """The jobs in this state whose callbacks come here."""
+        unfinished = self._ledger.unfinished(self._profile)
+        return [
+            job for job in unfinished if job.state == state and job.request.get("callback_url") == self.url
+        ]
 
     @contextmanager
     def _alone(self, task_id: str) -> Iterator[None]:
@@ -262,12 +284,8 @@ class Inbox:
 
     def outstanding(self) -> set[str]:
         """The tasks that have not ended and whose callbacks come here, as far as the ledger knows."""
-        ours = {
-            job.task_id
-            for job in self._ledger.unfinished(self._profile)
-            if job.state == "running" and job.request.get("callback_url") == self.url
-        }
-        return ({task for task in ours if task} | self._doubted | self._awaited) - self._ended
+        ours = {job.task_id for job in self._ours("running") if job.task_id}
+        return (ours | self._doubted | self._awaited) - self._ended
 
     def look(self) -> None:
         """Look at all tasks that are outstanding, in one request. Raises as `Client.tasks` does."""

@@ -19,7 +19,7 @@ from mjcli.errors import (
     resume,
     take_up,
 )
-from mjcli.render.text import json_line
+from mjcli.render.text import shortened
 from mjcli.render.watch import JobWatch
 from mjcli.saving import asked_of, file_target, files_missing, save_files
 
@@ -205,7 +205,7 @@ def _run(runtime: Runtime, order: Order, options: JobOptions, output: str | None
     """Send a job and watch it; however it ends, the exception says what that means for the money."""
     runtime.client.retries = options.retries
     runtime.output.detail(
-        f"POST {runtime.base_url}{order.path}, profile {runtime.profile}: {json_line(order.body)}"
+        f"POST {runtime.base_url}{order.path}, profile {runtime.profile}: {shortened(dict(order.body))}"
     )
     print_events = runtime.output.json and options.stream is True
     with JobWatch(

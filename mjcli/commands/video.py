@@ -43,7 +43,9 @@ def video(
     image: Annotated[
         str,
         typer.Option(
-            "--image", metavar="IMAGE", help="The picture that it begins with: a link, a file, @last, an id."
+            "--image",
+            metavar="IMAGE",
+            help="The picture that it begins with: a link, a file, @last, an id, - for standard input.",
         ),
     ],
     mode: VideoMode = None,
@@ -58,24 +60,28 @@ def video(
     """
     from mjcli.delivery import Wanted, deliver_all, prepared
     from mjcli.prompts import orders, words_or_stdin
+    from mjcli.references import expand
     from mjcli.sources import source_of
 
     runtime: Runtime = ctx.obj
     job = job._replace(mode=mode)
     target = prepared(runtime, job, files)
-    text = words_or_stdin(runtime, words or (), command=f"mj video --image {image}")
-    source = source_of(runtime, image)
-    made = orders(
-        runtime,
-        [],
-        text,
-        {},
-        checks,
-        job,
-        endpoint="videos",
-        pictured={"image_url": image, "end_image_url": film.end_image},
-        resolution=film.resolution,
-        loop=film.loop,
-    )
-    jobs = [Wanted("video", body, typed, source.parent, "videos") for typed, body in made]
+    alone = [image] if image == "-" else ()
+    text = words_or_stdin(runtime, words or (), alone, command=f"mj video --image {image}")
+    jobs: list[Wanted] = []
+    for name in expand(runtime, [image], "image"):
+        source = source_of(runtime, name)
+        made = orders(
+            runtime,
+            [],
+            text,
+            {},
+            checks,
+            job,
+            endpoint="videos",
+            pictured={"image_url": name, "end_image_url": film.end_image},
+            resolution=film.resolution,
+            loop=film.loop,
+        )
+        jobs += [Wanted("video", body, typed, source.parent, "videos") for typed, body in made]
     deliver_all(runtime, jobs, job, files, target)

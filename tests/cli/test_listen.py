@@ -268,6 +268,23 @@ def test_a_callback_may_be_faster_than_the_answer_with_the_task(online: Mj, serv
     assert job(online)["state"] == "done"
 
 
+def test_a_job_whose_answer_was_lost_is_known_again_by_its_callback(online: Mj, service: Service) -> None:
+    with listening(online) as listener:
+        service.imagine(lambda _request, reply: reply.close())
+        online("imagine", "a cat", "--callback-url", listener.url, check=9)
+        assert job(online)["state"] == "unknown"
+        body = service.posts()[0].body
+        result = {**service.result(), "task_id": TASK}
+        other = {**body, "prompt": "another cat"}
+        service.tasks["other"] = task_record("other", other, {**result, "task_id": "other"})
+        service.tasks[TASK] = task_record(TASK, body, result)
+        assert listener.post({**result, "task_id": "other"}) == 200
+        assert listener.post(result) == 200
+        assert listener.line()["task_id"] == TASK
+    assert job(online)["state"] == "done"
+    assert len(service.posts()) == 1
+
+
 def test_a_callback_that_was_lost_is_made_up_for_by_a_look(online: Mj, service: Service) -> None:
     url = "http://127.0.0.1:9/elsewhere"
     asked(online, service, url)

@@ -124,6 +124,11 @@ def test_a_video_is_made_longer_by_its_id_or_a_reference(online: Mj, filmed: Ser
     assert online("history", "show", "@1", "--json").answer["parents"][0]["image_id"] == VIDEO
 
 
+def test_pictures_from_a_pipe_are_each_made_to_move(online: Mj, filmed: Service) -> None:
+    online("video", "it moves", "--image", "-", stdin=f"{LINK}\n{LINK}?2\n")
+    assert [post.body["image_url"] for post in filmed.posts(VIDEOS)] == [LINK, f"{LINK}?2"]
+
+
 def test_videos_from_a_pipe_are_each_made_longer(online: Mj, filmed: Service) -> None:
     online("extend-video", "-", "on", stdin="1751816807896311\n1751816807896312\n")
     assert [post.body["video_id"] for post in filmed.posts(VIDEOS)] == [

@@ -31,6 +31,7 @@ LOOK_SECONDS = 8.0  # for one look, while the sender waits
 OWN_SECONDS = 5.0  # for which a task that nobody knows yet may still become that of a job which is being sent
 OWN_PAUSE = 0.1
 LOOK_AGAIN_SECONDS = 15.0  # between looks at the tasks whose callbacks are awaited
+DOUBT_SECONDS = 3.0  # the same where one is said to have ended, and has not yet as far as the service knows
 
 PROGRESS, SUCCESS, FAILURE = "progress", "success", "failure"
 
@@ -298,12 +299,14 @@ class Inbox:
 
     def keep_looking(self, *, at_once: bool) -> None:
         """Look now and then, in a thread of its own, until `close`; the first time `at_once` or later."""
-        first = 0.0 if at_once else LOOK_AGAIN_SECONDS
-        threading.Thread(target=self._keep_looking, args=(first,), daemon=True).start()
+        since = 0.0 if at_once else time.monotonic()
+        threading.Thread(target=self._keep_looking, args=(since,), daemon=True).start()
 
-    def _keep_looking(self, pause: float) -> None:
-        while not self._closing.wait(pause):
-            pause = LOOK_AGAIN_SECONDS
+    def _keep_looking(self, looked_at: float) -> None:
+        while not self._closing.wait(DOUBT_SECONDS if looked_at else 0):
+            if not self._doubted and time.monotonic() - looked_at < LOOK_AGAIN_SECONDS:
+                continue
+            looked_at = time.monotonic()
             try:
                 self.look()
             except MjError:

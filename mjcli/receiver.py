@@ -27,7 +27,8 @@ from waitress.utilities import Error, RequestEntityTooLarge
 LARGEST = 1024 * 1024  # bytes of a body
 REQUEST_SECONDS = 10.0  # in which a request must have arrived whole, from its first byte on
 IDLE_SECONDS = 60  # for which a connection may stay open without a request
-CONNECTIONS = 2000  # at the same time; more wait until some are closed
+CONNECTIONS = 2000  # at the same time; for more, those that have been idle for the longest are closed
+RESERVE = 256  # files that may be open beside the connections
 WORKERS = 8  # threads that handle callbacks
 SWALLOWED = 32 * 1024 * 1024  # bytes of a body that is too large, which are read so that the answer is
 CHUNK_MARGIN = 64 * 1024  # bytes that may stand between the chunks of a body
@@ -57,8 +58,7 @@ class Receiver:
         self.path = f"/{secrets.token_urlsafe(24)}"
         self._paths = [self.path.encode(), (prefix + self.path).encode()]
         _be_silent()
-        _allow_connections()
-        self._server = _Server(self._answer, host, port, request_seconds)
+        self._server = _Server(self._answer, host, port, request_seconds, _connections_allowed())
         self.host = host
         self.port = int(self._server.effective_port)
         self._thread = threading.Thread(target=self._server.run, name="receiver", daemon=True)
@@ -175,6 +175,11 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self._begun = time.monotonic()
         return more
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being received, worked at or sent."""
+        return self.request is None and not self.requests and not self.total_outbufs_len
+
     def cut(self, limit: float) -> None:
         """Answer a request that has been arriving for longer than `limit` seconds as it is."""
         with self.requests_lock:
@@ -193,8 +198,8 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     channel_class = _Channel
 
-    def __init__(self, application: Any, host: str, port: int, request_seconds: float) -> None:
-        self._request_seconds = request_seconds
+    def __init__(self, application: Any, host: str, port: int, request_seconds: float, most: int) -> None:
+        self._request_seconds, self._most = request_seconds, most
         self._gate = threading.Lock()  # between who pulls the trigger and who closes it
         self._ended = False
         sockets: dict[int, Any] = {}
@@ -211,7 +216,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
                 max_request_header_size=64 * 1024,
                 channel_timeout=IDLE_SECONDS,
                 cleanup_interval=1,
-                connection_limit=CONNECTIONS,
+                connection_limit=most + RESERVE,  # never reached: `handle_accept` makes room
                 asyncore_use_poll=hasattr(select, "poll"),
                 log_socket_errors=False,
             )
@@ -222,6 +227,13 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
             # That is how waitress calls a host that has no address.
             raise OSError(f"{host} is no address of this machine") from error
         workers.set_thread_count(WORKERS)
+
+    def handle_accept(self) -> None:
+        if len(self.active_channels) >= self._most:
+            idle = [channel for channel in self.active_channels.values() if channel.is_idle]
+            if idle:
+                min(idle, key=lambda channel: channel.last_activity).handle_close()
+        super().handle_accept()
 
     def maintenance(self, now: float) -> None:
         super().maintenance(now)
@@ -257,18 +269,21 @@ def _be_silent() -> None:
             logger.addHandler(logging.NullHandler())
 
 
-def _allow_connections() -> None:
-    """Let this process have as many files open as there may be connections, as far as the system lets us."""
+def _connections_allowed() -> int:
+    """How many connections there may be; this process is let have as many files open, as far as the system does."""
     try:
         import resource
     except ImportError:  # Windows, which has no such limit
-        return
+        return CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + 256
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    if soft == resource.RLIM_INFINITY:
+        return CONNECTIONS
+    wanted = CONNECTIONS + RESERVE
+    if soft < wanted:
+        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+            soft = allowed
         except (OSError, ValueError):
             pass  # fewer connections, then
+    return max(min(CONNECTIONS, soft - RESERVE), 1)

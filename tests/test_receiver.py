@@ -314,6 +314,14 @@ def test_a_thousand_idle_connections_are_survived(receiver: Receiver, taken: Tak
     assert send(receiver).status == 200
 
 
+def test_idle_connections_make_room_for_posts(taken: Taken, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mjcli.receiver.CONNECTIONS", 10)
+    with Receiver(taken) as receiver, contextlib.ExitStack() as stack:
+        for _ in range(30):
+            stack.enter_context(connected(receiver))
+        assert [send(receiver).status for _ in range(20)] == [200] * 20
+
+
 def test_two_thousand_posts_from_fifty_senders_are_each_handled_once(
     receiver: Receiver, taken: Taken
 ) -> None:

@@ -21,6 +21,8 @@ app = new_app()
 
 QUIET_SECONDS = 5.0  # without a callback, after which nothing more is expected when all jobs have ended
 PAUSE = 0.5  # seconds between looks at whether it is over
+WORDS_SHOWN = 30  # characters of a prompt, on a terminal
+_COLOURS = {"progress": "36", "success": "32", "failure": "31"}
 
 
 @app.command(
@@ -249,7 +251,9 @@ class _Teller:
         if output.json:
             output.answer(document, [])
         elif not output.mode.quiet:
-            output.text(_line(event, saved, tabs=not output.stdout_is_terminal))
+            colours = output.colours(output.stdout)
+            terminal = output.stdout_is_terminal
+            output.text(_row(event, saved, colours=colours) if terminal else _line(event, saved))
         elif event.kind == "success":
             output.answer({}, [], quiet_lines(event.result, saved))
         if event.kind == "failure" and output.mode.quiet:
@@ -290,20 +294,34 @@ class _Teller:
             )
 
 
-def _line(event: Event, saved: list[str], *, tabs: bool) -> str:
-    """An event on one line: time, what it is, task, words, and what matters of it."""
-    from mjcli.render.text import visible
-    from mjcli.render.times import local_time
-
+def _fields(event: Event, saved: list[str]) -> tuple[str, str]:
+    """The words of an event's job, and what matters of the event: how far, what was made, or why not."""
     result = event.result
-    if event.kind == "progress":
-        matter = "" if result.progress is None else f"{result.progress}%"
-    elif event.kind == "failure":
-        error = result.error()
-        matter = f"{error.code}: {error.message}"
-    else:
-        matter = " ".join(saved or result.video_urls or result.texts or [result.picture_url or ""])
     words = event.job.words if event.job is not None else ""
-    moment = local_time(time.time()) or ""
-    parts = [moment, event.kind, event.task_id, words, matter]
-    return ("\t" if tabs else "  ").join(visible(each) for each in parts if each or tabs) + "\n"
+    if event.kind == "progress":
+        return words, "" if result.progress is None else f"{result.progress}%"
+    if event.kind == "failure":
+        error = result.error()
+        return words, f"{error.code}: {error.message}"
+    return words, " ".join(saved or result.video_urls or result.texts or [result.picture_url or ""])
+
+
+def _line(event: Event, saved: list[str]) -> str:
+    """An event on one line for programs: time, kind, task, words and what matters, separated by tabs."""
+    from mjcli.render.text import visible
+    from mjcli.render.times import utc_time
+
+    fields = (utc_time(time.time()) or "", event.kind, event.task_id, *_fields(event, saved))
+    return "\t".join(map(visible, fields)) + "\n"
+
+
+def _row(event: Event, saved: list[str], *, colours: bool) -> str:
+    """The same for people, short enough for a narrow terminal but for links and reasons."""
+    from mjcli.render.text import visible
+
+    words, matter = _fields(event, saved)
+    words = words if len(words) <= WORDS_SHOWN else f"{words[: WORDS_SHOWN - 1]}…"
+    kind = f"{event.kind:8}"
+    kind = f"\x1b[{_COLOURS[event.kind]}m{kind}\x1b[0m" if colours else kind
+    fields = (visible(event.task_id[:8]), visible(words), visible(matter))
+    return "  ".join([time.strftime("%H:%M:%S"), kind, *filter(None, fields)]) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -176,6 +177,16 @@ def test_a_task_that_the_service_does_not_know_has_not_ended(online: Mj, service
         del service.tasks[TASK]
         assert listener.post({**service.result(), "task_id": TASK}) == 503
     assert job(online)["state"] == "running"
+
+
+def test_an_end_that_the_service_confirms_later_is_told_without_another_callback(
+    online: Mj, service: Service
+) -> None:
+    with listening(online) as listener:
+        asked(online, service, listener.url)
+        assert listener.post({**service.result(), "task_id": TASK}) == 503
+        result = finish(service)
+        assert listener.line() == {**result, "files": [], "event": "success", "confirmed": True}
 
 
 def test_trust_believes_what_it_is_told_and_needs_no_token(online: Mj, service: Service) -> None:
@@ -438,6 +449,30 @@ def test_people_get_a_line_for_each_event(online: Mj, service: Service) -> None:
     assert first[1:] == ["progress", TASK, "a \\x1b[31mred\\x1b[0m [bold]cat[/bold]", "40%"]
     assert second[1:3] == ["success", TASK]
     assert second[4] == f"{service.base_url}/files/cat.png"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX terminals")
+def test_on_a_terminal_a_line_is_short_and_drives_nothing(online: Mj, service: Service) -> None:
+    screen, terminal = os.openpty()
+    process = online.start("listen", "--once", TASK, stdout=terminal, env={"NO_COLOR": "1"})
+    os.close(terminal)
+    failure = {"success": False, "task_id": TASK, "error": {"code": "bad", "message": "no\x1b[2J\nreason"}}
+    try:
+        with os.fdopen(screen, newline="\n", encoding="utf-8") as lines:
+            url = lines.readline().split()[-1]
+            asked(online, service, url, prompt="a cat on a table in the light of a lamp")
+            service.tasks[TASK] = task_record(TASK, {}, failure)
+            listener = Listening.__new__(Listening)
+            listener.url = url
+            listener.post({"task_id": TASK, "progress": 40, "actions": []})
+            listener.post(failure)
+            first, second = lines.readline().strip(), lines.readline().strip()
+        assert process.wait(30) == 4
+    finally:
+        process.kill()
+        process.communicate()
+    assert first[8:] == f"  progress  {TASK[:8]}  a cat on a table in the light…  40%"
+    assert second[8:] == rf"  failure   {TASK[:8]}  a cat on a table in the light…  bad: no\x1b[2J\nreason"
 
 
 def test_quiet_prints_the_address_and_then_links_alone(online: Mj, service: Service) -> None:

@@ -84,7 +84,7 @@ def image_of(runtime: Runtime, text: str) -> Image:
     Raises `UsageError` for an unknown reference, or one to a job without an image.
     """
     if not text.startswith("@") and is_link(text):
-        raise UsageError("An action needs the id of an image, not a link; the id stands in the job's answer.")
+        raise UsageError("The id of an image is needed here, not a link; it stands in the job's answer.")
     job = known_job(runtime, text, "image")
     if job is None:
         return Image(text, None)
@@ -100,14 +100,12 @@ def video_of(runtime: Runtime, text: str) -> Image:
     Raises `UsageError` for an unknown reference, or one to a job without a video.
     """
     if not text.startswith("@") and is_link(text):
-        raise UsageError(
-            "An extension needs the id of a video, not a link; the id stands in the job's answer."
-        )
+        raise UsageError("The id of a video is needed here, not a link; it stands in the job's answer.")
     job = known_job(runtime, text, "video")
     if job is None:
         return Image(text, None)
     if job.image_id is None or not job.made_video:
-        why = f"that job is an {job.action}" if not job.made_video else f"its state is {job.state}"
+        why = f"its state is {job.state}" if job.made_video else f"that job ({job.action}) makes none"
         raise UsageError(
             f"{text} has no video: {why}.", hint=resume(job.reference) if job.unfinished else None
         )

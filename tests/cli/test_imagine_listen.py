@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 import urllib.request
@@ -104,6 +106,28 @@ def test_a_wait_that_is_over_leaves_the_job_to_resume(online: Mj, service: Servi
     service.imagine(script)
     result = online("imagine", "a cat", "--listen", "--timeout", "0.5", check=7)
     assert f"mj resume {TASK}" in result.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_ctrl_c_ends_the_wait_at_once_and_says_how_to_go_on(online: Mj, service: Service) -> None:
+    def script(request: Received, reply: Reply) -> None:
+        service.tasks[TASK] = task_record(TASK, request.body, None)
+        reply.json({"task_id": TASK})
+
+    service.imagine(script)
+    process = online.start("imagine", "a cat", "--listen")
+    try:
+        assert process.stderr is not None
+        while TASK.encode() not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=CALL_SECONDS - 1)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 130
+    assert out.decode() == f"task: {TASK}\n"
+    assert f"mj resume {TASK}" in err.decode()
 
 
 def test_a_public_url_is_what_the_service_is_told(online: Mj, service: Service) -> None:

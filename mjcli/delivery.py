@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 _UNRECORDED = "--no-ledger sends the job without a record of it"
 
+_STAND_IN = "https://callback.invalid/"  # for the address of a receiver that a dry run does not open
+
 # The endpoints that answer by a stream, and have fields for how the job is waited for (api.md, "Endpoints").
 _STREAMING = ("imagine", "edits", "videos")
 
@@ -172,9 +174,6 @@ def deliver(
     return outcome
 
 
-_STAND_IN = "https://callback.invalid/"
-
-
 @contextlib.contextmanager
 def _called(runtime: Runtime, order: Order, options: JobOptions) -> Iterator[Order]:
     """With --listen, the order with the address of a receiver that is there for as long as this lasts."""
@@ -194,9 +193,11 @@ def _called(runtime: Runtime, order: Order, options: JobOptions) -> Iterator[Ord
 
 
 def reachable(runtime: Runtime, host: str) -> bool:
-    """Whether the API may reach a receiver that is bound to this address."""
+    """Whether the API may reach a receiver under the address that it is bound to."""
     from mjcli.config import is_loopback
 
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - which interface leads outside, nobody here knows
+        host = "localhost"
     address = f"[{host}]" if ":" in host else host
     return runtime.on_this_machine or not is_loopback(f"http://{address}")
 

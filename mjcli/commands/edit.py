@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from mjcli.options import (
 
 if TYPE_CHECKING:
     from mjcli.context import Runtime
+    from mjcli.sources import Source
 
 app = new_app()
 
@@ -83,7 +84,7 @@ def edit(
     deliver_all(runtime, jobs, job, files, target)
 
 
-def _mask(runtime: Runtime, source: Any, area: MaskOptions) -> str | None:
+def _mask(runtime: Runtime, source: Source, area: MaskOptions) -> str | None:
     """What shall be redrawn, as the service wants it. Raises `UsageError`."""
     if area.mask is None and not area.region:
         return None

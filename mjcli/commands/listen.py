@@ -267,7 +267,7 @@ class _Teller:
         """Run the command of --exec for an event; what it prints goes to standard error."""
         import subprocess
 
-        from mjcli.render.text import json_line
+        from mjcli.render.text import encode, encode_json, json_line, visible
 
         assert self._command is not None
         runtime = self._runtime
@@ -275,12 +275,13 @@ class _Teller:
             **runtime.environ,
             "MJ_EVENT": event.kind,
             "MJ_TASK_ID": event.task_id,
-            "MJ_IMAGE_ID": event.result.id or "",
+            # What no environment can hold is an id of nothing; the event on standard input has it as it came.
+            "MJ_IMAGE_ID": encode(visible(event.result.id or ""), "utf-8").decode(),
         }
         try:
             done = subprocess.run(
                 self._command,
-                input=(json_line(document) + "\n").encode("utf-8", "surrogatepass"),
+                input=runtime.output.secret.hide_bytes(encode_json(json_line(document) + "\n")),
                 stdout=runtime.stderr.fileno(),
                 env=environment,
                 check=False,

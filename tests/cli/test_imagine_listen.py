@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from mjcli.jobs import CALL_SECONDS
-from tests.cli.conftest import Mj
-from tests.service import Received, Reply, Service, png, task_record
+from tests.cli.conftest import FarAway, Mj
+from tests.service import Received, Reply, Service, fixture, png, task_record
 
 TASK = "f6e39eaf-652a-4bf5-a15c-79d8b143b80a"
 
@@ -139,6 +139,16 @@ def test_a_public_url_is_what_the_service_is_told(online: Mj, service: Service) 
 def test_a_plain_result_will_do(online: Mj, service: Service) -> None:
     service.answer(service.result())
     assert online("imagine", "a cat", "--listen", "--json").answer["image_id"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_an_address_that_the_service_cannot_reach_is_warned_of(mj: Mj, far_away: FarAway, host: str) -> None:
+    far_away.answer(fixture("imagine.json"))
+    world = {**far_away.env, "MJ_TOKEN": "secret-token"}
+    result = mj("imagine", "a cat", "--listen", "--host", host, "--json", env=world)
+    assert "cannot reach" in result.err
+    result = mj("imagine", "a cat", "--listen", "--public-url", "https://example.com", "--json", env=world)
+    assert "cannot reach" not in result.err
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.conftest import Mj
+from tests.cli.conftest import FarAway, Mj
 from tests.service import Received, Reply, Service, fixture, png, task_record
 
 TASK = "f6e39eaf-652a-4bf5-a15c-79d8b143b80a"
@@ -428,6 +428,16 @@ def test_a_public_url_stands_before_the_path_and_its_own_path_is_taken(online: M
         assert listener.url.startswith("https://example.com/hook/")
         listener.process.send_signal(signal.SIGTERM)
         assert listener.end()[0] == 143
+
+
+def test_who_is_out_of_reach_is_shown_the_way_of_a_tunnel(mj: Mj, far_away: FarAway) -> None:
+    world = {**far_away.env, "MJ_TOKEN": "secret-token"}
+    with listening(mj, env=world) as listener:
+        port = urlsplit(listener.url).port
+        listener.process.send_signal(signal.SIGTERM)
+        err = listener.end()[2]
+    assert f"cloudflared tunnel --url http://127.0.0.1:{port}" in err
+    assert f"mj listen --port {port} --public-url" in err
 
 
 def test_people_get_a_line_for_each_event(online: Mj, service: Service) -> None:

@@ -152,7 +152,8 @@ def _announce(runtime: Runtime, url: str, port: int, host: str, public_url: str 
     from mjcli.delivery import reachable
 
     output = runtime.output
-    output.answer({"event": "listening", "callback_url": url}, [("callback url", url)], [url])
+    if output.mode.field is None:  # a field is one of the events
+        output.answer({"event": "listening", "callback_url": url}, [("callback url", url)], [url])
     if not output.stdout_is_terminal:
         output.notice(f"Callbacks are received at {url}")
     if public_url is None and not reachable(runtime, host):

@@ -503,6 +503,22 @@ def test_quiet_prints_the_address_and_then_links_alone(online: Mj, service: Serv
     assert err == b""
 
 
+def test_a_field_is_one_of_the_events_alone(online: Mj, service: Service) -> None:
+    process = online.start("listen", "--field", "task_id", "--once", TASK)
+    try:
+        assert process.stderr is not None
+        url = process.stderr.readline().decode().split()[-1]
+        asked(online, service, url)
+        listener = Listening.__new__(Listening)
+        listener.url = url
+        listener.post(finish(service))
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert out.decode() == f"{TASK}\n"
+
+
 def test_a_listener_that_is_killed_right_after_its_answer_has_lost_nothing(
     online: Mj, service: Service
 ) -> None:

@@ -434,8 +434,8 @@ def test_who_is_out_of_reach_is_shown_the_way_of_a_tunnel(mj: Mj, far_away: FarA
     world = {**far_away.env, "MJ_TOKEN": "secret-token"}
     with listening(mj, env=world) as listener:
         port = urlsplit(listener.url).port
-        listener.process.send_signal(signal.SIGTERM)
-        err = listener.end()[2]
+        assert listener.process.stderr is not None
+        err = "".join(listener.process.stderr.readline().decode() for _ in range(3))
     assert f"cloudflared tunnel --url http://127.0.0.1:{port}" in err
     assert f"mj listen --port {port} --public-url" in err
 

@@ -28,7 +28,7 @@ class ImagineFields(PictureFields, total=False):
     translation: bool
     version: str
     hd: bool
-    quality: str
+    quality: str | float
     style_reference: bool
     moodboard: bool
 

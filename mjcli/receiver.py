@@ -248,7 +248,8 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
     def end(self, thread: threading.Thread) -> None:
         """Close everything, in the thread that runs the loop where there is one."""
         if thread.is_alive():
-            self.trigger.pull_trigger(self._close_all)
+            with self._gate:  # or a worker that pulls it as well would have it closed before we have
+                self.trigger.pull_trigger(self._close_all)
             thread.join()
         else:
             self._close_all()

@@ -398,6 +398,21 @@ def test_closing_does_not_wait_for_a_handler_that_hangs() -> None:
         assert not closing.is_alive()
 
 
+def test_closing_is_no_fault_where_a_worker_wakes_the_loop_at_the_same_time(taken: Taken) -> None:
+    receiver = Receiver(taken)
+    receiver.start()
+    trigger = receiver._server.trigger
+    pull = trigger._physical_pull
+
+    def late() -> None:
+        pull()  # the worker's, upon which the loop may close everything
+        receiver._thread.join(0.2)
+        pull()
+
+    trigger._physical_pull = late
+    receiver.close()
+
+
 def test_one_that_never_served_is_closed_as_well(taken: Taken) -> None:
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0  # noqa: PTH112, PTH208
     Receiver(taken).close()

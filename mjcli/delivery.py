@@ -376,7 +376,8 @@ def quiet_lines(result: Result, saved: Sequence[str]) -> list[str]:
 def result_lines(runtime: Runtime, result: Result, saved: Sequence[str]) -> list[tuple[str, str]]:
     """A result as people read it, and the command to type next."""
     lines = [*_text_lines(result), *_link_lines(result)]
-    for name, value in (("id", result.id), ("task", result.task_id), ("size", result.size)):
+    size = None if result.video_urls else result.size  # of videos it would be that of their cover
+    for name, value in (("id", result.id), ("task", result.task_id), ("size", size)):
         if value:
             lines.append((name, value))
     if result.actions:

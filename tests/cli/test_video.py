@@ -109,6 +109,7 @@ def test_the_answer_tells_the_videos_and_what_to_type_next(online: Mj, filmed: S
     out = online("video", "it moves", "--image", LINK).out
     assert out.count("\nvideo: ") == 3
     assert f"\ncover: {filmed.base_url}/cover\n" in out
+    assert "size" not in out
     assert f'next: mj extend-video {VIDEO} "PROMPT" --index 0' in out
     assert online("video", "x", "--image", LINK, "-q").out.splitlines() == film(filmed)["video_urls"]
 

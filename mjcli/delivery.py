@@ -400,7 +400,7 @@ def _text_lines(result: Result) -> list[tuple[str, str]]:
 
 def _link_lines(result: Result) -> list[tuple[str, str]]:
     """Where pictures and videos are."""
-    picture = [result.picture_url] if result.picture_url else []
+    picture = [result.picture_url] if result.picture_url and not result.texts else []
     if videos := result.video_urls:
         return [*(("video", url) for url in videos), *(("cover", url) for url in picture)]
     parts = result.file_urls

@@ -104,12 +104,14 @@ class Result:
     def file_urls(self) -> list[str]:
         """What a download saves: the videos, else the four pictures of a split, else the raw picture."""
         found = self.video_urls or _texts(self.document.get("sub_image_urls"))
-        return found or [url for url in [self.picture_url] if url]
+        # A picture in an answer in words is the one that was asked about.
+        return found or [url for url in [self.picture_url] if url and not self.texts]
 
     @property
     def texts(self) -> list[str]:
         """The answer of an endpoint that makes no picture: descriptions, shorter prompts, a translation, a seed."""
-        if any(self.document.get(name) for name in _MADE) or self.document.get("progress") is not None:
+        progress = self.progress
+        if any(self.document.get(name) for name in _MADE) or (progress is not None and progress < 100):
             return []  # a picture's result may have fields of such a name, too
         for name in _TEXT_FIELDS:
             value = self.document.get(name)

@@ -196,6 +196,8 @@ def test_a_record_that_failed_says_which_task_and_trace() -> None:
         ({"prompts": ["a", "", None, "b"]}, ["a", "b"]),
         ({"content": "a cat", "task_id": "1"}, ["a cat"]),
         ({"seed": 7, "image_id": "5"}, ["7"]),
+        ({"content": "a cat", "progress": 100}, ["a cat"]),
+        ({"descriptions": ["a cat"], "image_url": "http://127.0.0.1:9/asked.png"}, ["a cat"]),
         ({"content": "", "seed": None, "descriptions": []}, []),
         # Fields of such a name in what is a picture's result, or one that is being made, are not the answer.
         ({**fixture("imagine.json"), "seed": "7"}, []),

@@ -38,7 +38,8 @@ def _texts(value: Any) -> list[str]:
     return [each for each in value if isinstance(each, str) and each] if isinstance(value, list) else []
 
 
-# Where the answers in words stand (api.md, "Endpoints").
+# Where the answers in words stand (api.md, "Endpoints");
+# a picture may come along with the first two, which are lists, but not with the others.
 _TEXT_FIELDS = ("descriptions", "prompts", "content", "seed")
 _MADE = ("raw_image_url", "video_urls", "sub_image_urls", "actions")  # fields of a picture or video
 
@@ -113,7 +114,7 @@ class Result:
         progress = self.progress
         if any(self.document.get(name) for name in _MADE) or (progress is not None and progress < 100):
             return []  # a picture's result may have fields of such a name, too
-        for name in _TEXT_FIELDS:
+        for name in _TEXT_FIELDS[:2] if self.picture_url else _TEXT_FIELDS:
             value = self.document.get(name)
             if found := _texts(value) or [text for text in [text_of(value)] if text]:
                 return found

@@ -202,6 +202,7 @@ def test_a_record_that_failed_says_which_task_and_trace() -> None:
         # Fields of such a name in what is a picture's result, or one that is being made, are not the answer.
         ({**fixture("imagine.json"), "seed": "7"}, []),
         ({"progress": 0, "seed": "7"}, []),
+        ({"image_url": "http://127.0.0.1:9/made.png", "seed": "7"}, []),
         ({**fixture("videos.json"), "content": "x"}, []),
     ],
 )

@@ -106,6 +106,8 @@ def may_take(path: Path) -> bool:
 
     if not os.path.lexists(path):
         return True
+    if not path.is_file():
+        return False  # a pipe, say, of which nobody knows when there will be something to read
     try:
         with path.open("rb") as file:
             head = file.read(16)

@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mjcli.downloads import Saved, place
-from mjcli.errors import DownloadError, UsageError
+from mjcli.errors import DownloadError, UsageError, full_stop
 from mjcli.filenames import MAX_NAME, cut
+from mjcli.filetypes import is_whole, size_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MOST_PIXELS = 16384 * 16384  # of a grid; more is no picture of the service's
+MOST_PIXELS = 64 * 1024 * 1024  # of a grid; more is none of the service's, and Pillow warns of a bomb
+HEAD = 256 * 1024  # bytes, within which a picture has told its size
 
 # How the parts are written, so that little or nothing is lost: Pillow's name of a format -> its options.
 _SAVING: dict[str, dict[str, Any]] = {
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"lossless": True},
+    "WEBP": {"lossless": True, "exact": True},
     "GIF": {},
 }
 
@@ -44,24 +46,40 @@ def quadrants(grid: Path, *, force: bool) -> list[Saved]:
     import PIL.Image
 
     try:
+        width, height = _size(grid) or (0, 0)
+        if not 2 <= min(width, height) <= width * height <= MOST_PIXELS:
+            raise DownloadError(f"{grid} cannot be cut: it is no picture of a grid's size.")
         with PIL.Image.open(grid) as picture:
-            width, height = picture.size
-            if width * height > MOST_PIXELS or picture.format not in _SAVING:
-                raise DownloadError(f"{grid} is no grid that can be cut.")
             middle, centre = width // 2, height // 2
             boxes = [
                 (left, top, right, bottom)
                 for top, bottom in ((0, centre), (centre, height))
                 for left, right in ((0, middle), (middle, width))
             ]
+            names = [_name(grid, number) for number in range(1, 5)]
+            if not force:
+                for name, box in zip(names, boxes, strict=True):
+                    _refuse_another(name, (box[2] - box[0], box[3] - box[1]))
             return [
-                place(_part(picture, box), _name(grid, number), force=force)
-                for number, box in enumerate(boxes, start=1)
+                place(_part(picture, box), name, force=force) for name, box in zip(names, boxes, strict=True)
             ]
-    except (ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise DownloadError(f"{grid} cannot be cut: {error}.") from error
+    except (ValueError, SyntaxError) as error:
+        raise DownloadError(f"{grid} cannot be cut: {full_stop(str(error))}") from error
     except OSError as error:
-        raise DownloadError(f"{grid} cannot be cut: {error.strerror or error}.") from error
+        raise DownloadError(f"{grid} cannot be cut: {full_stop(error.strerror or str(error))}") from error
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    with path.open("rb") as file:
+        return size_of(file.read(HEAD))
+
+
+def _refuse_another(path: Path, size: tuple[int, int]) -> None:
+    """A picture of another size under the name of a part is not that part. Raises `DownloadError`."""
+    if path.is_file() and is_whole(path) and _size(path) != size:
+        raise DownloadError(
+            f"{path} is there already and is another picture; choose another --output, or --force."
+        )
 
 
 def _part(picture: Image, box: tuple[int, int, int, int]) -> bytes:

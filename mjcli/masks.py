@@ -19,6 +19,7 @@ from mjcli.errors import UsageError
 from mjcli.filetypes import extension_of, is_whole_picture, size_of
 
 LARGEST = 20 * 1024 * 1024  # bytes of a file
+LARGEST_SIDE = 16384  # pixels of a mask that is made; a picture behind a link may claim anything
 TOLERANCE = 0.01  # by which the proportions of a mask may differ, since the service scales it
 KINDS = ("png", "jpg", "webp")
 
@@ -96,6 +97,8 @@ def mask_of(mask: Path | None, regions: Sequence[str], size: Size | None) -> str
             hint="name the picture by an id that the ledger knows, or give it as a file\n"
             "--mask FILE  # a mask of your own",
         )
+    if max(size) > LARGEST_SIDE:
+        raise UsageError(f"The picture says that it has {size[0]} x {size[1]} pixels, too many for a mask.")
     return b64encode(region_mask(wanted, size)).decode()
 
 

@@ -112,7 +112,7 @@ MAY_KNOW = {
     ],
     "mjcli.links": ["mjcli.addresses", "mjcli.anonymous", "mjcli.filetypes"],
     "mjcli.masks": ["mjcli.errors", "mjcli.filetypes"],
-    "mjcli.grids": ["mjcli.errors", "mjcli.downloads", "mjcli.filenames"],
+    "mjcli.grids": ["mjcli.errors", "mjcli.downloads", "mjcli.filenames", "mjcli.filetypes"],
     "mjcli.receiver": [],
     "mjcli.callbacks": [
         "mjcli.api",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 
 import PIL.Image
@@ -70,11 +72,37 @@ def test_the_colour_profile_stays(tmp_path: Path) -> None:
 
 def test_parts_that_are_there_are_kept_unless_forced(tmp_path: Path) -> None:
     path = grid(tmp_path / "cat.png")
-    mine = grid(tmp_path / "cat_2.png", size=(4, 4)).read_bytes()
+    mine = grid(tmp_path / "cat_2.png", size=(32, 24)).read_bytes()
     assert [part.kept for part in quadrants(path, force=False)] == [False, True, False, False]
     assert (tmp_path / "cat_2.png").read_bytes() == mine
     assert not any(part.kept for part in quadrants(path, force=True))
     assert (tmp_path / "cat_2.png").read_bytes() != mine
+
+
+def test_a_picture_of_another_size_is_not_taken_for_a_part_nor_overwritten(tmp_path: Path) -> None:
+    path = grid(tmp_path / "cat.png")
+    mine = grid(tmp_path / "cat_2.png", size=(4, 4)).read_bytes()
+    with pytest.raises(DownloadError, match="another picture"):
+        quadrants(path, force=False)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["cat.png", "cat_2.png"]
+    assert (tmp_path / "cat_2.png").read_bytes() == mine
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_under_the_name_of_a_part_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "cat_1.png")
+    with pytest.raises(DownloadError, match="no picture"):
+        quadrants(grid(tmp_path / "cat.png"), force=False)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (70_000, 2_000)])
+def test_what_has_no_grids_size_is_not_cut(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "cat.png"
+    data = bytearray(grid(path).read_bytes())
+    data[16:24] = struct.pack(">II", *size)
+    path.write_bytes(data)
+    with pytest.raises(DownloadError, match="grid's size"):
+        quadrants(path, force=False)
 
 
 def test_what_is_no_picture_is_not_overwritten(tmp_path: Path) -> None:

@@ -135,6 +135,11 @@ def test_a_region_needs_the_size_of_the_picture() -> None:
         mask_of(None, ["0,0,5,5"], None)
 
 
+def test_a_picture_that_claims_to_be_huge_gets_no_mask() -> None:
+    with pytest.raises(UsageError, match="too many"):
+        mask_of(None, ["0,0,5,5"], (4_000_000_000, 10))
+
+
 def test_the_largest_picture_takes_little_room() -> None:
     assert len(region_mask([parse_region("10%,10%,50%,50%")], (8192, 8192))) < 500_000
 

@@ -1,24 +1,24 @@
-"""Every way in which `mj` ends, and the exceptions that lead there.
+"""The errors of `mj` and its exit statuses: facts only. `cli/hints.py` words what to type next.
 
     MjError
     ├── UsageError        2   arguments, reference
-    │   └── PromptRefused 2   a prompt, with the places of what is wrong
+    │   └── PromptRefused 2   a prompt, with the position of each finding
     ├── ConfigError       2   config file, ledger, output directory
     ├── NoTokenError      3
     ├── ApiError        3-6   the service's own error object
     ├── UnknownTask       4   a task that the service does not know
-    ├── NetworkError      6   the request was never accepted
-    ├── StillRunning      7   the wait was over before the job
+    ├── NetworkError      6   the request was not accepted
+    ├── StillRunning      7   the deadline passed before the job ended
     ├── DownloadError     8   the job is done, a file is missing
-    └── LostAnswer        9   the request left, its answer did not come
+    └── LostResponse      9   the request was sent, no usable response came back
 
-`Interrupted` is no `MjError`: like `KeyboardInterrupt` it must pass every `except Exception`.
+`Interrupted` is not an `MjError`: like `KeyboardInterrupt` it must pass every `except Exception`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 
@@ -41,10 +41,29 @@ class ExitCode(IntEnum):
     SIGTERM = 143
 
 
-class MjError(Exception):
-    """An end that `mj` foresees: one sentence for people, a code for scripts, an exit status.
+class Remedy(StrEnum):
+    """What would help, where the class and the code of an error do not say it."""
 
-    `hint` is what to type next; `task_id` and `trace_id` are the service's, where known.
+    NO_TOKEN = "log in, or try the sandbox"  # noqa: S105
+    LOG_IN = "log in"
+    LOG_IN_FILES = "log in to the file endpoint"
+    LOG_OUT = "log out"
+    LOG_OUT_FILES = "log out of the file endpoint"
+    TOKEN_STATUS = "show where the token comes from"  # noqa: S105
+    CHECK_BASE_URL = "check the address of the API"
+    CHECK_CONNECTION = "retry, or check the address of the API"
+    FILES_ADDRESS = "check the address of the file endpoint"
+    FILES_CONNECTION = "retry, or check the address of the file endpoint"
+    FILES_TOKEN = "set a token for the file endpoint"  # noqa: S105
+    LEDGER_REPLACED = "run the command again with the new ledger"
+
+
+class MjError(Exception):
+    """An expected failure: one sentence for people, a code for scripts, an exit status.
+
+    `task_id` and `trace_id` are the service's; `job` names the job in the ledger (its task, or the prefix of
+    its uuid); `profile` is the profile that it concerns. `hint` is plain text, a line each, and `remedy` a
+    fact for the interface to word.
     """
 
     code = "internal"
@@ -56,25 +75,31 @@ class MjError(Exception):
         *,
         code: str | None = None,
         hint: str | None = None,
+        remedy: Remedy | None = None,
         task_id: str | None = None,
         trace_id: str | None = None,
+        job: str | None = None,
+        profile: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         if code is not None:
             self.code = code
         self.hint = hint
+        self.remedy = remedy
         self.task_id = task_id
         self.trace_id = trace_id
+        self.job = job
+        self.profile = profile
 
     @property
     def sentence(self) -> str:
-        """The message as people read it, which may say more than scripts need."""
+        """The message for people, which may say more than scripts need."""
         return self.message
 
 
 class UsageError(MjError):
-    """What was typed cannot be meant; nothing was sent."""
+    """Arguments that cannot be used; nothing was sent."""
 
     code = "usage"
     exit_code = ExitCode.USAGE
@@ -83,8 +108,8 @@ class UsageError(MjError):
 class PromptRefused(UsageError):
     """A prompt that the checker refuses; nothing was sent.
 
-    `findings` has what is wrong with `prompt`, each with a `message` and its place (`start`, `end`), as
-    `mjcli.prompt.check` gives them.
+    Each of `findings` has a `message` and a position in `prompt` (`start`, `end`), as `mjcli.prompt.check`
+    returns them.
     """
 
     def __init__(self, prompt: str, findings: Sequence[Any], *, hint: str | None = None) -> None:
@@ -94,8 +119,8 @@ class PromptRefused(UsageError):
 
     @property
     def sentence(self) -> str:
-        """What it means for the money; what is wrong is shown at its place."""
-        return "The prompt was refused before anything was sent, so nothing is paid."
+        """The headline; each finding is shown at its position."""
+        return "Prompt error; nothing was sent."
 
 
 class ConfigError(MjError):
@@ -123,19 +148,6 @@ _EXIT_BY_CODE = {
     "no_api": ExitCode.UNAVAILABLE,
 }
 
-_LOG_IN_ANEW = "mj auth status  # shows where the token comes from\nmj auth login  # saves another"
-
-_HINT_BY_CODE = {
-    "no_token": "mj auth login",
-    "invalid_token": _LOG_IN_ANEW,
-    "token_expired": "mj auth login  # with a new token",
-    "token_mismatched": _LOG_IN_ANEW,
-    "used_up": "top up the balance on the service's site, then ask again",
-    "too_many_requests": "wait a minute, then ask again",
-    "no_api": "mj config list  # shows the address (base_url) and where it comes from",
-    "api_error": "try again later",
-}
-
 _CODE_BY_STATUS = {
     400: "bad_request",
     401: "invalid_token",
@@ -148,15 +160,16 @@ _CODE_BY_STATUS = {
 
 
 def code_for_status(status: int) -> str:
-    """The code that the service's error table (api.md, "Errors") gives to an HTTP status."""
+    """The error code that the service uses for an HTTP status."""
     return _CODE_BY_STATUS.get(status, "api_error" if status >= 500 or status < 400 else "bad_request")
 
 
 class ApiError(MjError):
-    """The service's own refusal, or its account of a failed job.
+    """The service's refusal of a request, or the failure of a job.
 
-    `status` is the HTTP status it came with; `accepted` says that a job existed (so that a 5xx sort of
-    code means "the job failed" rather than "try again"); `document` is the object as it came.
+    `status` is the HTTP status; `accepted` says that a job existed, so that a 5xx code means "the job failed"
+    and not "try again"; `about_tasks` marks the refusal of a query about tasks, which says nothing about any
+    job; `document` is the object as received.
     """
 
     def __init__(
@@ -169,13 +182,12 @@ class ApiError(MjError):
         task_id: str | None = None,
         trace_id: str | None = None,
         document: dict[str, object] | None = None,
-        hint: str | None = None,
+        remedy: Remedy | None = None,
     ) -> None:
-        super().__init__(message, code=code, task_id=task_id, trace_id=trace_id, hint=hint)
+        super().__init__(message, code=code, task_id=task_id, trace_id=trace_id, remedy=remedy)
         self.status = status
         self.accepted = accepted
-        #: The refusal of a question about tasks, which says nothing about any job.
-        self.asking = False
+        self.about_tasks = False
         self.document = document or {}
         if code in _EXIT_BY_CODE:
             self.exit_code = _EXIT_BY_CODE[code]
@@ -187,56 +199,38 @@ class ApiError(MjError):
             self.exit_code = ExitCode.UNAVAILABLE
         else:
             self.exit_code = ExitCode.REFUSED
-        self.hint = hint or _HINT_BY_CODE.get(code)
 
     @property
     def sentence(self) -> str:
-        """The service's words, and what they mean for the money: a job is billed when it succeeds (api.md)."""
-        if self.asking:
-            return f"The service refused to be asked ({self.code}), which says nothing about the job: {self.message}"
+        """The service's words, and what they mean for the bill: a job is billed when it succeeds."""
+        if self.about_tasks:
+            return (
+                f"The service refused the query, which does not affect the job ({self.code}): {self.message}"
+            )
         if self.accepted:
-            return f"The job failed ({self.code}), and a failed job is not billed: {self.message}"
-        return f"The service refused this ({self.code}), so nothing is paid: {self.message}"
+            return f"The job failed and is not billed ({self.code}): {self.message}"
+        return f"The service refused the request; nothing is billed ({self.code}): {self.message}"
 
 
 class UnknownTask(MjError):
-    """The service does not know a task that was asked about."""
+    """A task that the service does not know."""
 
     code = "bad_request"
     exit_code = ExitCode.REFUSED
 
 
 class NetworkError(MjError):
-    """No connection was made, so nothing was accepted and trying again is safe."""
+    """No connection was made, so nothing was accepted and a retry is safe."""
 
     code = "network"
     exit_code = ExitCode.UNAVAILABLE
 
 
 class StillRunning(MjError):
-    """The wait ended before the job did."""
+    """The deadline passed before the job ended."""
 
     code = "timeout"
     exit_code = ExitCode.RUNNING
-
-
-def resume(reference: str) -> str:
-    """The command that takes a job of the ledger up again and saves the files that were asked for."""
-    return f"mj resume {reference}"
-
-
-def take_up(task_id: str, output: str | None = None) -> str:
-    """The command that does so for a task that no ledger knows, its pictures to go to `output`."""
-    import shlex
-
-    place = f" -o {shlex.quote(output)}" if output else ""
-    return f"mj describe-task {task_id} --wait --download{place}"
-
-
-def full_stop(text: str) -> str:
-    """`text` as a sentence that another one may follow."""
-    text = text.rstrip()
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 class DownloadError(MjError):
@@ -246,18 +240,22 @@ class DownloadError(MjError):
     exit_code = ExitCode.FILE
 
 
-class LostAnswer(MjError):
-    """The request left and no answer of the API's came back: it may have been accepted."""
+class LostResponse(MjError):
+    """The request was sent and no usable response came back: the job may have been accepted.
+
+    `candidates` are the tasks that may be the job's, where there is more than one.
+    """
 
     code = "network"
     exit_code = ExitCode.UNKNOWN
+    candidates: tuple[str, ...] = ()
 
 
 class Interrupted(BaseException):
-    """A signal that ends the program, or a reader of standard output that went away (SIGPIPE).
+    """A signal that ends the program, or a closed standard output (SIGPIPE).
 
-    `sent` says that a paid request had left, `finished` that its job is done; `task_id` is its task, where
-    known, and `hint` how to take it up. Whoever holds the job fills them in as the exception passes.
+    `sent` says that a paid request was sent, `finished` that its job is done; `task_id` and `job` are as in
+    `MjError`. The code that runs the job fills them in as the exception passes.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -266,14 +264,44 @@ class Interrupted(BaseException):
         self.sent = False
         self.finished = False
         self.task_id: str | None = None
+        self.job: str | None = None
         self.hint: str | None = None
 
     @property
     def by_choice(self) -> bool:
-        """Whether somebody wanted just this program to end (Ctrl-C, `| head`), rather than all of a session."""
+        """Whether only this program was meant (Ctrl-C, `| head`), and not the whole session."""
         return self.signal_number in (ExitCode.SIGINT - 128, ExitCode.SIGPIPE - 128)
 
     @property
     def closed_pipe(self) -> bool:
-        """Whether standard output was closed by its reader."""
+        """Whether the reader of standard output closed it."""
         return self.signal_number == ExitCode.SIGPIPE - 128
+
+
+def full_stop(text: str) -> str:
+    """`text` as a sentence that another one may follow."""
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def without_stop(text: str) -> str:
+    """`text` for use inside a sentence: without its full stop."""
+    return text.rstrip().rstrip(".")
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a connection or a file operation failed: words for use inside a sentence, without a full stop.
+
+    Exceptions of HTTP libraries are recognized by the names of their types, so that none is imported here.
+    """
+    name, text = type(error).__name__, str(error).strip()
+    if name.endswith(("Timeout", "TimeoutError")):
+        return "timed out"
+    if name == "RemoteProtocolError":
+        closed = text.startswith(("Server disconnected", "peer closed"))
+        return "the connection was closed early" if closed else "the response is not valid HTTP"
+    text = getattr(error, "strerror", None) or text
+    if text.startswith(("[Errno ", "[SSL")):  # "[Errno 111] Connection refused", "[SSL: X] reason (_ssl.c:9)"
+        text = text.partition("] ")[2].partition(" (_ssl.c:")[0]
+    text = without_stop(text)
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text or name

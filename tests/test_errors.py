@@ -1,0 +1,45 @@
+"""The reason of a failed connection or file operation."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from mjcli.errors import reason_of
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (httpx.ConnectError("[Errno 111] Connection refused"), "connection refused"),
+        (httpx.ConnectError("[Errno -2] Name or service not known"), "name or service not known"),
+        (httpx.ConnectError("All connection attempts failed."), "all connection attempts failed"),
+        (
+            httpx.ConnectError(
+                "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1006)"
+            ),
+            "certificate verify failed: self-signed certificate",
+        ),
+        (httpx.ConnectTimeout("timed out"), "timed out"),
+        (httpx.ReadTimeout("The read operation timed out"), "timed out"),
+        (TimeoutError(), "timed out"),
+        (httpx.ReadError(""), "ReadError"),
+        (
+            httpx.RemoteProtocolError("Server disconnected without sending a response."),
+            "the connection was closed early",
+        ),
+        (
+            httpx.RemoteProtocolError("peer closed connection without sending complete message body"),
+            "the connection was closed early",
+        ),
+        (httpx.RemoteProtocolError("illegal status line"), "the response is not valid HTTP"),
+        (PermissionError(13, "Permission denied"), "permission denied"),
+        (OSError(28, "No space left on device", "/a"), "no space left on device"),
+        (ValueError("embedded null byte"), "embedded null byte"),
+        (OSError("SOCKS error."), "SOCKS error"),
+        (OSError("[Errno broken"), "OSError"),
+        (OSError("[1] x"), "[1] x"),
+    ],
+)
+def test_the_reason_fits_inside_a_sentence(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason

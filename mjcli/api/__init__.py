@@ -1,22 +1,29 @@
-"""The service's HTTP API as typed Python: `from mjcli.api import Client`."""
+"""The service's HTTP API as typed Python: `from mjcli.api import Client`. It needs httpx and nothing else.
+
+with Client("TOKEN") as client:
+    result = client.imagine("a cat on a table")
+    print(result.image_link)
+"""
 
 from typing import TYPE_CHECKING, Any
 
 from mjcli.api.models import Result, TaskRecord
 
 if TYPE_CHECKING:
-    from mjcli.api.client import DEFAULT_BASE_URL, Client, Hooks
-    from mjcli.api.fields import ActionFields, ImagineFields, PictureFields, VideoFields
-    from mjcli.api.files import FileStore
+    from mjcli.api.client import DEFAULT_BASE_URL, Client
+    from mjcli.api.fields import ActionFields, ImageFields, ImagineFields, VideoFields
+    from mjcli.api.http import Clock, Hooks
+    from mjcli.api.uploads import FileStore
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "ActionFields",
     "Client",
+    "Clock",
     "FileStore",
     "Hooks",
+    "ImageFields",
     "ImagineFields",
-    "PictureFields",
     "Result",
     "TaskRecord",
     "VideoFields",
@@ -24,17 +31,21 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What speaks HTTP is loaded on first use: who only reads the service's objects needs none of it."""
+    """Load the HTTP modules on first use; reading the service's objects does not need them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "FileStore":
-        from mjcli.api.files import FileStore
+        from mjcli.api.uploads import FileStore
 
         return FileStore
     if name.endswith("Fields"):
         from mjcli.api import fields
 
         return getattr(fields, name)
+    if name in ("Clock", "Hooks"):
+        from mjcli.api import http
+
+        return getattr(http, name)
     from mjcli.api import client
 
     return getattr(client, name)

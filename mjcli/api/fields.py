@@ -1,7 +1,7 @@
-"""The fields of the endpoints' bodies beside those that a method of `Client` names (api.md, "Endpoints").
+"""Optional fields of the request bodies, as keyword arguments of `Client`'s methods.
 
-They are keyword arguments. A `callback_url`, or `async` (by `**{"async": True}`: the word is Python's), makes the
-answer a task id at once, and nothing else.
+With `callback_url`, or with `async` (written `**{"async": True}`, since the word is reserved in Python), the
+response is a task id at once, and nothing else.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import Literal, TypedDict
 
 Mode = Literal["fast", "relax", "turbo"]
 
-_Answered = TypedDict("_Answered", {"callback_url": str, "async": bool}, total=False)
+_AsyncFields = TypedDict("_AsyncFields", {"callback_url": str, "async": bool}, total=False)
 
 
-class PictureFields(_Answered, total=False):
-    """Of every endpoint that makes pictures. `mask` is Base64 of a grey picture, white where to redraw."""
+class ImageFields(_AsyncFields, total=False):
+    """For every endpoint that makes images. `mask` is a grey image in Base64, white where to redraw."""
 
     mode: Mode
     mask: str
     split_images: bool
 
 
-class ImagineFields(PictureFields, total=False):
-    """Of imagine. `timeout` is in seconds."""
+class ImagineFields(ImageFields, total=False):
+    """For imagine. `timeout` is in seconds."""
 
     timeout: int
     translation: bool
@@ -33,8 +33,8 @@ class ImagineFields(PictureFields, total=False):
     moodboard: bool
 
 
-class VideoFields(_Answered, total=False):
-    """Of the videos endpoint."""
+class VideoFields(_AsyncFields, total=False):
+    """For videos."""
 
     mode: Literal["fast", "turbo"]
     end_image_url: str
@@ -42,8 +42,8 @@ class VideoFields(_Answered, total=False):
     loop: bool
 
 
-class ActionFields(PictureFields, total=False):
-    """Of actions, which imagine takes as well; `prompt` is for those that redraw a region."""
+class ActionFields(ImageFields, total=False):
+    """For actions. `prompt` is for actions that redraw a region; `timeout` is in seconds."""
 
     prompt: str
     timeout: int

@@ -1,12 +1,15 @@
-"""The service's objects, read without trust: any field may be missing, null, or of another type (api.md)."""
+"""The service's objects, read defensively: any field may be missing, null, or of another type."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from mjcli.errors import ApiError, code_for_status
+
+State = Literal["running", "failed", "done"]
+ResultKind = Literal["image", "video", "text", "anything"]
 
 
 def text_of(value: Any) -> str | None:
@@ -38,83 +41,83 @@ def _texts(value: Any) -> list[str]:
     return [each for each in value if isinstance(each, str) and each] if isinstance(value, list) else []
 
 
-# Where the answers in words stand (api.md, "Endpoints");
-# a picture may come along with the first two, which are lists, but not with the others.
+# The fields of text results. The first two, which are lists, may come with the image that was described.
 _TEXT_FIELDS = ("descriptions", "prompts", "content", "seed")
-_MADE = ("raw_image_url", "video_urls", "sub_image_urls", "actions")  # fields of a picture or video
+_MEDIA_FIELDS = ("raw_image_url", "video_urls", "sub_image_urls", "actions")
 
 
 class Result:
-    """One object about a job: an event of its stream, or what it came to in the end.
+    """One object about a job: an event of its stream, or its final result.
 
-    `document` is the object as it came, unknown fields included; `raw` its bytes, where it came as a line.
+    `document` is the object as received, unknown fields included; `raw` its bytes, if it was a line.
     """
 
-    __slots__ = ("_final", "document", "raw")
+    __slots__ = ("document", "raw")
 
     def __init__(self, document: Mapping[str, Any], raw: bytes = b"") -> None:
         self.document = document
         self.raw = raw
-        self._final: bool | None = None
 
     @property
     def task_id(self) -> str | None:
-        """The service's id of the task."""
+        """The id of the task."""
         return text_of(self.document.get("task_id"))
 
     @property
     def image_id(self) -> str | None:
-        """The id that actions are sent with; it changes on every event before the last."""
+        """The id to send actions with; it changes with every event before the last."""
         return text_of(self.document.get("image_id"))
 
     @property
     def video_id(self) -> str | None:
-        """The id that an extension is sent with."""
+        """The id to extend the video with."""
         return text_of(self.document.get("video_id"))
 
     @property
     def id(self) -> str | None:
-        """The id of what was made: of the image, else of the video; an answer in words has made nothing."""
+        """The id of the image, else of the video; None for a text result."""
         return None if self.texts else self.image_id or self.video_id
 
     @property
     def progress(self) -> int | None:
-        """Percentage 0-100, None when the object does not say."""
+        """Percentage 0-100; None when the object has none."""
         value = self.document.get("progress")
-        if type(value) is int and 0 <= value <= 100:  # as nearly always; a stream may bring very many
+        if type(value) is int and 0 <= value <= 100:  # the usual case; a stream may have many events
             return value
         number = number_of(value)
         return None if number is None else int(min(max(number, 0), 100))
 
     @property
     def actions(self) -> list[str]:
-        """What may be done next with the image."""
+        """The actions that the image offers, such as `upscale1`."""
         return _texts(self.document.get("actions"))
 
     @property
-    def picture_url(self) -> str | None:
-        """The link of the full-size picture, else of the thumbnail."""
+    def image_link(self) -> str | None:
+        """The link of the full-size image, else of its thumbnail."""
         return text_of(self.document.get("raw_image_url")) or text_of(self.document.get("image_url"))
 
     @property
     def video_urls(self) -> list[str]:
-        """The links of the videos; `picture_url` is then their cover."""
+        """The links of the videos; `image_link` is then their cover."""
         return _texts(self.document.get("video_urls"))
 
     @property
     def file_urls(self) -> list[str]:
-        """What a download saves: the videos, else the four pictures of a split, else the raw picture."""
+        """The links to download: the videos, else the four images of a split grid, else the image."""
         found = self.video_urls or _texts(self.document.get("sub_image_urls"))
-        # A picture in an answer in words is the one that was asked about.
-        return found or [url for url in [self.picture_url] if url and not self.texts]
+        # The image in a text result is the one in the request.
+        return found or [url for url in [self.image_link] if url and not self.texts]
 
     @property
     def texts(self) -> list[str]:
-        """The answer of an endpoint that makes no picture: descriptions, shorter prompts, a translation, a seed."""
+        """A text result: descriptions, shorter prompts, a translation, or a seed; empty for other results."""
         progress = self.progress
-        if any(self.document.get(name) for name in _MADE) or (progress is not None and progress < 100):
-            return []  # a picture's result may have fields of such a name, too
-        for name in _TEXT_FIELDS[:2] if self.picture_url else _TEXT_FIELDS:
+        if any(self.document.get(name) for name in _MEDIA_FIELDS) or (
+            progress is not None and progress < 100
+        ):
+            return []  # the result of an image may have such fields, too
+        for name in _TEXT_FIELDS[:2] if self.image_link else _TEXT_FIELDS:
             value = self.document.get(name)
             if found := _texts(value) or [text for text in [text_of(value)] if text]:
                 return found
@@ -122,7 +125,7 @@ class Result:
 
     @property
     def dimensions(self) -> tuple[int, int] | None:
-        """Width and height of the full-size picture in pixels."""
+        """Width and height of the full-size image in pixels, else of its thumbnail."""
         for prefix in ("raw_image", "image"):
             sides = [number_of(self.document.get(f"{prefix}_{side}")) for side in ("width", "height")]
             width, height = (int(side or 0) for side in sides)
@@ -132,45 +135,46 @@ class Result:
 
     @property
     def size(self) -> str | None:
-        """The same as `2048x2048`."""
+        """The dimensions as text, such as `2048x2048`."""
         return "{}x{}".format(*self.dimensions) if self.dimensions is not None else None
 
     @property
     def failed(self) -> bool:
-        """Whether this object says that the job failed."""
+        """Whether the object reports that the job failed."""
         return self.document.get("success") is False or bool(self.document.get("error"))
 
-    @property
-    def final(self) -> bool:
-        """Whether this object ends the job: a failure, all of its progress, actions on offer, or an answer in words."""
-        if self._final is None:
+    def has(self, kind: ResultKind = "anything") -> bool:
+        """Whether the object contains a result of this kind."""
+        if kind == "anything":
+            return bool(self.file_urls or self.texts)
+        return bool({"image": self.file_urls, "video": self.video_urls, "text": self.texts}[kind])
+
+    def state(self, kind: ResultKind = "anything", *, ended: bool | None = None) -> State:
+        """Whether the job is running, failed or done: the only definition of "finished".
+
+        Done means that the job has ended and the object contains a result of `kind`. `ended` says whether the
+        job has ended; None derives it from the object, as for an event of a stream: its progress is 100, or
+        it has no progress but offers actions or text.
+        """
+        if self.failed:
+            return "failed"
+        if ended is None:
             progress = self.progress
             ended = progress >= 100 if progress is not None else bool(self.actions or self.texts)
-            self._final = ended or self.failed
-        return self._final
-
-    @property
-    def answered(self) -> bool:
-        """Whether there is what was asked for: something to fetch, or words."""
-        return bool(self.file_urls or self.texts)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the job succeeded and there is what was asked for."""
-        return self.final and not self.failed and self.answered
+        return "done" if ended and self.has(kind) else "running"
 
     def error(self, *, status: int = 200, accepted: bool = True) -> ApiError:
-        """The failure that this object describes."""
+        """The failure that the object describes."""
         return error_of(self.document, status=status, accepted=accepted)
 
 
 def is_error(document: Mapping[str, Any]) -> bool:
-    """Whether an object is the service's error object, in any of its forms (api.md, "Errors")."""
+    """Whether an object is the service's error object, in any of its forms."""
     return bool(document.get("error")) or document.get("success") is False
 
 
 def error_of(document: Mapping[str, Any], *, status: int, accepted: bool) -> ApiError:
-    """An error object as an exception: `error` may be an object or a bare string, fields may be missing."""
+    """An error object as an exception; `error` may be an object or a bare string, any field may be missing."""
     error = document.get("error")
     code = message = None
     if isinstance(error, Mapping):
@@ -191,7 +195,7 @@ def error_of(document: Mapping[str, Any], *, status: int, accepted: bool) -> Api
 
 
 class TaskRecord:
-    """What the tasks endpoint keeps of a task; there is no status field (api.md, "A task record")."""
+    """A task as the tasks endpoint returns it. `document` is the object as received; it has no status field."""
 
     __slots__ = ("document",)
 
@@ -205,44 +209,46 @@ class TaskRecord:
 
     @property
     def type(self) -> str | None:
-        """The endpoint that the task was sent to, such as `imagine`."""
+        """The endpoint that received the request, such as `imagine`."""
         return text_of(self.document.get("type"))
 
     @property
     def request(self) -> Mapping[str, Any]:
-        """The body that was sent."""
+        """The body of the request."""
         request = self.document.get("request")
         return request if isinstance(request, Mapping) else {}
 
     @property
     def response(self) -> Result | None:
-        """The final object, once there is one."""
+        """The final object; None while there is none."""
         response = self.document.get("response")
         return Result(response) if isinstance(response, Mapping) and response else None
 
     @property
-    def state(self) -> str:
-        """`running`, `failed` or `done`."""
+    def state(self) -> State:
+        """Whether the task is running, failed or done.
+
+        A task with `finished_at` is done even without a result. One without is done as soon as its response
+        contains a result whose progress, if any, is 100.
+        """
         response, finished = self.response, bool(self.document.get("finished_at"))
         if response is None:
             if self.document.get("error"):
                 return "failed"
             return "done" if finished else "running"
-        if response.failed:
-            return "failed"
-        # A response that is still growing has neither an end time nor all of its progress.
-        growing = response.progress is not None and response.progress < 100
-        return "running" if growing and not finished else "done"
+        if response.failed or not finished:
+            return response.state(ended=response.progress is None or response.progress >= 100)
+        return "done"
 
     @property
     def progress(self) -> int | None:
-        """Percentage 0-100 of a running task, where the service says it."""
+        """Percentage 0-100 of a running task; None when it is not known."""
         own = Result(self.document).progress
         return own if own is not None or self.response is None else self.response.progress
 
     @property
     def created_at(self) -> float | None:
-        """When the task was made, in Unix seconds of the service's clock."""
+        """When the task was created, in Unix seconds of the service's clock."""
         return number_of(self.document.get("created_at"))
 
     def error(self) -> ApiError:

@@ -1,7 +1,7 @@
-"""Newline-delimited JSON: bytes in, objects out, no input or output of its own.
+"""Newline-delimited JSON: bytes in, objects out, without I/O.
 
-Lines end with `\\n` or `\\r\\n` and with nothing else: U+2028 and its like may stand inside a JSON string
-(api.md, "Wire"). A line may arrive in any number of pieces, cut anywhere, also inside a character.
+Lines end with `\\n` or `\\r\\n` only: U+2028 and other Unicode line separators may occur inside a JSON string.
+A line may arrive in any number of pieces, cut anywhere, even inside a character.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import json
 import sys
 from typing import Any, NoReturn
 
-# No event of the service comes near it; an endless line must not eat the memory.
+# Far more than any event of the service; an endless line must not use up the memory.
 MAX_LINE = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
 class LineTooLong(ValueError):
-    """A line went on past the limit."""
+    """A line is longer than the limit."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -24,7 +24,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _finite(text: str) -> float:
-    # What is too large for a float would become infinity, which cannot be said in JSON; jq clamps it, too.
+    # A number too large for a float would become infinity, which is not JSON; jq clamps it, too.
     return min(max(float(text), -sys.float_info.max), sys.float_info.max)
 
 
@@ -32,54 +32,54 @@ _decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def parse_object(line: bytes) -> dict[str, Any]:
-    """The JSON object that `line` is; `ValueError` with a reason when it is anything else."""
+    """Parse a JSON object. Raises `ValueError`, with a reason, for anything else."""
     text = line.decode("utf-8").strip(" \t\r\n")
     try:
         document, end = _decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if end != len(text):
-        raise ValueError("JSON with something behind it")
+        raise ValueError("JSON followed by something else")
     if type(document) is not dict:
-        raise ValueError("JSON, but no object")
+        raise ValueError("JSON, but not an object")
     return document
 
 
 class LineDecoder:
-    """Collects pieces of a byte stream into lines.
+    """Splits a byte stream into lines.
 
-    Blank lines (keep-alives) and the byte order mark of the first line are dropped.
+    Blank lines (keep-alives) and a byte order mark at the start are dropped.
     """
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         self._limit = limit
         self._pieces: list[bytes] = []
-        self._held = 0
+        self._size = 0
         self._first = True
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that `data` completes, without their ends. Raises `LineTooLong`."""
+        """The lines that `data` completes, without their line ends. Raises `LineTooLong`."""
         if b"\n" not in data:
-            self._hold(data)
+            self._store(data)
             return []
         *lines, rest = b"".join((*self._pieces, data)).split(b"\n")
-        self._pieces, self._held = [], 0
-        self._hold(rest)
+        self._pieces, self._size = [], 0
+        self._store(rest)
         if self._first:
             lines[0] = self._clean(lines[0])
         return [line for line in [each.strip(b" \t\r") for each in lines] if line]
 
     def end(self) -> list[bytes]:
-        """The last line, when the stream ended without a line end."""
+        """The last line of a stream that ended without a line end."""
         line = self._clean(b"".join(self._pieces))
-        self._pieces, self._held = [], 0
+        self._pieces, self._size = [], 0
         return [line] if line else []
 
-    def _hold(self, data: bytes) -> None:
+    def _store(self, data: bytes) -> None:
         if data:
             self._pieces.append(data)
-            self._held += len(data)
-            if self._held > self._limit:
+            self._size += len(data)
+            if self._size > self._limit:
                 raise LineTooLong(f"a line of the stream is longer than {self._limit} bytes")
 
     def _clean(self, line: bytes) -> bytes:

@@ -1,29 +1,33 @@
-"""The client on a real socket: what is sent, what is retried, what is translated into which exception."""
+"""The client on a real socket: what it sends, what it retries, and which exceptions it raises."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from mjcli.api import Client, Hooks
-from mjcli.api import client as client_module
-from mjcli.errors import ApiError, LostAnswer, NetworkError, StillRunning
-from tests.service import Reply, Service, fixture, fixture_lines, task_record
+from mjcli.errors import ApiError, LostResponse, NetworkError, StillRunning
+from tests.support.fake_clock import FakeClock
+from tests.support.service import Reply, Service, fixture, fixture_lines, task_record
 
 
 @pytest.fixture
-def client(service: Service) -> Iterator[Client]:
-    with Client("secret-token", base_url=service.base_url, use_environment=False) as client:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def client(service: Service, clock: FakeClock) -> Iterator[Client]:
+    with Client("secret-token", base_url=service.base_url, use_environment=False, clock=clock) as client:
         yield client
 
 
-def test_imagine_sends_prompt_and_fields_and_gives_the_result(client: Client, service: Service) -> None:
+def test_imagine_sends_the_prompt_and_fields_and_returns_the_result(client: Client, service: Service) -> None:
     service.answer(fixture("imagine.json"))
     result = client.imagine("a cat", mode="fast", split_images=True)
     assert result.document == fixture("imagine.json")
@@ -32,7 +36,7 @@ def test_imagine_sends_prompt_and_fields_and_gives_the_result(client: Client, se
     assert post.headers["accept"] == "application/json"
 
 
-def test_events_come_one_by_one_as_they_arrive(client: Client, service: Service) -> None:
+def test_each_event_is_yielded_as_soon_as_it_arrives(client: Client, service: Service) -> None:
     import threading
 
     seen = threading.Event()
@@ -54,7 +58,7 @@ def test_events_come_one_by_one_as_they_arrive(client: Client, service: Service)
     assert service.posts()[0].headers["accept"] == "application/x-ndjson"
 
 
-def test_an_action_sends_its_image(client: Client, service: Service) -> None:
+def test_an_action_sends_the_image_id(client: Client, service: Service) -> None:
     service.answer(fixture("upscale4.json"))
     assert client.action("upscale4", "123").image_id == fixture("upscale4.json")["image_id"]
     assert service.posts()[0].body == {"action": "upscale4", "image_id": "123"}
@@ -62,7 +66,7 @@ def test_an_action_sends_its_image(client: Client, service: Service) -> None:
 
 GENERATE = {"action": "generate", "prompt": "a cat"}
 EXTEND = {"action": "extend", "video_id": "7", "video_index": 2, "prompt": "a cat"}
-MAKING: list[tuple[str, tuple[str, ...], dict[str, Any], str, dict[str, Any]]] = [
+JOBS: list[tuple[str, tuple[str, ...], dict[str, Any], str, dict[str, Any]]] = [
     ("imagine", ("a cat",), {"hd": True}, "imagine", {**GENERATE, "hd": True}),
     ("action", ("upscale1", "5"), {}, "imagine", {"action": "upscale1", "image_id": "5"}),
     ("edit", ("http://a", "a cat"), {"mask": "AAAA"}, "edits", {**GENERATE, "image_url": "http://a", "mask": "AAAA"}),
@@ -71,8 +75,8 @@ MAKING: list[tuple[str, tuple[str, ...], dict[str, Any], str, dict[str, Any]]] =
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("method", "arguments", "fields", "endpoint", "body"), MAKING)
-def test_what_makes_something_sends_its_body_and_waits_or_streams(
+@pytest.mark.parametrize(("method", "arguments", "fields", "endpoint", "body"), JOBS)
+def test_each_job_method_sends_its_body_and_waits_or_streams(
     client: Client, service: Service, method: str, arguments: Any, fields: Any, endpoint: str, body: Any
 ) -> None:
     path = f"/midjourney/{endpoint}"
@@ -88,7 +92,7 @@ def test_what_makes_something_sends_its_body_and_waits_or_streams(
     assert [post.body for post in service.posts(path)] == [body, body]
 
 
-ANSWERS: list[tuple[str, dict[str, str], dict[str, Any], Any]] = [
+TEXT_METHODS: list[tuple[str, dict[str, str], dict[str, Any], Any]] = [
     ("describe", {"image_url": "x"}, fixture("describe.json"), fixture("describe.json")["descriptions"]),
     ("shorten", {"prompt": "x"}, {"prompts": ["a", "b"]}, ["a", "b"]),
     ("translate", {"content": "x"}, {"content": "a"}, "a"),
@@ -96,38 +100,38 @@ ANSWERS: list[tuple[str, dict[str, str], dict[str, Any], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("method", "body", "document", "answer"), ANSWERS)
-def test_an_answer_in_words_is_given_as_words(
-    client: Client, service: Service, method: str, body: Any, document: Any, answer: Any
+@pytest.mark.parametrize(("method", "body", "document", "text"), TEXT_METHODS)
+def test_a_text_method_returns_the_text(
+    client: Client, service: Service, method: str, body: Any, document: Any, text: Any
 ) -> None:
     path = f"/midjourney/{method}"
     service.scripts[path] = lambda _request, reply: reply.json(document)
-    assert getattr(client, method)("x") == answer
+    assert getattr(client, method)("x") == text
     (post,) = service.posts(path)
     assert post.body == body
     assert post.headers["accept"] == "application/json"
 
 
-@pytest.mark.parametrize("method", [each[0] for each in ANSWERS])
+@pytest.mark.parametrize("method", [each[0] for each in TEXT_METHODS])
 @pytest.mark.parametrize("document", [{}, {"descriptions": [], "prompts": None, "content": "", "seed": {}}])
-def test_an_answer_without_them_is_lost_and_not_asked_for_again(
+def test_a_response_without_the_text_is_lost_and_not_requested_again(
     client: Client, service: Service, method: str, document: Any
 ) -> None:
     path = f"/midjourney/{method}"
     service.scripts[path] = lambda _request, reply: reply.json(document)
-    with pytest.raises(LostAnswer):
+    with pytest.raises(LostResponse):
         getattr(client, method)("x")
     assert len(service.posts(path)) == 1
 
 
-@pytest.mark.parametrize("method", [each[0] for each in ANSWERS])
-def test_a_refusal_of_words_is_an_api_error(client: Client, service: Service, method: str) -> None:
+@pytest.mark.parametrize("method", [each[0] for each in TEXT_METHODS])
+def test_a_refused_text_request_is_an_api_error(client: Client, service: Service, method: str) -> None:
     service.scripts[f"/midjourney/{method}"] = lambda _request, reply: reply.json(fixture("error.json"), 400)
     with pytest.raises(ApiError):
         getattr(client, method)("x")
 
 
-def test_several_threads_may_ask_for_tasks_at_once(client: Client, service: Service) -> None:
+def test_several_threads_may_query_tasks_at_once(client: Client, service: Service) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     service.tasks["1"] = task_record("1", {}, None)
@@ -135,7 +139,7 @@ def test_several_threads_may_ask_for_tasks_at_once(client: Client, service: Serv
         assert all(pool.map(lambda _: client.task("1"), range(40)))
 
 
-def test_the_token_stands_in_header_or_query_never_in_both(service: Service) -> None:
+def test_the_token_is_sent_in_the_header_or_the_query_never_in_both(service: Service) -> None:
     service.answer(fixture("imagine.json"))
     for place in ("header", "query"):
         with Client("a b&c", base_url=service.base_url, token_in=place, use_environment=False) as client:
@@ -148,14 +152,14 @@ def test_the_token_stands_in_header_or_query_never_in_both(service: Service) -> 
         assert ("authorization" in each.headers, each.query) == (False, {"token": "a b&c"})
 
 
-def test_the_token_is_in_no_exception(service: Service) -> None:
+def test_no_exception_contains_the_token(service: Service) -> None:
     for place in ("header", "query"):
         service.imagine(lambda _, reply: reply.reset())
         with (
             Client(
                 "secret-token", base_url=service.base_url, token_in=place, use_environment=False
             ) as client,
-            pytest.raises(LostAnswer) as caught,
+            pytest.raises(LostResponse) as caught,
         ):
             client.imagine("x")
         assert "secret-token" not in f"{caught.value} {caught.value.__dict__}"
@@ -175,16 +179,16 @@ def test_the_token_is_in_no_exception(service: Service) -> None:
     ],
 )
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_lost_answer_is_one_and_is_not_sent_again(
+def test_a_response_that_is_lost_or_not_the_apis_is_not_retried(
     client: Client, service: Service, script: Any, streamed: bool
 ) -> None:
     service.imagine(script)
-    with pytest.raises(LostAnswer):
+    with pytest.raises(LostResponse):
         list(client.imagine_events("x")) if streamed else client.imagine("x")
     assert len(service.received) == 1
 
 
-def test_a_refusal_is_an_api_error_with_what_the_service_said(client: Client, service: Service) -> None:
+def test_a_refusal_is_an_api_error_with_the_services_message(client: Client, service: Service) -> None:
     service.answer(fixture("error.json"), 500)
     with pytest.raises(ApiError) as caught:
         client.imagine("x")
@@ -193,21 +197,22 @@ def test_a_refusal_is_an_api_error_with_what_the_service_said(client: Client, se
     assert caught.value.document == fixture("error.json")
 
 
-def test_a_rate_limit_is_tried_again_and_said(client: Client, service: Service) -> None:
+def test_a_rate_limit_is_retried_and_reported(client: Client, service: Service, clock: FakeClock) -> None:
     limited = {"error": {"code": "too_many_requests", "message": "slow"}}
     service.imagine(
         lambda _, reply: reply.json(limited, 429, {"retry-after": "0.01"}),
         lambda _, reply: reply.json(fixture("imagine.json")),
     )
-    said: list[tuple[float, str]] = []
-    hooks = Hooks(retrying=lambda seconds, reason: said.append((seconds, reason)))
+    reported: list[tuple[float, str]] = []
+    hooks = Hooks(retrying=lambda seconds, reason: reported.append((seconds, reason)))
     client.wait("/midjourney/imagine", {"prompt": "x"}, hooks=hooks)
     assert len(service.posts()) == 2
-    assert [seconds for seconds, _ in said] == [0.01]
+    assert reported == [(0.01, "rate limited (retry 1 of 3)")]
+    assert clock.slept == [0.01]
 
 
-OVER = "Wed, 21 Oct 2015 07:28:00 GMT"
-FAR = "Fri, 01 Jan 2100 00:00:00 GMT"
+PAST = "Wed, 21 Oct 2015 07:28:00 GMT"
+FAR_FUTURE = "Fri, 01 Jan 2100 00:00:00 GMT"
 
 
 @pytest.mark.parametrize(
@@ -215,25 +220,23 @@ FAR = "Fri, 01 Jan 2100 00:00:00 GMT"
     [
         pytest.param(None, 0.3, 0.7, id="absent"),
         pytest.param("-5", 0.3, 0.7, id="negative"),
-        pytest.param(OVER, 0.3, 0.7, id="past"),
+        pytest.param(PAST, 0.3, 0.7, id="past"),
         pytest.param("soon", 0.3, 0.7, id="neither number nor date"),
         pytest.param("7", 7, 7, id="seconds"),
         pytest.param("20 s from now", 18, 20, id="date"),
         pytest.param("99999999999", 60, 60, id="huge number"),
         pytest.param("1e999", 60, 60, id="infinite"),
-        pytest.param(FAR, 60, 60, id="date far ahead"),
+        pytest.param(FAR_FUTURE, 60, 60, id="date in the far future"),
     ],
 )
-def test_retry_after_is_honoured_within_its_cap_and_the_backoff_is_used_without_one(
+def test_retry_after_is_honoured_up_to_its_cap_and_backoff_applies_without_it(
     client: Client,
     service: Service,
-    monkeypatch: pytest.MonkeyPatch,
+    clock: FakeClock,
     value: str | None,
     low: float,
     high: float,
 ) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr(client_module, "time", SimpleNamespace(**{**vars(time), "sleep": waited.append}))
     if value == "20 s from now":
         value = formatdate(time.time() + 20, usegmt=True)
     headers = {} if value is None else {"retry-after": value}
@@ -243,16 +246,16 @@ def test_retry_after_is_honoured_within_its_cap_and_the_backoff_is_used_without_
         lambda _, reply: reply.json(fixture("imagine.json")),
     )
     client.imagine("x")
-    assert len(waited) == 1
-    assert low <= waited[0] <= high
+    (pause,) = clock.slept
+    assert low <= pause <= high
     assert len(service.posts()) == 2
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_nothing_but_the_deadline_bounds_the_silence_of_a_paid_request(
+def test_only_the_deadline_limits_the_silence_of_a_paid_request(
     client: Client, service: Service, monkeypatch: pytest.MonkeyPatch, streamed: bool
 ) -> None:
-    """Ninety silent seconds pass in no test: what is looked at is how long the socket may be silent."""
+    """No test waits ninety seconds: the read timeout of the socket is checked instead."""
     allowed: list[float | None] = []
     real = httpx.HTTPTransport.handle_request
 
@@ -273,7 +276,7 @@ def test_nothing_but_the_deadline_bounds_the_silence_of_a_paid_request(
     assert 890 < within <= 900
 
 
-def test_the_hooks_say_when_the_request_leaves_and_has_left(client: Client, service: Service) -> None:
+def test_the_hooks_are_called_before_and_after_the_request_is_sent(client: Client, service: Service) -> None:
     order: list[str] = []
     service.imagine(lambda _, reply: (order.append("arrived"), reply.json(fixture("imagine.json")))[1])
     hooks = Hooks(leaving=lambda: order.append("leaving"), sent=lambda: order.append("sent"))
@@ -290,10 +293,12 @@ def test_paid_requests_never_share_a_connection(client: Client, service: Service
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_silent_service_is_left_at_the_deadline(client: Client, service: Service, streamed: bool) -> None:
+def test_waiting_for_a_silent_service_ends_at_the_deadline(
+    client: Client, service: Service, streamed: bool
+) -> None:
     service.imagine(lambda _, reply: (service.over.wait(60) and None) or reply.close())
     deadline = time.monotonic() + 0.3
-    with pytest.raises((StillRunning, LostAnswer)):
+    with pytest.raises((StillRunning, LostResponse)):
         if streamed:
             list(client.stream("/midjourney/imagine", {}, deadline=deadline))
         else:
@@ -302,7 +307,7 @@ def test_a_silent_service_is_left_at_the_deadline(client: Client, service: Servi
     assert len(service.posts()) == 1
 
 
-def test_one_task_many_tasks_and_the_recent_ones(client: Client, service: Service) -> None:
+def test_one_task_many_tasks_and_recent_tasks_are_queried(client: Client, service: Service) -> None:
     for name in ("a", "b", "c"):
         service.tasks[name] = task_record(name, {}, None)
     found = client.task("b")
@@ -322,12 +327,12 @@ def test_one_task_many_tasks_and_the_recent_ones(client: Client, service: Servic
 @pytest.mark.parametrize(
     "items", [None, {}, "x", [None, 1, {}, {"id": "a"}], [[], {"id": "a"}, {"id": None, "request": 3}]]
 )
-def test_odd_lists_of_tasks_are_read_without_trust(client: Client, service: Service, items: Any) -> None:
+def test_malformed_lists_of_tasks_are_tolerated(client: Client, service: Service, items: Any) -> None:
     service.scripts[Service.TASKS] = lambda _, reply: reply.json({"items": items, "count": "many"})
     assert all(each.id in ("a", None) for each in client.recent_tasks())
 
 
-def test_reads_are_tried_again_after_faults(client: Client, service: Service) -> None:
+def test_queries_are_retried_after_faults(client: Client, service: Service, clock: FakeClock) -> None:
     service.scripts[Service.TASKS] = [
         lambda _, reply: reply.reset(),
         lambda _, reply: reply.json({"error": {"code": "api_error", "message": "x"}}, 500),
@@ -337,9 +342,10 @@ def test_reads_are_tried_again_after_faults(client: Client, service: Service) ->
     found = client.task("t")
     assert found is not None
     assert found.state == "done"
+    assert len(clock.slept) == 3
 
 
-def test_a_read_that_is_refused_is_not_tried_again(client: Client, service: Service) -> None:
+def test_a_refused_query_is_not_retried(client: Client, service: Service) -> None:
     service.scripts[Service.TASKS] = lambda _, reply: reply.json(
         {"error": {"code": "invalid_token", "message": "x"}}, 401
     )
@@ -359,4 +365,29 @@ def test_no_connection_is_a_network_error() -> None:
             pytest.raises(NetworkError) as caught,
         ):
             client.imagine("x")
-    assert "nothing is paid" in caught.value.message.lower()
+    assert caught.value.message == "Could not connect to the service: connection refused. Nothing was sent."
+
+
+def test_a_failed_connection_is_retried_with_backoff(clock: FakeClock) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with (
+        Client("t", base_url=url, retries=3, use_environment=False, clock=clock) as client,
+        pytest.raises(NetworkError),
+    ):
+        client.imagine("x")
+    first, second, third = clock.slept
+    assert 0.3 < first < 0.7 < second < 1.3 < third < 2.6
+
+
+def test_no_retry_is_planned_beyond_the_deadline(clock: FakeClock, service: Service) -> None:
+    service.answer({"error": {"code": "too_many_requests", "message": "slow"}}, 429, {"retry-after": "50"})
+    with (
+        Client("t", base_url=service.base_url, use_environment=False, clock=clock) as client,
+        pytest.raises(ApiError),
+    ):
+        client.wait("/midjourney/imagine", {}, deadline=clock.monotonic() + 20)
+    assert clock.slept == []
+    assert len(service.posts()) == 1

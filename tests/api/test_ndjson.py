@@ -20,22 +20,22 @@ def test_lines_do_not_depend_on_the_pieces(size: int) -> None:
     assert decoded(*(TEXT[i : i + size] for i in range(0, len(TEXT), size))) == LINES
 
 
-def test_empty_pieces_say_nothing() -> None:
+def test_empty_pieces_are_ignored() -> None:
     assert decoded(b"", b"{}", b"", b"\n", b"") == [b"{}"]
 
 
 @pytest.mark.parametrize(
     "pieces", [(b"\xef\xbb\xbf{}",), (b"\xef", b"\xbb", b"\xbf", b"{}\n"), (b"\xef\xbb\xbf\n{}",)]
 )
-def test_a_byte_order_mark_in_front_is_dropped(pieces: tuple[bytes, ...]) -> None:
+def test_a_byte_order_mark_at_the_start_is_dropped(pieces: tuple[bytes, ...]) -> None:
     assert decoded(*pieces) == [b"{}"]
 
 
-def test_a_byte_order_mark_further_on_is_not_dropped() -> None:
+def test_a_later_byte_order_mark_is_not_dropped() -> None:
     assert decoded(b"{}\n\xef\xbb\xbf{}\n")[1] == b"\xef\xbb\xbf{}"
 
 
-def test_each_line_comes_as_soon_as_it_is_whole() -> None:
+def test_each_line_is_returned_as_soon_as_it_is_complete() -> None:
     decoder = LineDecoder()
     assert decoder.feed(b'{"a"') == []
     assert decoder.feed(b": 1}\r\n{") == [b'{"a": 1}']
@@ -46,12 +46,12 @@ def test_each_line_comes_as_soon_as_it_is_whole() -> None:
 @pytest.mark.parametrize(
     "pieces", [(b"x" * 101,), (b"x" * 50, b"x" * 51), (b"{}\n" + b"x" * 101,), (b"x",) * 101]
 )
-def test_a_line_past_the_limit_is_refused(pieces: tuple[bytes, ...]) -> None:
+def test_a_line_beyond_the_limit_is_refused(pieces: tuple[bytes, ...]) -> None:
     with pytest.raises(LineTooLong):
         decoded(*pieces, limit=100)
 
 
-def test_many_lines_may_be_longer_together_than_one_may_be() -> None:
+def test_the_limit_applies_to_each_line_alone() -> None:
     assert len(decoded(b"{}\n" * 1000, limit=100)) == 1000
 
 
@@ -77,12 +77,12 @@ def test_many_lines_may_be_longer_together_than_one_may_be() -> None:
     ],
     ids=lambda line: repr(line[:20]),
 )
-def test_what_is_no_object_is_a_value_error(line: bytes) -> None:
+def test_anything_but_an_object_is_a_value_error(line: bytes) -> None:
     with pytest.raises(ValueError):
         parse_object(line)
 
 
-def test_an_object_is_read_with_every_field() -> None:
+def test_an_object_is_parsed_with_every_field() -> None:
     line = '{"a": null, "b": [1, 2.5, true], "ü": {"c": "\\u2028"}, "id": 12345678901234567890}'.encode()
     assert parse_object(line) == {
         "a": None,
@@ -94,7 +94,7 @@ def test_an_object_is_read_with_every_field() -> None:
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999"])
 def test_a_number_too_large_does_not_become_infinity(number: str) -> None:
-    """Infinity cannot be said in JSON, so the object could not be handed on."""
+    """Infinity is not JSON, so the object could not be passed on."""
     try:
         document = parse_object(b'{"a": %s}' % number.encode())
     except ValueError:

@@ -1,4 +1,4 @@
-"""The actions that mj knows by name; what an image offers is said by the service alone (api.md)."""
+"""The actions known by name. The list is open: what an image offers is in its `actions`."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ ACTIONS = (*GRID_ACTIONS, *SINGLE_ACTIONS)
 
 
 def modern(name: str) -> str:
-    """The service's present name: older answers say `upsample1` for `upscale1`."""
+    """The current name of an action: older responses use `upsample1` for `upscale1`."""
     return f"upscale{name.removeprefix('upsample')}" if name.startswith("upsample") else name
 
 
 def spelling(name: str, offered: Sequence[str]) -> str:
-    """The name to send: as the image itself offered it, where that is known."""
+    """The name to send: the one that the image offered, if it is known."""
     return next((each for each in offered if modern(each) == modern(name)), modern(name))
 
 
 def nearest(name: str) -> list[str]:
-    """Known actions that the name may be a slip of, at most three."""
+    """At most three known actions whose names are similar to a mistyped one."""
     from difflib import get_close_matches
 
     return get_close_matches(modern(name.lower().replace("-", "_")), ACTIONS, n=3, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""Uploads on a real socket: what is sent, what is tried again, and what each answer means."""
+"""Uploads on a real socket: what is sent, what is retried, and what each response means."""
 
 from __future__ import annotations
 
@@ -6,50 +6,47 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mjcli.api import FileStore
-from mjcli.api import files as files_module
-from mjcli.errors import ApiError, ExitCode, MjError, NetworkError
-from tests.service import Received, Reply, Script, Service, png, serve
+from mjcli.api import uploads as uploads_module
+from mjcli.errors import ApiError, ExitCode, MjError, NetworkError, Remedy
+from tests.support.fake_clock import FakeClock
+from tests.support.images import png
+from tests.support.service import Received, Reply, Script, Service, serve
 
 PATH = "/api/v1/files/"
 LINK = "https://cdn.example/1.png"
 
 
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between two tries, which pass in no time."""
-    import time
-
-    slept: list[float] = []
-    monkeypatch.setattr(files_module, "time", SimpleNamespace(**{**vars(time), "sleep": slept.append}))
-    return slept
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def store(service: Service) -> Iterator[FileStore]:
+def store(service: Service, clock: FakeClock) -> Iterator[FileStore]:
     service.scripts[PATH] = lambda _request, reply: reply.json({"file_url": LINK})
-    with FileStore(service.base_url + PATH, "secret-token", use_environment=False) as store:
+    url = service.base_url + PATH
+    with FileStore(url, "secret-token", use_environment=False, clock=clock) as store:
         yield store
 
 
 def fails(store: FileStore) -> MjError:
-    """How an upload ends that fails; nothing of the token, and that nothing is paid."""
+    """The error of an upload that fails: it never contains the token, and says that no job was sent."""
     with pytest.raises(MjError) as caught:
         store.upload("cat.png", png())
     error = caught.value
-    assert "nothing is paid" in error.message
-    assert "nothing is paid" in error.sentence
+    assert "No job was sent." in error.message
+    assert "No job was sent." in error.sentence
     assert "secret-token" not in f"{error.message}{error.hint}"
     return error
 
 
 def in_form(request: Received) -> tuple[dict[str, str], bytes]:
-    """The headers and the content of the one part of a multipart body."""
+    """The headers and the content of the only part of a multipart body."""
     boundary = request.headers["content-type"].partition("boundary=")[2]
     before, part, after = request.data.split(f"--{boundary}".encode())
     assert (before, after.strip()) == (b"", b"--")
@@ -58,7 +55,7 @@ def in_form(request: Received) -> tuple[dict[str, str], bytes]:
     return {name.lower(): value for name, _, value in lines}, content.removesuffix(b"\r\n")
 
 
-def test_a_file_goes_as_the_part_named_file_and_its_link_comes_back(
+def test_a_file_is_sent_as_the_part_named_file_and_its_link_is_returned(
     store: FileStore, service: Service
 ) -> None:
     assert store.upload("my cat.png", png(5000)) == LINK
@@ -73,7 +70,7 @@ def test_a_file_goes_as_the_part_named_file_and_its_link_comes_back(
     assert post.query == {}
 
 
-def test_without_a_token_none_is_sent(service: Service) -> None:
+def test_without_a_token_no_authorization_is_sent(service: Service) -> None:
     service.scripts[PATH] = lambda _request, reply: reply.json({"file_url": LINK})
     with FileStore(service.base_url + PATH, use_environment=False) as store:
         store.upload("cat.png", png())
@@ -90,7 +87,7 @@ def test_without_a_token_none_is_sent(service: Service) -> None:
         ("a", "application/octet-stream"),
     ],
 )
-def test_the_content_type_is_that_of_the_name(
+def test_the_content_type_follows_from_the_name(
     store: FileStore, service: Service, name: str, content_type: str
 ) -> None:
     store.upload(name, b"x")
@@ -98,7 +95,7 @@ def test_the_content_type_is_that_of_the_name(
 
 
 @pytest.mark.parametrize("name", ['a".png', "a\r\nx: y.png", "猫.png", "\udcff.png", "a\x00b.png", "a\\.png"])
-def test_no_name_breaks_out_of_its_place(store: FileStore, service: Service, name: str) -> None:
+def test_no_name_breaks_out_of_the_header(store: FileStore, service: Service, name: str) -> None:
     store.upload(name, png())
     headers, content = in_form(service.posts(PATH)[0])
     assert set(headers) == {"content-disposition", "content-type"}
@@ -119,7 +116,7 @@ def test_no_name_breaks_out_of_its_place(store: FileStore, service: Service, nam
     ],
 )
 @pytest.mark.parametrize("status", [200, 201])
-def test_the_link_is_found_in_each_form_of_the_answer(
+def test_the_link_is_found_in_each_form_of_the_response(
     store: FileStore, service: Service, document: Any, status: int
 ) -> None:
     service.scripts[PATH] = lambda _request, reply: reply.json(document, status)
@@ -145,7 +142,7 @@ def test_the_link_is_found_in_each_form_of_the_answer(
         {"data": {"data": {"file_url": LINK}}},
     ],
 )
-def test_an_answer_without_a_link_is_not_the_api_s(store: FileStore, service: Service, document: Any) -> None:
+def test_a_response_without_a_link_is_not_the_apis(store: FileStore, service: Service, document: Any) -> None:
     service.scripts[PATH] = lambda _request, reply: reply.json(document)
     error = fails(store)
     assert isinstance(error, NetworkError)
@@ -164,11 +161,13 @@ def test_an_answer_without_a_link_is_not_the_api_s(store: FileStore, service: Se
         lambda _r, reply: reply.whole(b"", 204),
     ],
 )
-def test_what_is_no_object_is_not_the_api_s(store: FileStore, service: Service, script: Script) -> None:
+def test_a_response_that_is_not_an_object_is_not_the_apis(
+    store: FileStore, service: Service, script: Script
+) -> None:
     service.scripts[PATH] = script
     error = fails(store)
     assert error.exit_code == ExitCode.UNAVAILABLE
-    assert "mj config list" in (error.hint or "")
+    assert error.remedy == Remedy.FILES_ADDRESS
 
 
 @pytest.mark.parametrize(
@@ -195,7 +194,7 @@ def test_what_is_no_object_is_not_the_api_s(store: FileStore, service: Service, 
         (404, {"error": {"code": "no_api", "message": "no"}}, "no_api", ExitCode.UNAVAILABLE),
     ],
 )
-def test_a_refusal_is_final_and_says_what_to_do(
+def test_a_refusal_is_final_and_carries_its_remedy(
     store: FileStore, service: Service, status: int, document: Any, code: str, exit_code: int
 ) -> None:
     def refuse(_request: Received, reply: Reply) -> None:
@@ -207,14 +206,13 @@ def test_a_refusal_is_final_and_says_what_to_do(
     assert (error.code, error.exit_code) == (code, exit_code)
     assert "cat.png" in error.message
     if exit_code in (ExitCode.AUTH, ExitCode.REFUSED):
-        hints = (error.hint or "").splitlines()
-        assert hints[0].startswith("mj auth login --files ")
-        assert "MJ_FILES_TOKEN" in hints[0]
-        assert "upload the picture yourself" in hints[1]
+        assert error.remedy == Remedy.FILES_TOKEN
+    else:
+        assert error.remedy == (Remedy.FILES_CONNECTION if exit_code == ExitCode.UNAVAILABLE else None)
     assert len(service.posts(PATH)) == 1
 
 
-def test_the_words_and_the_trace_of_a_refusal_are_told(store: FileStore, service: Service) -> None:
+def test_the_message_and_the_trace_id_of_a_refusal_are_reported(store: FileStore, service: Service) -> None:
     document = {"error": {"code": "bad_request", "message": "only cats"}, "trace_id": "trace-1"}
     service.scripts[PATH] = lambda _request, reply: reply.json(document, 400)
     error = fails(store)
@@ -233,14 +231,14 @@ def test_the_words_and_the_trace_of_a_refusal_are_told(store: FileStore, service
         (504, b'{"error": {"code": "timeout", "message": "late"}}', 6),
     ],
 )
-def test_what_may_pass_is_tried_four_times(
-    store: FileStore, service: Service, pauses: list[float], status: int, body: bytes, code: int
+def test_temporary_failures_are_retried_three_times(
+    store: FileStore, service: Service, clock: FakeClock, status: int, body: bytes, code: int
 ) -> None:
     service.scripts[PATH] = lambda _request, reply: reply.whole(body, status)
     assert fails(store).exit_code == code
     assert len(service.posts(PATH)) == 4
-    assert len(pauses) == 3
-    assert pauses == sorted(pauses)
+    assert len(clock.slept) == 3
+    assert clock.slept == sorted(clock.slept)
 
 
 @pytest.mark.parametrize(
@@ -254,50 +252,48 @@ def test_what_may_pass_is_tried_four_times(
     ],
     ids=["reset", "closed", "cut", "502", "429"],
 )
-def test_an_upload_is_tried_again_until_it_is_there(
-    store: FileStore, service: Service, first: Script
-) -> None:
+def test_an_upload_is_retried_until_it_succeeds(store: FileStore, service: Service, first: Script) -> None:
     service.scripts[PATH] = [first, lambda _request, reply: reply.json({"file_url": LINK})]
     assert store.upload("cat.png", png(5000)) == LINK
     posts = service.posts(PATH)
     assert [in_form(each)[1] for each in posts] == [png(5000)] * 2
 
 
-def test_the_wait_that_is_asked_for_is_kept_within_bounds(
-    store: FileStore, service: Service, pauses: list[float]
-) -> None:
+def test_retry_after_is_honoured_up_to_its_cap(store: FileStore, service: Service, clock: FakeClock) -> None:
     def later(seconds: str) -> Script:
         return lambda _r, reply: reply.json({"error": "x"}, 429, {"retry-after": seconds})
 
     service.scripts[PATH] = [later("7"), later("100000"), later("-1"), later("0")]
     assert fails(store).exit_code == ExitCode.BALANCE
-    assert pauses[:2] == [7, 60]
-    assert pauses[2] < 5
+    assert clock.slept[:2] == [7, 60]
+    assert clock.slept[2] < 5
 
 
-def test_where_nobody_listens_is_said_after_the_tries(pauses: list[float]) -> None:
+def test_a_refused_connection_is_reported_after_the_retries(clock: FakeClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with FileStore(f"http://127.0.0.1:{port}{PATH}", "secret-token", use_environment=False) as store:
+    url = f"http://127.0.0.1:{port}{PATH}"
+    with FileStore(url, "secret-token", use_environment=False, clock=clock) as store:
         error = fails(store)
     assert isinstance(error, NetworkError)
     assert error.exit_code == ExitCode.UNAVAILABLE
-    assert f"127.0.0.1:{port}" in error.message
-    assert len(pauses) == 3
+    assert f'"{url}": connection refused.' in error.message
+    assert error.remedy == Remedy.FILES_CONNECTION
+    assert len(clock.slept) == 3
 
 
-def test_an_endpoint_that_never_answers_is_given_up(
+def test_an_endpoint_that_never_responds_is_abandoned(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files_module, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(uploads_module, "READ_SECONDS", 0.3)
     service.scripts[PATH] = lambda _request, _reply: service.over.wait(20)
     with FileStore(service.base_url + PATH, use_environment=False) as store:
         assert fails(store).exit_code == ExitCode.UNAVAILABLE
     assert len(service.posts(PATH)) == 1
 
 
-def test_an_answer_that_never_ends_is_given_up(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files_module, "READ_SECONDS", 0.5)
+def test_a_response_that_never_ends_is_abandoned(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads_module, "READ_SECONDS", 0.5)
 
     def dribble(_request: Received, reply: Reply) -> None:
         reply.head(200)
@@ -309,7 +305,7 @@ def test_an_answer_that_never_ends_is_given_up(service: Service, monkeypatch: py
         assert fails(store).exit_code == ExitCode.UNAVAILABLE
 
 
-def test_an_endless_answer_is_bounded(store: FileStore, service: Service) -> None:
+def test_an_endless_response_is_read_up_to_a_limit(store: FileStore, service: Service) -> None:
     def flood(_request: Received, reply: Reply) -> None:
         reply.head(200)
         while not service.over.is_set():
@@ -321,7 +317,7 @@ def test_an_endless_answer_is_bounded(store: FileStore, service: Service) -> Non
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_no_token_goes_there(
+def test_a_redirect_is_not_followed_and_gets_no_token(
     store: FileStore, service: Service, status: int
 ) -> None:
     others = serve()
@@ -338,6 +334,6 @@ def test_a_redirect_is_not_followed_and_no_token_goes_there(
         others.close()
 
 
-def test_several_files_go_one_after_the_other(store: FileStore, service: Service) -> None:
+def test_several_files_are_uploaded_in_turn(store: FileStore, service: Service) -> None:
     assert [store.upload(f"{n}.png", png(n)) for n in range(3)] == [LINK] * 3
     assert [in_form(each)[1] for each in service.posts(PATH)] == [png(n) for n in range(3)]

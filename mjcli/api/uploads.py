@@ -1,0 +1,212 @@
+"""`FileStore`: upload an image to the file endpoint, for a link that can be an image prompt.
+
+An upload costs nothing, so it is retried freely.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from mjcli import __version__
+from mjcli.api.http import (
+    CONNECT_SECONDS,
+    ERROR_LIMIT,
+    WRITE_SECONDS,
+    Clock,
+    Retries,
+    body_object,
+    connect,
+    failure_of,
+    is_final,
+    location_of,
+    retry_after,
+)
+from mjcli.api.models import error_of, is_error
+from mjcli.errors import ApiError, ExitCode, MjError, NetworkError, Remedy, full_stop
+
+READ_SECONDS = 60.0  # until the response begins, and again until it ends
+
+_CONTENT_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+}
+_NO_JOB = "No job was sent."
+_RETRIED = (408, 425, 429)  # and every 5xx
+
+
+class UploadRefused(ApiError):
+    """The file endpoint refused the file. No job was sent."""
+
+    @property
+    def sentence(self) -> str:
+        """The message, which is complete."""
+        return self.message
+
+
+class FileStore:
+    """A file endpoint. Use it as a context manager, or call `close`.
+
+    Arguments:
+        url: The address that files are posted to.
+        token: The token of the file endpoint, if it needs one. It is sent nowhere else: redirects are not
+            followed.
+        retries: How often an upload is retried.
+        use_environment: Whether to honour the proxy variables and SSL_CERT_FILE.
+        clock: What to wait and to measure time with; the module `time` by default.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        retries: int = 3,
+        use_environment: bool = True,
+        clock: Clock = time,
+    ) -> None:
+        self.url = url
+        self.retries = retries
+        self._use_environment = use_environment
+        self._clock = clock
+        self._headers = {"user-agent": f"mj/{__version__}", "accept": "application/json"}
+        if token:
+            self._headers["authorization"] = f"Bearer {token}"
+        self._client: httpx.Client | None = None
+
+    def __enter__(self) -> FileStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()
+
+    def upload(self, name: str, data: bytes) -> str:
+        """Upload a file under this name (without a directory); returns its http or https link.
+
+        Raises `ApiError` when the endpoint refuses the file, `NetworkError` when it cannot be reached, fails,
+        or is not a file endpoint, and `ConfigError` when no connection can be set up.
+        """
+        if self._client is None:
+            self._client = self._connect()
+        retries = Retries(self.retries, self._clock)
+        while True:
+            try:
+                response = self._post(self._client, name, data)
+            except httpx.HTTPError as error:
+                failure = failure_of(error, f'the file endpoint "{self.url}"')
+                failure = NetworkError(f"{failure.message} {_NO_JOB}", remedy=Remedy.FILES_CONNECTION)
+                if is_final(error):
+                    raise failure from error
+                retries.pause(failure)
+                continue
+            if response.status not in _RETRIED and response.status < 500:
+                return self._link(name, response)
+            retries.pause(self._refusal(name, response), response.retry_after)
+
+    def _post(self, client: httpx.Client, name: str, data: bytes) -> _Response:
+        # A file name of this machine need not be UTF-8.
+        part = (name.encode("utf-8", "replace").decode(), data, _content_type(name))
+        with client.stream("POST", self.url, files={"file": part}, headers=self._headers) as response:
+            return _Response(response, self._clock)
+
+    def _link(self, name: str, response: _Response) -> str:
+        """The link in a response. Raises `ApiError` or `NetworkError` when there is none."""
+        document = response.document
+        if 200 <= response.status < 300 and document is not None and not is_error(document):
+            link = _link_in(document)
+            if link is not None:
+                return link
+        raise self._refusal(name, response)
+
+    def _refusal(self, name: str, response: _Response) -> MjError:
+        """What a response without a link means."""
+        status, document = response.status, response.document
+        if document is not None and (is_error(document) or 400 <= status < 600):
+            error = error_of(document, status=status, accepted=False)
+            return self._refused(name, error, full_stop(error.message))
+        if status == 429 or (400 <= status < 500 and status not in (404, 405, 410)):
+            # Even if it is a gateway's, it is a response to this file.
+            return self._refused(name, error_of({}, status=status, accepted=False), f"HTTP {status}.")
+        if 300 <= status < 400:
+            problem = f'redirects to "{response.location}", which is not followed'
+        elif status >= 500:
+            problem = f"failed (HTTP {status})"
+        else:
+            problem = f"returned no link, so it is not the API's (HTTP {status})"
+        message = f'The file endpoint "{self.url}" {problem}. {_NO_JOB}'
+        return NetworkError(message, remedy=Remedy.FILES_ADDRESS)
+
+    def _refused(self, name: str, error: ApiError, why: str) -> UploadRefused:
+        refused = UploadRefused(
+            f'The file endpoint "{self.url}" refused "{name}" ({error.code}): {why} {_NO_JOB}',
+            code=error.code,
+            status=error.status,
+            trace_id=error.trace_id,
+            document=error.document,
+        )
+        if refused.exit_code in (ExitCode.AUTH, ExitCode.REFUSED):
+            refused.remedy = Remedy.FILES_TOKEN
+        elif refused.exit_code == ExitCode.UNAVAILABLE:
+            refused.remedy = Remedy.FILES_CONNECTION
+        return refused
+
+    def _connect(self) -> httpx.Client:
+        return connect(
+            verify=lambda: self.url.lower().startswith("https:"),
+            use_environment=self._use_environment,
+            timeout=httpx.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS, write=WRITE_SECONDS, pool=None),
+        )
+
+
+class _Response:
+    """A response whose body was read: `document` is None unless it is a JSON object."""
+
+    def __init__(self, response: httpx.Response, clock: Clock) -> None:
+        self.status = response.status_code
+        self.retry_after = retry_after(response, clock.time())
+        self.location = location_of(response)
+        data = bytearray()
+        deadline = clock.monotonic() + READ_SECONDS
+        for piece in response.iter_bytes():
+            data += piece
+            if len(data) >= ERROR_LIMIT:
+                break
+            if clock.monotonic() > deadline:
+                raise httpx.ReadTimeout("the response did not end")
+        self.document: dict[str, Any] | None = body_object(bytes(data[:ERROR_LIMIT]))
+
+
+def _link_in(document: Mapping[str, Any]) -> str | None:
+    """`file_url`, else `url`, else one of them within `data`; None when none is an address."""
+    inner = document.get("data")
+    for place in (document, inner if isinstance(inner, Mapping) else {}):
+        for key in ("file_url", "url"):
+            link = place.get(key)
+            if isinstance(link, str) and _is_address(link):
+                return link
+    return None
+
+
+def _is_address(link: str) -> bool:
+    """Whether it is an http or https address that can stand among the words of a prompt."""
+    try:
+        parsed = httpx.URL(link)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    plain = link.isprintable() and not any(each.isspace() for each in link)
+    return plain and parsed.scheme in ("http", "https") and bool(parsed.host)
+
+
+def _content_type(name: str) -> str:
+    return _CONTENT_TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")

@@ -1,4 +1,4 @@
-"""What a file is, told from its bytes, and whether it is whole."""
+"""File formats by their bytes: what a file is, how large an image is, and whether the file is complete."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from typing import BinaryIO, Literal
 
 EXTENSIONS = ("png", "jpg", "webp", "gif", "mp4")
 
-# The pictures that the service takes: extension -> name and content type.
-PICTURES = {
+# The image formats that the service takes: extension -> name and content type.
+IMAGES = {
     "png": ("PNG", "image/png"),
     "jpg": ("JPEG", "image/jpeg"),
     "webp": ("WebP", "image/webp"),
     "gif": ("GIF", "image/gif"),
 }
 
-# How other files begin, and what they are.
+# The first bytes of other formats, and their names.
 _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "a PDF file"),
-    (b"II*\0", "a TIFF picture"),
-    (b"MM\0*", "a TIFF picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
     (b"8BPS", "a Photoshop file"),
     (b"\0\0\1\0", "an icon file (ICO)"),
     (b"\x1aE\xdf\xa3", "a video (WebM or Matroska)"),
     (b"PK\x03\x04", "a ZIP archive"),
-    (b"BM", "a BMP picture"),
+    (b"BM", "a BMP image"),
 )
-# The brand of an ISO media file (bytes 8-11), where it is no video.
+# The brand of an ISO media file (bytes 8-11), where it is not a video.
 _BRANDS = {
-    b"avif": "an AVIF picture",
-    b"avis": "an AVIF picture",
-    b"heic": "a HEIC picture",
-    b"heix": "a HEIC picture",
-    b"hevc": "a HEIC picture",
-    b"heim": "a HEIC picture",
-    b"heis": "a HEIC picture",
-    b"mif1": "a HEIC picture",
-    b"msf1": "a HEIC picture",
+    b"avif": "an AVIF image",
+    b"avis": "an AVIF image",
+    b"heic": "a HEIC image",
+    b"heix": "a HEIC image",
+    b"hevc": "a HEIC image",
+    b"heim": "a HEIC image",
+    b"heis": "a HEIC image",
+    b"mif1": "a HEIC image",
+    b"msf1": "a HEIC image",
 }
 _PAGES = ("text/html", "application/xhtml+xml")
-_NAMES_OF_TYPES = {
+_TYPE_NAMES = {
     "image/svg+xml": "an SVG drawing",
-    "image/heic": "a HEIC picture",
-    "image/heif": "a HEIC picture",
-    "image/avif": "an AVIF picture",
-    "image/tiff": "a TIFF picture",
-    "image/bmp": "a BMP picture",
-    "image/x-ms-bmp": "a BMP picture",
-    "image/jxl": "a JPEG XL picture",
+    "image/heic": "a HEIC image",
+    "image/heif": "a HEIC image",
+    "image/avif": "an AVIF image",
+    "image/tiff": "a TIFF image",
+    "image/bmp": "a BMP image",
+    "image/x-ms-bmp": "a BMP image",
+    "image/jxl": "a JPEG XL image",
     "image/x-icon": "an icon file (ICO)",
     "image/vnd.microsoft.icon": "an icon file (ICO)",
     "application/pdf": "a PDF file",
@@ -62,7 +62,7 @@ _NAMES_OF_TYPES = {
 
 
 def extension_of(head: bytes) -> str | None:
-    """The extension for a file that begins with `head` (at least 12 bytes), None for an unknown kind."""
+    """The extension of a file that begins with `head` (at least 12 bytes); None for an unknown format."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if head.startswith(b"\xff\xd8\xff"):
@@ -77,20 +77,20 @@ def extension_of(head: bytes) -> str | None:
 
 
 def is_web_page(head: bytes) -> bool:
-    """Whether a file that begins so is HTML rather than a picture."""
+    """Whether a file that begins with `head` is HTML."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:15].lower()
     return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body"))
 
 
-def is_picture_type(content_type: str) -> bool:
-    """Whether a `Content-Type` is that of a picture that the service takes."""
-    return _bare(content_type) in {kind for _, kind in PICTURES.values()}
+def is_image_type(content_type: str) -> bool:
+    """Whether a `Content-Type` is that of an image that the service takes."""
+    return _bare(content_type) in {kind for _, kind in IMAGES.values()}
 
 
-def name_of_other(head: bytes, content_type: str = "") -> str:
-    """What a file is that is none of `PICTURES`, as words: `a PDF file`, `a web page`, `an SVG drawing`, …
+def format_name(head: bytes, content_type: str = "") -> str:
+    """The format of a file that is not one of `IMAGES`: `a PDF file`, `a web page`, `an SVG drawing`, `empty`, …
 
-    Told from how it begins, else from the `Content-Type` that it came with; empty when neither tells.
+    Identified by its first bytes, else by its `Content-Type`; "" when neither is known.
     """
     if not head:
         return "empty"
@@ -107,26 +107,26 @@ def name_of_other(head: bytes, content_type: str = "") -> str:
     for beginning, name in _OTHERS:
         if head.startswith(beginning):
             return name
-    return _name_of_type(kind)
+    return _type_name(kind)
 
 
 def _bare(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _name_of_type(kind: str) -> str:
+def _type_name(kind: str) -> str:
     if kind in _PAGES:
         return "a web page"
-    if kind in _NAMES_OF_TYPES:
-        return _NAMES_OF_TYPES[kind]
+    if kind in _TYPE_NAMES:
+        return _TYPE_NAMES[kind]
     main = kind.partition("/")[0]
-    return {"video": "a video", "audio": "a sound", "text": "text"}.get(main, "")
+    return {"video": "a video", "audio": "a sound file", "text": "text"}.get(main, "")
 
 
-def is_whole_picture(data: bytes) -> bool:
-    """Whether these are all the bytes of one of `PICTURES`, with or without something behind its end.
+def is_whole_image(data: bytes) -> bool:
+    """Whether `data` is a complete image of one of the `IMAGES` formats, trailing bytes allowed.
 
-    Telephones put films and previews behind the end of a picture.
+    Phones append videos and previews to an image.
     """
     kind = extension_of(data[:16])
     if kind == "png":
@@ -139,15 +139,15 @@ def is_whole_picture(data: bytes) -> bool:
 
 
 def _jpg_ends(data: bytes) -> bool:
-    # The segments tell their lengths; one of them may hold a preview, with an end marker of its own.
+    # Skip the segments by their lengths: one of them may hold a preview with an end marker of its own.
     at = 2
     while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
         marker = data[at + 1]
         if marker == 0xD9:
             return True
-        if marker == 0xDA:  # the picture itself, in which this marker can only be its end
+        if marker == 0xDA:  # the image data, in which this marker can only be the end
             return data.find(b"\xff\xd9", at) >= 0
-        if marker == 0xFF:  # a filler
+        if marker == 0xFF:  # padding
             at += 1
             continue
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -155,9 +155,9 @@ def _jpg_ends(data: bytes) -> bool:
 
 
 def size_of(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels of one of `PICTURES`, from its beginning; None where that does not tell.
+    """Width and height in pixels of one of `IMAGES`, from its first bytes; None when they do not show it.
 
-    They are those of the stored picture: how a camera was held (EXIF) is not looked at.
+    It is the size as stored: the orientation in the EXIF data is ignored.
     """
     measure = _SIZES.get(extension_of(data[:16]) or "")
     found = measure(data) if measure is not None else None
@@ -165,7 +165,7 @@ def size_of(data: bytes) -> tuple[int, int] | None:
 
 
 def _numbers(data: bytes, at: int, length: int, order: Literal["little", "big"]) -> tuple[int, int] | None:
-    """Two numbers of `length` bytes each that follow one another."""
+    """Two consecutive numbers of `length` bytes each."""
     if len(data) < at + 2 * length:
         return None
     first, second = data[at : at + length], data[at + length : at + 2 * length]
@@ -176,14 +176,14 @@ def _jpg_size(data: bytes) -> tuple[int, int] | None:
     at = 2
     while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
         marker = data[at + 1]
-        if marker == 0xFF:  # a filler
+        if marker == 0xFF:  # padding
             at += 1
             continue
-        # A frame header, which are these markers but for those of tables and of arithmetic coding.
+        # A frame header; three markers of this range are tables and arithmetic coding.
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height_first = _numbers(data, at + 5, 2, "big")
             return height_first and (height_first[1], height_first[0])
-        if marker in (0xD9, 0xDA):  # the end, or the picture itself
+        if marker in (0xD9, 0xDA):  # the end, or the image data
             return None
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None
@@ -198,7 +198,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
         bits = int.from_bytes(data[21:25], "little")
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-        scaled = _numbers(data, 26, 2, "little")  # the upper two bits say how to scale
+        scaled = _numbers(data, 26, 2, "little")  # the upper two bits are a scale
         return scaled and (scaled[0] & 0x3FFF, scaled[1] & 0x3FFF)
     return None
 
@@ -212,7 +212,7 @@ _SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the file is a picture or video of a known kind that ends as its format says."""
+    """Whether the file is a complete image or video of a known format."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -237,7 +237,7 @@ def _png(file: BinaryIO, size: int) -> bool:
 
 
 def _jpg(file: BinaryIO, size: int) -> bool:
-    # Some writers pad behind the end marker.
+    # Some writers pad after the end marker.
     return b"\xff\xd9" in _tail(file, size, 64)
 
 
@@ -251,8 +251,8 @@ def _gif(file: BinaryIO, size: int) -> bool:
 
 
 def _mp4(file: BinaryIO, size: int) -> bool:
-    # A chain of boxes, each with its length; the last one ends where the file does. Index (moov) and
-    # data (mdat) come in either order, and a file without one of them is cut.
+    # A sequence of boxes, each with its length; the last one ends where the file does. Index (moov) and
+    # data (mdat) come in either order, and a file without one of them is incomplete.
     offset, seen = 0, set()
     while offset < size:
         file.seek(offset)

@@ -1,4 +1,4 @@
-"""Names for files: what is asked for by template, what comes from outside, and what of it may reach the disk."""
+"""File names: templates, hostile values, and checks before a job is paid for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mjcli.errors import ConfigError, UsageError
-from mjcli.filenames import (
+from mjcli.media.names import (
     PLACEHOLDERS,
     Target,
     check_writable,
@@ -21,7 +21,7 @@ from mjcli.filenames import (
     safe,
     slug_of,
 )
-from tests.service import png
+from tests.support.images import png
 
 HOSTILE = [
     "../../etc/passwd",
@@ -68,7 +68,7 @@ def test_the_default_name_is_slug_image_id_and_extension(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("field", ["prompt", "image_id", "task_id", "action"])
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_no_name_from_outside_leaves_the_directory_or_drives_the_terminal(
+def test_no_value_escapes_the_directory_or_controls_the_terminal(
     tmp_path: Path, field: str, hostile: str
 ) -> None:
     template = f"{{{field}}}.{{ext}}"
@@ -82,17 +82,17 @@ def test_no_name_from_outside_leaves_the_directory_or_drives_the_terminal(
         assert name.endswith(".png")
         assert name.isprintable()
         assert not set(name) & set('/\\:*?"<>|')
-        path.write_bytes(b"")  # a name that the file system takes
+        path.write_bytes(b"")  # the file system accepts the name
 
 
 @pytest.mark.parametrize("device", ["CON", "con", "prn", "AUX", "nul", "com1", "LPT9"])
-def test_a_device_of_windows_is_no_file_name(tmp_path: Path, device: str) -> None:
+def test_a_windows_device_is_never_a_file_name(tmp_path: Path, device: str) -> None:
     path = one(Target(tmp_path, "{prompt}.{ext}"), fields(prompt=device))
     assert path.name.partition(".")[0].lower() != device.lower()
 
 
 @pytest.mark.parametrize("fine", ["foo..bar", ".x.png", "cat-1_2", "1234197197067915365", "é猫"])
-def test_a_harmless_id_is_kept_as_it_is(fine: str) -> None:
+def test_a_harmless_id_is_unchanged(fine: str) -> None:
     assert safe(fine) == fine
 
 
@@ -114,19 +114,19 @@ def test_a_slug_is_the_words_of_a_prompt(prompt: str, slug: str) -> None:
     assert slug_of(prompt) == slug
 
 
-def test_a_long_prompt_is_cut_and_the_image_id_is_not(tmp_path: Path) -> None:
+def test_a_long_prompt_is_cut_but_the_image_id_is_not(tmp_path: Path) -> None:
     path = one(Target(tmp_path), fields(prompt="猫 " * 200, image_id="1234197197067915365"))
     assert len(path.name.encode()) < 120
     assert path.name.endswith("_1234197197067915365.png")
     assert path.name.startswith("猫-猫")
 
 
-def test_two_images_of_one_long_prompt_have_two_names(tmp_path: Path) -> None:
+def test_two_images_of_one_long_prompt_have_different_names(tmp_path: Path) -> None:
     names = {one(Target(tmp_path), fields(prompt="word " * 100, image_id=each)) for each in ("1", "2")}
     assert len(names) == 2
 
 
-def test_several_files_of_a_long_prompt_stay_apart_and_short(tmp_path: Path) -> None:
+def test_several_files_of_a_long_prompt_have_different_short_names(tmp_path: Path) -> None:
     for target in (
         Target(tmp_path),
         Target(tmp_path, "{prompt}.{ext}"),
@@ -138,12 +138,12 @@ def test_several_files_of_a_long_prompt_stay_apart_and_short(tmp_path: Path) -> 
         assert all(len(each.name.encode()) < 120 for each in names)
 
 
-def test_several_files_under_one_fixed_name_are_numbered(tmp_path: Path) -> None:
+def test_several_files_with_a_fixed_name_are_numbered(tmp_path: Path) -> None:
     names = [name_for(Target(tmp_path, "cat.png"), fields(), ext="png", index=n, count=2) for n in (1, 2)]
     assert [each.name for each in names] == ["cat_1.png", "cat_2.png"]
 
 
-def test_cutting_never_halves_a_character() -> None:
+def test_cut_never_splits_a_character() -> None:
     for limit in range(1, 12):
         assert len(cut("aé猫😀b", limit).encode()) <= limit
         assert "aé猫😀b".startswith(cut("aé猫😀b", limit))
@@ -152,7 +152,7 @@ def test_cutting_never_halves_a_character() -> None:
 # -- --output ------------------------------------------------------------------------------------------
 
 
-def test_without_output_files_go_to_the_default_directory(tmp_path: Path) -> None:
+def test_without_output_files_are_saved_in_the_default_directory(tmp_path: Path) -> None:
     assert parse_target(None, tmp_path) == Target(tmp_path)
 
 
@@ -184,7 +184,7 @@ def test_every_placeholder_of_the_contract_is_filled_in(tmp_path: Path) -> None:
     assert set(PLACEHOLDERS) == {"prompt", "image_id", "task_id", "action", "index", "date", "ext"}
 
 
-def test_a_template_without_an_extension_gets_that_of_the_bytes(tmp_path: Path) -> None:
+def test_a_template_without_an_extension_gets_the_one_of_the_file(tmp_path: Path) -> None:
     assert one(parse_target(str(tmp_path / "x-{image_id}"), "."), fields(), ext="webp").name == "x-123.webp"
 
 
@@ -197,7 +197,7 @@ def test_an_unknown_placeholder_is_refused(tmp_path: Path, bad: str) -> None:
         parse_target(str(tmp_path / f"{bad}.png"), ".")
 
 
-def test_an_unknown_placeholder_is_refused_by_name_with_those_that_are_known(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_placeholder_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         parse_target(str(tmp_path / "{nope}.png"), ".")
     assert "{nope}" in caught.value.message
@@ -209,57 +209,57 @@ def test_a_placeholder_in_the_directory_is_refused(tmp_path: Path) -> None:
         parse_target(str(tmp_path / "{prompt}" / "x.png"), ".")
 
 
-def test_a_doubled_brace_is_a_brace(tmp_path: Path) -> None:
+def test_a_doubled_brace_is_a_literal_brace(tmp_path: Path) -> None:
     assert one(parse_target(str(tmp_path / "{{x}}-{image_id}.png"), "."), fields()).name == "{x}-123.png"
 
 
-def test_braces_in_a_value_are_not_read_as_placeholders(tmp_path: Path) -> None:
+def test_braces_in_a_value_are_not_placeholders(tmp_path: Path) -> None:
     assert one(Target(tmp_path, "{image_id}.{ext}"), fields(image_id="{date}")).name == "{date}.png"
 
 
 def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert parse_target("~/pictures/", ".") == Target(tmp_path / "pictures")
-    assert parse_target(None, "~/pictures") == Target(tmp_path / "pictures")
+    assert parse_target("~/images/", ".") == Target(tmp_path / "images")
+    assert parse_target(None, "~/images") == Target(tmp_path / "images")
 
 
-# -- before anything is paid for ------------------------------------------------------------------------
+# -- checks before paying for a job --------------------------------------------------------------------
 
 
-def test_a_directory_that_is_yet_to_be_made_is_fine(tmp_path: Path) -> None:
+def test_a_directory_that_does_not_exist_yet_is_accepted(tmp_path: Path) -> None:
     check_writable(Target(tmp_path / "a" / "b"), force=False)
     assert not (tmp_path / "a").exists()
 
 
-def test_a_file_in_place_of_the_directory_is_found_out(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for directory in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError):
             check_writable(Target(directory), force=False)
 
 
-def test_a_link_that_leads_nowhere_in_place_of_the_directory_is_found_out(tmp_path: Path) -> None:
+def test_a_dangling_symlink_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ConfigError):
         check_writable(Target(tmp_path / "link"), force=False)
 
 
-def test_something_of_the_users_under_the_fixed_name_is_found_out_unless_forced(tmp_path: Path) -> None:
+def test_another_file_with_the_fixed_name_is_refused_unless_forced(tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_text("my notes")
     with pytest.raises(ConfigError):
         check_writable(Target(tmp_path, "cat.png"), force=False)
     check_writable(Target(tmp_path, "cat.png"), force=True)
 
 
-def test_a_directory_under_the_fixed_name_is_found_out_even_when_forced(tmp_path: Path) -> None:
+def test_a_directory_with_the_fixed_name_is_refused_even_when_forced(tmp_path: Path) -> None:
     (tmp_path / "cat.png").mkdir()
     with pytest.raises(ConfigError):
         check_writable(Target(tmp_path, "cat.png"), force=True)
 
 
-def test_only_a_free_path_or_a_picture_may_be_taken(tmp_path: Path) -> None:
+def test_only_a_free_path_or_an_image_may_be_replaced(tmp_path: Path) -> None:
     (tmp_path / "whole.png").write_bytes(png())
-    (tmp_path / "torso.png").write_bytes(png()[:30])
+    (tmp_path / "incomplete.png").write_bytes(png()[:30])
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "notes.png").write_text("mine")
     (tmp_path / "directory.png").mkdir()
@@ -268,7 +268,7 @@ def test_only_a_free_path_or_a_picture_may_be_taken(tmp_path: Path) -> None:
     assert may_take(tmp_path / "free.png")
     assert taken == {
         "whole.png": True,
-        "torso.png": True,
+        "incomplete.png": True,
         "empty.png": True,
         "notes.png": False,
         "directory.png": False,

@@ -1,4 +1,4 @@
-"""Names for files: from the user's template and from what the service says, which is never trusted."""
+"""File names, from the user's template and the service's data, which is never trusted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEVICES = frozenset(
 
 
 class Target(NamedTuple):
-    """Where files go: a directory and a template for the names in it; with `split`, grids are cut as well."""
+    """Where files are saved: a directory and a template for names in it; with `split`, grids are also split."""
 
     directory: Path
     template: str = DEFAULT_TEMPLATE
@@ -32,14 +32,14 @@ class Target(NamedTuple):
 
     @property
     def fixed(self) -> Path | None:
-        """The one path that the template means whatever is downloaded, if it is such a one."""
+        """The path of a template without placeholders; None for one with placeholders."""
         return None if "{" in self.template else self.directory / self.template
 
 
 def parse_target(output: str | None, directory: str | Path) -> Target:
-    """Read `--output`: a directory, or a file name with placeholders; `directory` is the default one.
+    """Parse `--output`: a directory, or a file name with placeholders; `directory` is the default directory.
 
-    Raises `UsageError` for a placeholder that is not known.
+    Raises `UsageError` for an unknown placeholder.
     """
     if not output:
         return Target(Path(directory).expanduser().absolute())
@@ -51,7 +51,7 @@ def parse_target(output: str | None, directory: str | Path) -> Target:
     _check_template(str(path))
     name = path.name if "{ext}" in path.name or path.suffix else f"{path.name}.{{ext}}"
     if "{" in str(path.parent):
-        raise UsageError("--output takes placeholders in the file's name, not in its directory.")
+        raise UsageError("--output takes placeholders in the file name, not in the directory.")
     return Target(path.parent.absolute(), name)
 
 
@@ -62,52 +62,53 @@ def _check_template(template: str) -> None:
         ]
     except ValueError:
         raise UsageError(
-            f"--output {template} has a brace that is never closed or opened; write {{{{ for a brace."
+            f'The --output "{template}" has an unmatched brace; write {{{{ for a literal brace.'
         ) from None
+    known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
     for name, spec, conversion in fields:
         if name is not None and (name not in PLACEHOLDERS or spec or conversion):
-            raise UsageError(
-                f"--output does not know {{{name}}}; known are {', '.join(f'{{{each}}}' for each in PLACEHOLDERS)}."
-            )
+            raise UsageError(f'The --output placeholder "{{{name}}}" is unknown; use {known}.')
 
 
 def check_for_several(target: Target) -> None:
-    """Refuse one name for the files of several jobs. Raises `UsageError`."""
+    """Raise `UsageError` when the files of several jobs would get the same name."""
     if target.fixed is not None:
         raise UsageError(
-            f"{target.template} is the name of one file, and several jobs are meant; give a directory, or a name "
+            f'"{target.template}" is the name of one file, but there are several jobs; give a directory or a name '
             "with {image_id}."
         )
 
 
 def check_writable(target: Target, *, force: bool) -> None:
-    """Find out before anything is paid for that files cannot be put there. Raises `ConfigError`."""
+    """Raise `ConfigError` when files cannot be saved there; call it before paying for a job."""
     directory = target.directory
     while not os.path.lexists(directory):
         directory = directory.parent
     if not directory.is_dir():
         raise ConfigError(
-            f"{directory} is no directory, so no files can be saved there; choose another --output."
+            f'"{directory}" is not a directory, so no files can be saved there; choose another --output.'
         )
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise ConfigError(f"The directory {directory} cannot be written; choose another with --output.")
+        raise ConfigError(f'The directory "{directory}" cannot be written; choose another --output.')
     fixed = target.fixed
     if fixed is not None and fixed.is_dir():
         raise ConfigError(
-            f"{fixed} is a directory; --output needs a file name there, or end it with a slash."
+            f'"{fixed}" is a directory; give a file name in it as --output, or end it with a slash.'
         )
     if fixed is not None and not force and not may_take(fixed):
-        raise ConfigError(f"{fixed} is there already and is no picture; choose another --output, or --force.")
+        raise ConfigError(
+            f'"{fixed}" already exists and is not an image; choose another --output or use --force.'
+        )
 
 
 def may_take(path: Path) -> bool:
-    """Whether a path is free, or holds a picture, whole or not, rather than something of the user's."""
-    from mjcli.filetypes import extension_of
+    """Whether a path is free, or holds an image (complete or not) rather than some other file of the user."""
+    from mjcli.media.formats import extension_of
 
     if not os.path.lexists(path):
         return True
     if not path.is_file():
-        return False  # a pipe, say, of which nobody knows when there will be something to read
+        return False  # reading a pipe could block forever
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -122,11 +123,11 @@ def fields_of(
     image_id: str | None,
     task_id: str | None,
     action: str,
-    asked_at: float | None = None,
+    created_at: float | None = None,
 ) -> dict[str, str]:
-    """What the placeholders stand for, each made safe to stand in one path component.
+    """The values of the placeholders, each safe for use in one path component.
 
-    `asked_at` (Unix seconds, default now) is the moment whose date is meant.
+    `date` is the local day of `created_at` (Unix seconds, default now).
     """
     slug = slug_of(prompt) or safe(action)
     return {
@@ -134,22 +135,22 @@ def fields_of(
         "image_id": safe(image_id or task_id or "") or "image",
         "task_id": safe(task_id or "") or "task",
         "action": safe(action) or "image",
-        "date": _day_of(asked_at).isoformat(),
+        "date": _day_of(created_at).isoformat(),
     }
 
 
-def _day_of(asked_at: float | None) -> datetime.date:
-    """The local day of a moment; today for none, and for one that no calendar has."""
-    if asked_at is not None:
+def _day_of(created_at: float | None) -> datetime.date:
+    """The local day of a moment; today for None, and for a moment outside the calendar."""
+    if created_at is not None:
         try:
-            return datetime.date.fromtimestamp(asked_at)
+            return datetime.date.fromtimestamp(created_at)
         except (OverflowError, ValueError, OSError):
             pass
     return datetime.date.fromtimestamp(time.time())
 
 
 def name_for(target: Target, fields: Mapping[str, str], *, ext: str, index: int, count: int) -> Path:
-    """The path of file `index` (from 1) of `count`; it lies in the target's directory whatever the fields say."""
+    """The path of file `index` (from 1) of `count`: always in the target's directory, whatever the fields are."""
     template = target.template
     if count > 1 and "{index}" not in template:
         stem, dot, suffix = template.rpartition(".")
@@ -162,7 +163,7 @@ def name_for(target: Target, fields: Mapping[str, str], *, ext: str, index: int,
         name = template.format_map(values)
     if len(name.encode()) > MAX_NAME and target.fixed is None:
         name = cut(name, MAX_NAME - len(ext) - 1).rstrip(".") + f".{ext}"
-    return target.directory / (_undevice(name) if target.fixed is None else name)
+    return target.directory / (_avoid_device(name) if target.fixed is None else name)
 
 
 def slug_of(prompt: str) -> str:
@@ -173,29 +174,29 @@ def slug_of(prompt: str) -> str:
             break
         if not word.lower().startswith(("http://", "https://")):
             words.append(word)
-    kept = "".join(
+    letters = "".join(
         c if unicodedata.category(c)[0] in "LNM" and _storable(c) else " "
         for c in unicodedata.normalize("NFKC", " ".join(words))
     )
-    return "-".join(kept.split()).lower()
+    return "-".join(letters.split()).lower()
 
 
 def safe(text: str) -> str:
-    """`text` as one path component: no separators, controls or marks that reorder, and not `.` or `..`."""
-    kept = "".join(
+    """`text` as one path component: no separators, control or bidi characters, and not `.` or `..`."""
+    name = "".join(
         "_" if c in _FORBIDDEN or unicodedata.category(c)[0] == "C" or not _storable(c) else c for c in text
     )
-    kept = cut(kept, 64)
-    return kept.replace(".", "_") if kept.strip(". ") == "" else kept
+    name = cut(name, 64)
+    return name.replace(".", "_") if name.strip(". ") == "" else name
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` bytes of UTF-8, never half a character."""
+    """At most `limit` bytes of UTF-8, never part of a character."""
     return text.encode("utf-8", "ignore")[:limit].decode("utf-8", "ignore").rstrip("-_ ")
 
 
 def _storable(character: str) -> bool:
-    """Whether the file system's encoding has the character; outside UTF-8 it may not."""
+    """Whether the file system's encoding can represent the character."""
     try:
         os.fsencode(character)
     except UnicodeEncodeError:
@@ -203,5 +204,5 @@ def _storable(character: str) -> bool:
     return True
 
 
-def _undevice(name: str) -> str:
+def _avoid_device(name: str) -> str:
     return f"_{name}" if name.partition(".")[0].lower() in _DEVICES else name

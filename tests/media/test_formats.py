@@ -1,4 +1,4 @@
-"""What a file is, told from its bytes, and whether it is whole."""
+"""File formats by their bytes, image sizes, and whether files are complete."""
 
 from __future__ import annotations
 
@@ -12,39 +12,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mjcli.filetypes import EXTENSIONS, extension_of, is_web_page, is_whole, size_of
-from tests.service import png
+from mjcli.media.formats import EXTENSIONS, extension_of, is_web_page, is_whole, size_of
+from tests.support.images import WHOLE, box, png
 
 
-def box(kind: bytes, data: bytes = b"") -> bytes:
-    return struct.pack(">I", 8 + len(data)) + kind + data
-
-
-WHOLE = {
-    "png": png(),
-    "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\0" + b"\x01" * 40 + b"\xff\xd9",
-    "webp": b"RIFF" + struct.pack("<I", 24) + b"WEBPVP8L" + b"\0" * 16,
-    "gif": b"GIF89a" + b"\0" * 20 + b"\x3b",
-    "mp4": box(b"ftyp", b"isom\0\0\2\0") + box(b"mdat", b"x" * 100) + box(b"moov", b"y" * 30),
-}
-
-
-def test_every_kind_that_is_saved_is_tested_here() -> None:
+def test_every_format_that_is_saved_is_tested_here() -> None:
     assert set(WHOLE) == set(EXTENSIONS)
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_a_kind_is_told_from_the_first_bytes(kind: str) -> None:
+def test_a_format_is_recognized_by_the_first_bytes(kind: str) -> None:
     assert extension_of(WHOLE[kind][:16]) == kind
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PN", b"RIFF\0\0\0\0WAVE", b"<html>", b"%PDF-1.7", b"\0" * 16])
-def test_anything_else_is_of_no_known_kind(data: bytes) -> None:
+def test_other_files_have_no_known_format(data: bytes) -> None:
     assert extension_of(data) is None
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_a_whole_file_is_whole(tmp_path: Path, kind: str) -> None:
+def test_a_complete_file_is_whole(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(WHOLE[kind])
     assert is_whole(path)
@@ -54,12 +41,12 @@ def test_a_whole_file_is_whole(tmp_path: Path, kind: str) -> None:
 def test_a_file_cut_anywhere_is_not_whole(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
     data = WHOLE[kind]
-    taken_for_whole = []
+    wrong = []
     for length in range(len(data)):
         path.write_bytes(data[:length])
         if is_whole(path):
-            taken_for_whole.append(length)
-    assert not taken_for_whole
+            wrong.append(length)
+    assert not wrong
 
 
 def test_a_video_without_its_index_or_its_data_is_not_whole(tmp_path: Path) -> None:
@@ -70,7 +57,7 @@ def test_a_video_without_its_index_or_its_data_is_not_whole(tmp_path: Path) -> N
     assert not is_whole(path)
 
 
-def test_a_video_with_a_64_bit_length_is_understood(tmp_path: Path) -> None:
+def test_a_video_with_a_64_bit_length_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
     large = struct.pack(">I4sQ", 1, b"mdat", 16 + 50) + b"x" * 50
     path.write_bytes(box(b"ftyp", b"isom\0\0\2\0") + box(b"moov", b"y" * 9) + large)
@@ -79,24 +66,24 @@ def test_a_video_with_a_64_bit_length_is_understood(tmp_path: Path) -> None:
     assert not is_whole(path)
 
 
-def test_a_video_with_a_senseless_length_is_not_whole(tmp_path: Path) -> None:
+def test_a_video_with_an_invalid_length_is_not_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(box(b"ftyp", b"isom\0\0\2\0") + struct.pack(">I4s", 3, b"mdat") + b"x" * 50)
     assert not is_whole(path)
 
 
-def test_a_directory_or_nothing_is_not_whole(tmp_path: Path) -> None:
+def test_a_directory_or_missing_file_is_not_whole(tmp_path: Path) -> None:
     assert not is_whole(tmp_path)
     assert not is_whole(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("start", [b"<!DOCTYPE html><p>", b"\xef\xbb\xbf\r\n <HTML>", b"<head>", b"<body>"])
-def test_a_web_page_is_known_as_one(start: bytes) -> None:
+def test_a_web_page_is_recognized(start: bytes) -> None:
     assert is_web_page(start)
 
 
 @pytest.mark.parametrize("start", [b"", png(), b"<svg xmlns=", b"html"])
-def test_other_things_are_no_web_page(start: bytes) -> None:
+def test_other_files_are_not_web_pages(start: bytes) -> None:
     assert not is_web_page(start)
 
 
@@ -114,7 +101,7 @@ def test_other_things_are_no_web_page(start: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("size", [(1, 1), (300, 200), (1023, 4097)])
-def test_the_size_of_a_picture_is_told_from_its_bytes(
+def test_the_size_of_an_image_is_found_in_its_bytes(
     kind: str, options: dict[str, Any], size: tuple[int, int]
 ) -> None:
     written = io.BytesIO()
@@ -123,16 +110,16 @@ def test_the_size_of_a_picture_is_told_from_its_bytes(
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "JPEG", "WEBP"])
-def test_a_picture_that_is_cut_before_its_size_has_none(kind: str) -> None:
+def test_an_image_cut_before_its_size_has_none(kind: str) -> None:
     written = io.BytesIO()
     PIL.Image.new("RGB", (300, 200)).save(written, kind)
     whole = written.getvalue()
-    told = [size_of(whole[:length]) for length in range(len(whole) + 1)]
-    assert set(told) == {None, (300, 200)}
-    assert told == sorted(told, key=lambda size: size is not None)  # once told, it stays
+    sizes = [size_of(whole[:length]) for length in range(len(whole) + 1)]
+    assert set(sizes) == {None, (300, 200)}
+    assert sizes == sorted(sizes, key=lambda size: size is not None)  # once found, it stays
 
 
-def test_a_picture_without_extent_has_no_size() -> None:
+def test_an_image_of_zero_pixels_has_no_size() -> None:
     assert size_of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 17) is None
 
 
@@ -140,5 +127,5 @@ def test_a_picture_without_extent_has_no_size() -> None:
     st.binary(max_size=200),
     st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"RIFF\0\0\0\0WEBP"]),
 )
-def test_no_bytes_are_a_fault(data: bytes, beginning: bytes) -> None:
+def test_no_bytes_raise_an_error(data: bytes, beginning: bytes) -> None:
     size_of(beginning + data)

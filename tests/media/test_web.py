@@ -1,0 +1,76 @@
+"""The guarded GET: deadlines, stopping, and how much of a body is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mjcli.media.web import GuardedGet, SetupError, TransportError, read_head
+from tests.support.service import Received, Reply, Service
+
+
+@pytest.fixture
+def web() -> Iterator[GuardedGet]:
+    web = GuardedGet(allow_private=True, use_environment=False)
+    yield web
+    web.close()
+
+
+def trickle(service: Service) -> str:
+    """A link whose body never ends, a byte now and then."""
+
+    def script(_request: Received, reply: Reply) -> None:
+        reply.head(200)
+        try:
+            while not service.over.wait(0.02):
+                reply.send(b"x")
+        except OSError:
+            pass
+
+    service.files["/files/x"] = script
+    return f"{service.base_url}/files/x"
+
+
+def test_the_deadline_ends_a_body_that_trickles(service: Service, web: GuardedGet) -> None:
+    url, deadline = trickle(service), time.monotonic() + 0.3
+    with pytest.raises(TransportError) as caught, web.open(url, deadline=deadline) as response:
+        for _ in response.iter_bytes():
+            pass
+    assert caught.value.reason == "timed out"
+    assert deadline <= time.monotonic() < deadline + 5
+
+
+def test_a_deadline_in_the_past_sends_nothing(service: Service, web: GuardedGet) -> None:
+    with pytest.raises(TransportError), web.open(trickle(service), deadline=time.monotonic() - 1):
+        pass
+    assert not service.received
+
+
+def test_a_deadline_that_is_not_reached_changes_nothing(service: Service, web: GuardedGet) -> None:
+    service.files["/files/x"] = b"data"
+    with web.open(f"{service.base_url}/files/x", deadline=time.monotonic() + 30) as response:
+        assert response.read() == b"data"
+
+
+def test_stop_ends_the_requests_in_progress_and_refuses_others(service: Service, web: GuardedGet) -> None:
+    url = trickle(service)
+    with pytest.raises(TransportError), web.open(url) as response:
+        for _ in response.iter_bytes():
+            web.stop()
+    with pytest.raises(TransportError), web.open(url):
+        pass
+    assert len(service.received) == 1
+
+
+def test_no_more_than_the_head_of_a_body_is_read(service: Service, web: GuardedGet) -> None:
+    with web.open(trickle(service)) as response:
+        assert read_head(response, 3) == b"xxx"
+
+
+def test_an_unusable_proxy_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "nonsense://x")
+    web = GuardedGet(allow_private=False, use_environment=True)
+    with pytest.raises(SetupError, match="cannot be set up"), web.open("http://93.184.216.34/x"):
+        pass

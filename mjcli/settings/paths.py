@@ -1,4 +1,4 @@
-"""Where files live. Each function honours its environment variable first, then the platform's custom."""
+"""Where the config file and the data are. Environment variables override the platform's directories."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ def config_file(environ: Mapping[str, str]) -> Path:
         return Path(chosen).absolute()
     import platformdirs
 
-    return _known(platformdirs.user_config_path, "MJ_CONFIG") / "config.toml"
+    return _user_path(platformdirs.user_config_path, "MJ_CONFIG") / "config.toml"
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
-    """The directory of the ledger and of the sandbox's state: `MJ_DATA_DIR`, else the user's data directory."""
+    """The directory of the ledger and the sandbox's state: `MJ_DATA_DIR`, else the user's data directory."""
     chosen = environ.get("MJ_DATA_DIR")
     if chosen:
         return Path(chosen).absolute()
     import platformdirs
 
-    return _known(platformdirs.user_data_path, "MJ_DATA_DIR")
+    return _user_path(platformdirs.user_data_path, "MJ_DATA_DIR")
 
 
-def _known(custom: Callable[..., Path], variable: str) -> Path:
-    """The platform's custom; `ConfigError` where there is neither HOME nor a passwd entry."""
+def _user_path(platform_path: Callable[..., Path], variable: str) -> Path:
+    """The platform's directory for `mj`; ConfigError if there is neither HOME nor a passwd entry."""
     try:
-        path = custom("mj", appauthor=False)
-    except RuntimeError:  # newer versions of platformdirs say so; older ones give the tilde back
+        path = platform_path("mj", appauthor=False)
+    except RuntimeError:  # raised by newer versions of platformdirs; older ones return a path with a tilde
         path = Path("~")
     if str(path).startswith("~"):
         raise ConfigError(f"Your home directory is unknown; set HOME, or set {variable} to a path.")

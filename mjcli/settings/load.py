@@ -1,0 +1,324 @@
+"""The settings of one run and their sources, by precedence: option, environment, config file, default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from mjcli.errors import ConfigError, NoTokenError, Remedy
+from mjcli.settings import paths
+from mjcli.settings.file import check_profile_exists, parse, read
+from mjcli.settings.schema import (
+    DEFAULT_PROFILE,
+    SANDBOX,
+    SECRETS,
+    Check,
+    Setting,
+    check_base_url,
+    check_document,
+    check_files_url,
+    check_output,
+    check_profile_name,
+    check_token,
+    is_loopback,
+    origin,
+)
+
+DEFAULT_BASE_URL = "https://api.acedata.cloud"
+# The service has its file endpoint on another host than its API; any other API has it on its own.
+DEFAULT_FILES_URL = "https://platform.acedata.cloud/api/v1/files/"
+FILES_PATH = "/api/v1/files/"
+# The variables that override the file, by key; the first one that is set applies.
+VARIABLES = {
+    "token": ("MJ_TOKEN", "ACEDATACLOUD_API_TOKEN"),
+    "base_url": ("MJ_BASE_URL",),
+    "files_url": ("MJ_FILES_URL",),
+    "files_token": ("MJ_FILES_TOKEN",),
+    "defaults.output": ("MJ_OUTPUT_DIR",),
+}
+
+_YES = ("1", "true", "yes", "on")
+_NO = ("0", "false", "no", "off")
+
+
+class Settings(NamedTuple):
+    """Every setting of one run."""
+
+    profile: Setting
+    """str: the name of the active profile; `sandbox` with the sandbox on."""
+    token: Setting
+    """str or None."""
+    base_url: Setting
+    """str without a trailing slash; None with the sandbox on, whose address is known once it runs."""
+    token_in: Setting
+    """`header` or `query`."""
+    files_url: Setting
+    """str: the address that files are uploaded to; None with the sandbox on, as for `base_url`."""
+    files_token: Setting
+    """str, or None if the file endpoint has no token of its own; see `token_for_files`."""
+    mode: Setting
+    """`fast`, `relax`, `turbo` or None."""
+    output: Setting
+    """str or None: where downloads are saved; a leading `~` is already expanded."""
+    download: Setting
+    """bool: whether images are saved without --download."""
+    suffix: Setting
+    """str or None: added to the end of every prompt, as a preset's suffix is to some."""
+    sandbox: Setting
+    """bool: whether the embedded stand-in is used in place of the service."""
+    config_file: Path
+    """The config file, whether it exists or not."""
+    data_dir: Setting
+    """Path: the directory of the ledger and the sandbox's state."""
+    warnings: tuple[str, ...] = ()
+    """Sentences for people about settings that are allowed but unsafe."""
+    presets: Mapping[str, Setting] = MappingProxyType({})
+    """Preset name -> its suffix (str)."""
+
+    def __repr__(self) -> str:
+        """Without the tokens."""
+        return f"Settings(profile={self.profile!r}, base_url={self.base_url!r}, …)"
+
+    @property
+    def host(self) -> str:
+        """The service that tasks belong to, for the ledger: `sandbox`, whose port changes, else the base URL."""
+        return SANDBOX if self.sandbox.value else str(self.base_url.value)
+
+    @property
+    def api_is_local(self) -> bool:
+        """Whether the API is on the loopback interface, so that its links may lead there too."""
+        return bool(self.sandbox.value) or is_loopback(self.base_url.value)
+
+    @property
+    def files_are_local(self) -> bool:
+        """Whether files are uploaded to the loopback interface, so that their links may lead there too."""
+        return bool(self.sandbox.value) or is_loopback(self.files_url.value)
+
+    @property
+    def token_for_files(self) -> Setting:
+        """The token for uploads: the file endpoint's own; else the API token if both have one origin; else None.
+
+        The API token is never sent to another host, or to another port of its own host.
+        """
+        if self.files_token.value:
+            return self.files_token
+        if self.sandbox.value or origin(self.files_url.value) == origin(self.base_url.value):
+            return self.token
+        return Setting(None, "default")
+
+    def require_token(self) -> str:
+        """The API token. Raises `NoTokenError` if there is none."""
+        if not self.token.value:
+            profile = str(self.profile.value)
+            raise NoTokenError(f'No token for profile "{profile}".', remedy=Remedy.LOG_IN, profile=profile)
+        return str(self.token.value)
+
+    def items(self) -> Iterator[tuple[str, Setting]]:
+        """Every setting by its key, as `config get` takes it. The tokens are included in plain text."""
+        yield "profile", self.profile
+        yield "token", self.token
+        yield "base_url", self.base_url
+        yield "token_in", self.token_in
+        yield "files_url", self.files_url
+        yield "files_token", self.files_token
+        yield "defaults.mode", self.mode
+        yield "defaults.output", self.output
+        yield "defaults.download", self.download
+        yield "defaults.suffix", self.suffix
+        for name, setting in self.presets.items():
+            yield f"presets.{name}.suffix", setting
+        yield "sandbox", self.sandbox
+        yield "data_dir", self.data_dir
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    *,
+    profile: str | None = None,
+    sandbox: bool = False,
+    new_profile: bool = False,
+) -> Settings:
+    """Combine options, environment, config file and defaults. Changes nothing on disk.
+
+    `profile` and `sandbox` are the global options; `new_profile` allows a profile that the file does not have
+    yet. ConfigError, with the source, for a value that cannot be used.
+    """
+    path = paths.config_file(environ)
+    in_sandbox = sandbox_in_use(environ, option=sandbox)
+    raw, mode = read(path)
+    document = parse(raw, path)
+    check_document(document, path)
+    if in_sandbox.value:
+        account = _SANDBOX_ACCOUNT
+    else:
+        chosen = profile_in_use(environ, profile=profile)
+        if not new_profile:
+            check_profile_exists(chosen, document.get("profiles", {}), path)
+        account = _account(environ, document, path, chosen)
+    defaults = _Source(environ, document.get("defaults", {}), f"defaults in {path}")
+    return Settings(
+        profile=account.profile,
+        token=account.token,
+        base_url=account.base_url,
+        token_in=account.token_in,
+        files_url=account.files_url,
+        files_token=account.files_token,
+        mode=defaults.from_file("mode"),
+        output=_expand_home(defaults.get("output", check_output, "defaults.output")),
+        download=defaults.from_file("download", False),
+        suffix=defaults.from_file("suffix"),
+        sandbox=in_sandbox,
+        config_file=path,
+        data_dir=_data_dir(environ),
+        warnings=_warnings(document, path, mode),
+        presets=_presets(document, path),
+    )
+
+
+def profile_in_use(environ: Mapping[str, str], *, profile: str | None = None) -> Setting:
+    """The name of the profile that the option, else `MJ_PROFILE`, selects; it need not exist in the file."""
+    if profile is not None:
+        chosen = Setting(profile, "option --profile")
+    elif environ.get("MJ_PROFILE"):
+        chosen = Setting(environ["MJ_PROFILE"], "environment MJ_PROFILE")
+    else:
+        return Setting(DEFAULT_PROFILE, "default")
+    try:
+        check_profile_name(chosen.value)
+    except ValueError as error:
+        raise ConfigError(f"The profile name from {chosen.source} {error}.") from None
+    return chosen
+
+
+def sandbox_in_use(environ: Mapping[str, str], *, option: bool = False) -> Setting:
+    """Whether the option, else `MJ_SANDBOX`, turns the sandbox on. ConfigError for an unknown word."""
+    if option:
+        return Setting(True, "option --sandbox")
+    text = environ.get("MJ_SANDBOX", "").strip()
+    if not text:
+        return Setting(False, "default")
+    if text.lower() not in _YES + _NO:
+        raise ConfigError(f'MJ_SANDBOX must be 1, true, yes, on, 0, false, no or off, not "{text}".')
+    return Setting(text.lower() in _YES, "environment MJ_SANDBOX")
+
+
+def overriding_variable(environ: Mapping[str, str], key: str) -> str | None:
+    """The environment variable that is set and overrides the value of `key` in the file."""
+    return next((variable for variable in VARIABLES.get(key, ()) if environ.get(variable)), None)
+
+
+def override_warning(environ: Mapping[str, str], key: str) -> str | None:
+    """A sentence for people if an environment variable overrides the value of `key` that was just saved."""
+    variable = overriding_variable(environ, key)
+    return f"{variable} in the environment overrides the saved {key}." if variable else None
+
+
+class _Account(NamedTuple):
+    """The settings that belong to a profile."""
+
+    profile: Setting
+    token: Setting
+    base_url: Setting
+    token_in: Setting
+    files_url: Setting
+    files_token: Setting
+
+
+# Nothing of the real profile, so that the sandbox never sees a real token.
+_SANDBOX_ACCOUNT = _Account(
+    profile=Setting(SANDBOX, SANDBOX),
+    token=Setting(SANDBOX, SANDBOX),
+    base_url=Setting(None, SANDBOX),
+    token_in=Setting("header", SANDBOX),
+    files_url=Setting(None, SANDBOX),
+    files_token=Setting(None, SANDBOX),
+)
+
+
+def _account(
+    environ: Mapping[str, str], document: Mapping[str, Any], path: Path, profile: Setting
+) -> _Account:
+    table = document.get("profiles", {}).get(profile.value, {})
+    source = _Source(environ, table, f"profile {profile.value} in {path}")
+    token = source.get("token", check_token)
+    base_url = source.get("base_url", check_base_url, default=DEFAULT_BASE_URL)
+    base_url = base_url._replace(value=base_url.value.rstrip("/"))
+    files_url = source.get("files_url", check_files_url, default=_files_url_for(base_url.value))
+    return _Account(
+        profile=profile,
+        token=token,
+        base_url=base_url,
+        token_in=source.from_file("token_in", "header"),
+        files_url=files_url,
+        files_token=source.get("files_token", check_token),
+    )
+
+
+def _files_url_for(base_url: str) -> str:
+    same = origin(base_url) == origin(DEFAULT_BASE_URL)
+    return DEFAULT_FILES_URL if same else base_url + FILES_PATH
+
+
+class _Source(NamedTuple):
+    """Where settings are looked up: the environment, then a table of the file."""
+
+    environ: Mapping[str, str]
+    table: Mapping[str, Any]
+    """As checked by `check_document`."""
+    place: str
+    """The table, as `Setting.source` describes it."""
+
+    def get(self, key: str, check: Check, dotted: str | None = None, default: Any = None) -> Setting:
+        """The setting from the variables of its `dotted` key (by default `key`), else from the file."""
+        variable = overriding_variable(self.environ, dotted or key)
+        if variable is None:
+            return self.from_file(key, default)
+        try:
+            return Setting(check(self.environ[variable]), f"environment {variable}")
+        except ValueError as error:
+            raise ConfigError(f"The environment variable {variable} {error}.") from None
+
+    def from_file(self, key: str, default: Any = None) -> Setting:
+        """The setting from the table; an empty string is a placeholder and counts as unset."""
+        value = self.table.get(key)
+        return Setting(default, "default") if value is None or value == "" else Setting(value, self.place)
+
+
+def _expand_home(setting: Setting) -> Setting:
+    value = setting.value
+    if value is None or (value != "~" and not value.startswith(("~/", "~" + os.sep))):
+        return setting
+    try:
+        return setting._replace(value=str(Path.home()) + value[1:])
+    except RuntimeError:
+        raise ConfigError(
+            f"The ~ from {setting.source} cannot be expanded: your home directory is unknown."
+        ) from None
+
+
+def _data_dir(environ: Mapping[str, str]) -> Setting:
+    return Setting(
+        paths.data_dir(environ), "environment MJ_DATA_DIR" if environ.get("MJ_DATA_DIR") else "default"
+    )
+
+
+def _presets(document: Mapping[str, Any], path: Path) -> dict[str, Setting]:
+    return {
+        name: Setting(preset["suffix"], f"presets in {path}")
+        for name, preset in document.get("presets", {}).items()
+        if "suffix" in preset
+    }
+
+
+def _warnings(document: Mapping[str, Any], path: Path, mode: int | None) -> tuple[str, ...]:
+    """`mode` is the `st_mode` of the file, None if there is no regular file."""
+    profiles = document.get("profiles", {}).values()
+    has_token = any(profile.get(key) for profile in profiles for key in SECRETS)
+    if os.name != "posix" or mode is None or not has_token or not mode & 0o077:
+        return ()
+    import shlex
+
+    return (f"Other users can read the token in {path}; run: chmod 600 {shlex.quote(str(path))}",)

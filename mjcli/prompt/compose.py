@@ -1,4 +1,4 @@
-"""A prompt put together: images first, then words, then parameters, one space between, each parameter once."""
+"""Join images, words and parameters into a prompt, in this order, with one space between and no duplicates."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mjcli.errors import UsageError
-from mjcli.prompt.parameters import BY_SPELLING, Parameter, check_value
+from mjcli.prompt.parameters import BY_SPELLING, Parameter, check_value, quoted
 from mjcli.prompt.parse import Part, parse
 
-TYPED = "prompt"  # where what was typed as the prompt comes from
+TYPED = "prompt"  # the origin of text that the user typed as the prompt
 
 
 class Piece(NamedTuple):
-    """A part of a composed prompt, and where it comes from: `prompt`, `option --ar`, `preset poster`, …"""
+    """A part of a composed prompt and its origin: `prompt`, `option --ar`, `preset poster`, …"""
 
     text: str
     origin: str
 
 
 class Suffix(NamedTuple):
-    """What a preset or the defaults put behind every prompt, and its origin."""
+    """Text that a preset or the defaults append to every prompt, and its origin."""
 
     origin: str
     text: str
 
 
 class Composed(NamedTuple):
-    """A prompt from its pieces, and the sentences about what was left out of it."""
+    """A prompt as pieces, and a notice for each part that was overridden."""
 
     pieces: tuple[Piece, ...]
     notices: tuple[str, ...] = ()
@@ -40,11 +40,11 @@ class Composed(NamedTuple):
 
     @property
     def typed(self) -> str:
-        """What of it was typed as the prompt."""
+        """The pieces that the user typed as the prompt."""
         return " ".join(piece.text for piece in self.pieces if piece.origin == TYPED)
 
     def origin(self, place: int) -> str:
-        """Where the character at this place of the prompt comes from."""
+        """Origin of the character at this position of the prompt."""
         end = 0
         for piece in self.pieces:
             end += len(piece.text) + 1
@@ -54,7 +54,7 @@ class Composed(NamedTuple):
 
 
 def words_of(arguments: Sequence[str]) -> str:
-    """Arguments as the words of a prompt. Raises `UsageError` when they are not text."""
+    """Command-line arguments joined with spaces. Raises `UsageError` if they are not valid UTF-8."""
     text = " ".join(arguments)
     try:
         # In a locale without UTF-8 the bytes of the arguments arrive as surrogates.
@@ -75,31 +75,31 @@ def compose(
     *,
     checked: bool = True,
 ) -> Composed:
-    """The prompt from images, what was typed, the parameters given as options, and suffixes in their order.
+    """The prompt made of images, typed text, parameters given as options, and suffixes in their order.
 
-    `given` maps the spelling of an option to its values (a flag: to one empty value). An option wins
-    over the same parameter in the text, which wins over the suffixes, of which a later one wins. Unless
-    `checked`, values are taken as they are, and so are the spaces in the text. Raises `UsageError` for a
+    `given` maps the spelling of an option to its values (one empty value for a flag). An option overrides
+    the same parameter in the text, which overrides the suffixes; a later suffix overrides an earlier one.
+    Unless `checked`, the values and the spaces in the text stay as they are. Raises `UsageError` for a
     wrong value of an option.
     """
     options = [(BY_SPELLING[spelling], spelling, values) for spelling, values in given.items()]
-    taken = {each.slot: f"--{spelling} of the command line" for each, spelling, _ in options}
-    typed, notices = _without(parse(text.strip()).parts, taken, TYPED)
+    winners = {each.slot: f"--{spelling} on the command line" for each, spelling, _ in options}
+    parts, notices = _drop_overridden(parse(text.strip()).parts, winners, TYPED)
     if notices or suffixes or checked:
-        typed_pieces = [Piece(_spaced(part) if checked else part.text, TYPED) for part in typed]
+        typed = [Piece(_normalise(part) if checked else part.text, TYPED) for part in parts]
     else:
-        typed_pieces = [Piece(text.strip(), TYPED)] if text.strip() else []
-    front = sum(1 for part in typed if part.kind in ("image", "words")) if typed else 0
-    taken |= {part.parameter.slot: "" for part in typed if part.parameter is not None}
-    words, parameters = _behind(suffixes, taken)
+        typed = [Piece(text.strip(), TYPED)] if text.strip() else []
+    leading = _count_leading(parts)
+    winners |= {part.parameter.slot: "" for part in parts if part.parameter is not None}
+    words, parameters = _suffix_pieces(suffixes, winners)
     pieces = [
         *(Piece(link, "option --image") for link in images),
-        *typed_pieces[:front],
+        *typed[:leading],
         *words,
-        *typed_pieces[front:],
+        *typed[leading:],
         *parameters,
         *(
-            Piece(_written(each, spelling, values, checked=checked), f"option --{spelling}")
+            Piece(_option_text(each, spelling, values, checked=checked), f"option --{spelling}")
             for each, spelling, values in options
         ),
     ]
@@ -107,7 +107,7 @@ def compose(
 
 
 def body_fields(given: Mapping[str, Sequence[str]], *, checked: bool = True) -> dict[str, object]:
-    """The request fields that stand beside the prompt for version, quality and HD (cli.md, "Commands")."""
+    """The fields that a request has beside the prompt: version, quality and HD, where given as options."""
     fields: dict[str, object] = {}
     for spelling, values in given.items():
         parameter = BY_SPELLING[spelling]
@@ -118,33 +118,40 @@ def body_fields(given: Mapping[str, Sequence[str]], *, checked: bool = True) -> 
     return fields
 
 
-def _behind(suffixes: Sequence[Suffix], taken: dict[str, str]) -> tuple[list[Piece], list[Piece]]:
-    """The words and the parameters of the suffixes, but for those whose place is taken."""
+def _drop_overridden(
+    parts: Iterable[Part], winners: Mapping[str, str], origin: str
+) -> tuple[list[Part], list[str]]:
+    """The parts without parameters whose slot has a winner, and a notice for each of those."""
+    remaining, notices = [], []
+    for part in parts:
+        winner = winners.get(part.parameter.slot) if part.parameter is not None else None
+        if winner is None:
+            remaining.append(part)
+        else:
+            notices.append(f"{winner} overrides {quoted(part.text)} in the {origin}.")
+    return remaining, notices
+
+
+def _suffix_pieces(suffixes: Sequence[Suffix], winners: dict[str, str]) -> tuple[list[Piece], list[Piece]]:
+    """The words and the parameters of the suffixes, without overridden ones; adds to `winners`."""
     words: list[Piece] = []
     parameters: list[Piece] = []
     for suffix in reversed(suffixes):
-        parts, _ = _without(parse(suffix.text.strip()).parts, taken, suffix.origin)
-        behind = [Piece(_spaced(part), suffix.origin) for part in parts]
-        front = sum(1 for part in parts if part.kind in ("image", "words"))
-        words[:0], parameters[:0] = behind[:front], behind[front:]
-        taken |= {part.parameter.slot: suffix.origin for part in parts if part.parameter is not None}
+        parts, _ = _drop_overridden(parse(suffix.text.strip()).parts, winners, suffix.origin)
+        pieces = [Piece(_normalise(part), suffix.origin) for part in parts]
+        leading = _count_leading(parts)
+        words[:0], parameters[:0] = pieces[:leading], pieces[leading:]
+        winners |= {part.parameter.slot: suffix.origin for part in parts if part.parameter is not None}
     return words, parameters
 
 
-def _without(parts: Iterable[Part], taken: Mapping[str, str], origin: str) -> tuple[list[Part], list[str]]:
-    """The parts but for the parameters whose place is taken, and a sentence for each of those."""
-    kept, notices = [], []
-    for part in parts:
-        winner = taken.get(part.parameter.slot) if part.parameter is not None else None
-        if winner is None:
-            kept.append(part)
-        else:
-            notices.append(f"{winner} wins over {part.text} in the {origin}.")
-    return kept, notices
+def _count_leading(parts: Iterable[Part]) -> int:
+    """How many parts are images or words before the parameters."""
+    return sum(1 for part in parts if part.kind in ("image", "words"))
 
 
-def _spaced(part: Part) -> str:
-    """A part with one space between a parameter and its values; words, also those of --no, as they are."""
+def _normalise(part: Part) -> str:
+    """A part with single spaces between a parameter and its values; words, and those of --no, as they are."""
     if part.kind != "parameter" or not part.values:
         return part.text
     if part.parameter is None or part.parameter.name == "no":
@@ -153,19 +160,20 @@ def _spaced(part: Part) -> str:
     return " ".join(each.text for each in part.tokens)
 
 
-def _written(parameter: Parameter, spelling: str, values: Sequence[str], *, checked: bool) -> str:
+def _option_text(parameter: Parameter, spelling: str, values: Sequence[str], *, checked: bool) -> str:
+    """An option as the prompt has it."""
     if parameter.flag:
         return f"--{spelling}"
-    written = [_value(parameter, spelling, value, checked=checked) for value in values]
+    texts = [_value(parameter, spelling, value, checked=checked) for value in values]
     if parameter.name == "no":
-        return f"--no {', '.join(written)}"
-    return f"--{spelling} {' '.join(written if parameter.many else written[-1:])}"
+        return f"--no {', '.join(texts)}"
+    return f"--{spelling} {' '.join(texts if parameter.many else texts[-1:])}"
 
 
 def _value(parameter: Parameter, spelling: str, value: str, *, checked: bool) -> str:
     if not checked:
         return value.strip()
     try:
-        return check_value(parameter, value)
+        return check_value(parameter, value, f"--{spelling}")
     except ValueError as error:
-        raise UsageError(str(error).replace(f"--{parameter.option}", f"--{spelling}", 1)) from None
+        raise UsageError(str(error)) from None

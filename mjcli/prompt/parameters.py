@@ -1,50 +1,59 @@
-"""The one table of prompt parameters (api.md, "Prompt parameters"); adding a parameter is adding a row.
+"""The table of prompt parameters: one row for each parameter, and the checks of their values.
 
-From it come the options of `imagine` and `blend`, what the checker knows, completion, and the tables of the
-man pages and the README.
+The command-line options, the checker, completion and the tables of the man pages all come
+from this table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 VERSIONS = ("5.2", "6", "6.1", "7", "8", "8.1", "8.2")
 NIJI_VERSIONS = ("4", "5", "6", "7")
-OLDER_VERSIONS = ("4", "5", "5.1")  # the tables do not name them any more; the service may still know them
+OLDER_VERSIONS = ("4", "5", "5.1")  # no longer documented, but the service may still accept them
 
 # Hyphen, non-breaking hyphen, figure dash, en and em dash, bar, minus, small and full-width hyphen-minus.
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
 
 _WEIGHTED = r"(::-?[0-9]*\.?[0-9]+)?"
 _LINK = r"https?://\S+"
-# Patterns are compiled when they are first wanted: most commands never want them.
+# Strings, compiled on first use: most commands never need them.
 FORMS = {
     "W:H": r"0*[1-9][0-9]*:0*[1-9][0-9]*",
     "URL": f"(?i:{_LINK}){_WEIGHTED}",
     "REF": f"(?i:{_LINK}|[0-9]+|random){_WEIGHTED}",
     "CODE": r"[0-9A-Za-z_-]+",
 }
-_WANTED = {
-    "W:H": "width:height in whole numbers, such as 16:9",
-    "URL": "the link of a picture",
-    "REF": "the link of a picture, a code of digits, or random",
-    "CODE": "a code of letters and digits",
+_FORM_NAMES = {
+    "W:H": "an aspect ratio",
+    "URL": "an image link",
+    "REF": "a style reference",
+    "CODE": "a code",
 }
+_FORM_VALUES = {
+    "W:H": "W:H in whole numbers, such as 16:9",
+    "URL": "a link that starts with http:// or https://",
+    "REF": "an image link, a code of digits, or random",
+    "CODE": "letters and digits",
+    "WORDS": 'words, such as "text, logo"',
+}
+_MOST_QUOTED = 40  # characters; image links are longer, and findings have positions anyway
 
 
 class Parameter(NamedTuple):
-    """A parameter of the prompt language, and what is known of it.
+    """One parameter of the prompt language.
 
-    Its value is one of `words`, a number in `range` (inclusive; `whole` ones only), or a text of the `form`
-    (`FORMS`; WORDS is any text); a `flag` takes none. `many` may have several values, one that may stand
-    `alone` none at all. `body` names the request field of the same meaning, which the option sets as well.
+    Its value is one of `words`, a number in `range` (inclusive; `whole` numbers only unless false), or text
+    of the given `form` (a key of `FORMS`, or WORDS for any text); a `flag` has no value. `many` allows
+    several values, `alone` allows none. `body` is the request field with the same meaning, which the option
+    sets as well.
 
-    Of all in one `group` a prompt has but one; `needs` is the parameter that it says something about, or its
-    group. Versions: known from `since` on, or `only` to these ("niji 6" for one of niji), and not to those in
-    `never`; `by_version` narrows the words down.
+    A prompt has at most one parameter of each `group`. `needs` names the parameter (or group) without which
+    this one has no effect. It exists in model versions from `since` on, or in `only` these ("niji 6" for a
+    version of niji), but not in those of `never`; `by_version` narrows down the words for some versions.
     """
 
     name: str
@@ -67,25 +76,32 @@ class Parameter(NamedTuple):
 
     @property
     def option(self) -> str:
-        """The command-line option's own name (mj's `--profile` is another thing)."""
+        """Name of the command-line option; `--p` for profile, since `--profile` is an option of mj itself."""
         return "p" if self.name == "profile" else self.name
 
     @property
     def metavar(self) -> str:
-        """What the help shows for the value."""
+        """Placeholder of the value in help texts."""
         if self.words:
             return "|".join(self.words)
         return "N" if self.range else self.form
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """How the parameter may be written, without the dashes."""
+        """All names of the parameter, without the dashes."""
         return (self.name, self.short) if self.short else (self.name,)
 
     @property
     def slot(self) -> str:
-        """What a prompt has one of: the parameter, or one of its group."""
+        """What a prompt has at most one of: the group of the parameter, or else the parameter."""
         return self.group or self.name
+
+    @property
+    def takes(self) -> str:
+        """The allowed values, for the end of a sentence."""
+        if self.words:
+            return either(self.words)
+        return f"{self.range[0]:g} to {int(self.range[1])}" if self.range else _FORM_VALUES[self.form]
 
 
 _QUALITIES = MappingProxyType(
@@ -100,32 +116,32 @@ _QUALITIES = MappingProxyType(
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter("version", "Model version.", "v", words=VERSIONS, body="version", group="version"),
     Parameter("niji", "Model version for anime.", words=NIJI_VERSIONS, alone=True, group="version"),
-    Parameter("aspect", "Proportions, width to height.", "ar", form="W:H"),
+    Parameter("aspect", "Aspect ratio, W:H.", "ar", form="W:H"),
     Parameter(
         "quality",
-        "Time spent on details.",
+        "Rendering quality and time.",
         "q",
         words=(".25", ".5", "1", "2", "4"),
         body="quality",
         never=("8.1",),
         by_version=_QUALITIES,
     ),
-    Parameter("hd", "High definition (version 8 on).", flag=True, body="hd", group="definition"),
-    Parameter("sd", "Standard definition (version 8 on).", flag=True, group="definition"),
-    Parameter("stylize", "How strongly Midjourney's taste shows, 0-1000.", "s", range=(0, 1000)),
-    Parameter("chaos", "How much the four pictures differ, 0-100.", "c", range=(0, 100)),
-    Parameter("weird", "How strange, 0-3000.", "w", range=(0, 3000), since="5.2"),
-    Parameter("seed", "Start from this noise, 0-4294967295.", range=(0, 4294967295)),
-    Parameter("stop", "End early, at this percentage, 10-100.", range=(10, 100)),
-    Parameter("repeat", "Make the job this many times, 1-40; each one is paid.", "r", range=(1, 40)),
-    Parameter("no", "What shall not be seen, with commas.", many=True),
+    Parameter("hd", "High definition (version 8 and later).", flag=True, body="hd", group="definition"),
+    Parameter("sd", "Standard definition (version 8 and later).", flag=True, group="definition"),
+    Parameter("stylize", "Strength of Midjourney's own style, 0-1000.", "s", range=(0, 1000)),
+    Parameter("chaos", "Variety among the four images, 0-100.", "c", range=(0, 100)),
+    Parameter("weird", "Degree of strangeness, 0-3000.", "w", range=(0, 3000), since="5.2"),
+    Parameter("seed", "Seed of the initial noise, 0-4294967295.", range=(0, 4294967295)),
+    Parameter("stop", "Percentage to stop at, 10-100.", range=(10, 100)),
+    Parameter("repeat", "Number of jobs, 1-40, each billed separately.", "r", range=(1, 40)),
+    Parameter("no", "Things to exclude, comma-separated.", many=True),
     Parameter(
         "style",
-        "Less of Midjourney's taste; all but raw with --niji.",
+        "Style; all but raw need --niji.",
         words=("raw", "cute", "scenic", "expressive", "original"),
         since="5.1",
     ),
-    Parameter("raw", "The same as --style raw.", flag=True, since="5.1"),
+    Parameter("raw", "Same as --style raw.", flag=True, since="5.1"),
     Parameter("iw", "Weight of the image prompts, 0-3.", range=(0, 3), whole=False, since="5"),
     Parameter(
         "sref", "Style reference: link, code or random (repeatable).", form="REF", many=True, since="6"
@@ -146,46 +162,53 @@ PARAMETERS: tuple[Parameter, ...] = (
         alone=True,
         since="6",
     ),
-    Parameter("tile", "A pattern that repeats without a seam.", flag=True),
+    Parameter("tile", "Seamless pattern.", flag=True),
     Parameter("draft", "Draft mode.", flag=True),
-    Parameter("video", "Keep a video of the picture being made.", flag=True),
-    Parameter("fast", "Fast mode, said in the prompt.", flag=True, group="mode"),
-    Parameter("relax", "Relax mode, said in the prompt.", flag=True, group="mode"),
-    Parameter("turbo", "Turbo mode, said in the prompt.", flag=True, group="mode", never=("8.1",)),
-    Parameter("stealth", "Keep the picture off the public gallery.", flag=True, group="who sees the picture"),
-    Parameter("public", "Show the picture in the public gallery.", flag=True, group="who sees the picture"),
+    Parameter("video", "Video of the image being generated.", flag=True),
+    Parameter("fast", "Fast mode, set in the prompt.", flag=True, group="mode"),
+    Parameter("relax", "Relax mode, set in the prompt.", flag=True, group="mode"),
+    Parameter("turbo", "Turbo mode, set in the prompt.", flag=True, group="mode", never=("8.1",)),
+    Parameter("stealth", "Hide the image from the public gallery.", flag=True, group="visibility"),
+    Parameter("public", "Show the image in the public gallery.", flag=True, group="visibility"),
 )
 
 BY_SPELLING = {spelling: each for each in PARAMETERS for spelling in each.spellings}
 
 
 def known(spelling: str) -> Parameter | None:
-    """The parameter that is written so, without its dashes; capitals do not count."""
+    """The parameter with this name (without dashes, in any case), or None."""
     return BY_SPELLING.get(spelling.lower())
 
 
 def nearest(spelling: str) -> Parameter | None:
-    """The parameter that a wrong spelling is most probably a slip of."""
+    """The parameter that a misspelled name most likely stands for, or None."""
     from difflib import get_close_matches
 
     near = get_close_matches(spelling.lower(), BY_SPELLING, n=1, cutoff=0.6)
     return BY_SPELLING[near[0]] if near else None
 
 
-def check_value(parameter: Parameter, value: str) -> str:
-    """The value as it goes into the prompt. Raises `ValueError` with a sentence when it is certainly wrong."""
+def check_value(parameter: Parameter, value: str, name: str | None = None) -> str:
+    """The value as it goes into the prompt. Raises `ValueError` with a sentence for a wrong value.
+
+    `name` is the parameter as the user wrote it, with its dashes; the sentence contains it.
+    """
+    name = name or f"--{parameter.option}"
     value = value.strip()
-    if not value or "\n" in value:
-        raise ValueError(f"--{parameter.option} needs a value.")
+    if not value:
+        raise ValueError(f"{name} needs a value: {parameter.takes}.")
+    if "\n" in value:
+        raise ValueError(f"The value of {name} must be on one line.")
     if parameter.words:
-        return _word(parameter, value)
+        return _check_word(parameter, value, name)
     if parameter.range is not None:
-        return _number(parameter, value, parameter.range)
+        return _check_number(parameter, value, parameter.range, name)
     if parameter.form in FORMS:
         if not re.fullmatch(FORMS[parameter.form], value):
-            raise ValueError(f"--{parameter.option} takes {_WANTED[parameter.form]}, not {value}.")
+            kind = _FORM_NAMES[parameter.form]
+            raise ValueError(f"{quoted(value)} is not {kind}: {name} takes {parameter.takes}.")
     elif value.startswith("-"):
-        raise ValueError(f"--{parameter.option} needs a value, and {value} looks like an option.")
+        raise ValueError(f"{quoted(value)} looks like an option: {name} takes {parameter.takes}.")
     return value
 
 
@@ -204,17 +227,33 @@ def plain_number(value: str) -> str:
     return value[1:] if value.startswith("0.") else value
 
 
-def _word(parameter: Parameter, value: str) -> str:
+def quoted(text: str) -> str:
+    """Text of the user in double quotes, for a message; the middle of a long one is left out."""
+    if len(text) > _MOST_QUOTED:
+        half = (_MOST_QUOTED - 1) // 2
+        text = f"{text[:half]}…{text[-half:]}"
+    return f'"{text}"'
+
+
+def either(words: Sequence[str]) -> str:
+    """`a, b or c`."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _check_word(parameter: Parameter, value: str, name: str) -> str:
     plain = plain_number(value.lower())
     if plain in parameter.words:
         return plain
-    raise ValueError(f"--{parameter.option} takes {', '.join(parameter.words)}, not {value}.")
+    raise ValueError(f"{quoted(value)} is not valid: {name} takes {parameter.takes}.")
 
 
-def _number(parameter: Parameter, value: str, bounds: tuple[float, float]) -> str:
+def _check_number(parameter: Parameter, value: str, bounds: tuple[float, float], name: str) -> str:
     low, high = bounds
-    kind = "a whole number" if parameter.whole else "a number"
-    plain = value.isascii() and value.replace(".", "", 0 if parameter.whole else 1).isdigit()
-    if not plain or not low <= float(value) <= high:
-        raise ValueError(f"--{parameter.option} takes {kind} from {low:g} to {int(high)}, not {value}.")
+    digits = value.removeprefix("-").replace(".", "", 0 if parameter.whole else 1)
+    if not (value.isascii() and digits.isdigit()):
+        kind = "a whole number" if parameter.whole else "a number"
+        raise ValueError(f"{quoted(value)} is not {kind}: {name} takes {parameter.takes}.")
+    if value.startswith("-") or not low <= float(value) <= high:
+        raise ValueError(f"{quoted(value)} is out of range: {name} takes {parameter.takes}.")
     return value

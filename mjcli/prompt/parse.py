@@ -1,7 +1,6 @@
-"""A prompt taken apart, to the last space: images, words, parameters, and words where none can stand.
+"""Split a prompt into images, words and parameters, without losing a character.
 
-Any text is a prompt to the parser, and what it finds put together again is that text; whether it is a good
-one is `check`'s business.
+The parser accepts any text, and `str` of its result is that text; `check` finds the mistakes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _TOKEN = re.compile(r"(\s*)(\S+)")
 
 
 class Token(NamedTuple):
-    """A piece of a prompt without spaces, the space before it, and where it begins."""
+    """Characters without white space, the white space before them, and their position in the prompt."""
 
     before: str
     text: str
@@ -24,7 +23,7 @@ class Token(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where it ends (exclusive)."""
+        """Position of its end (exclusive)."""
         return self.start + len(self.text)
 
     def __str__(self) -> str:
@@ -32,20 +31,22 @@ class Token(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Tokens that belong together: an image, the words, or a parameter (its name first, then its values)."""
+    """Tokens that belong together: an image, words, or a parameter (its name and its values)."""
 
-    kind: str  # "image", "words", "parameter", or "stray": words behind the parameters
+    kind: str
+    """`image`, `words`, `parameter`, or `stray`: words after a parameter."""
     tokens: tuple[Token, ...]
-    parameter: Parameter | None = None  # None where the name is unknown
+    parameter: Parameter | None = None
+    """None if the name is unknown."""
 
     @property
     def start(self) -> int:
-        """Where it begins, the space before it left out."""
+        """Position of its first character, without the white space before it."""
         return self.tokens[0].start
 
     @property
     def end(self) -> int:
-        """Where it ends (exclusive)."""
+        """Position of its end (exclusive)."""
         return self.tokens[-1].end
 
     @property
@@ -60,7 +61,7 @@ class Part(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As it was written, without the space before it."""
+        """Its characters, without the white space before it."""
         return str(self)[len(self.tokens[0].before) :]
 
     def __str__(self) -> str:
@@ -68,7 +69,7 @@ class Part(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """The parts of a prompt in order, and the space behind the last."""
+    """The parts of a prompt in order, and the white space after the last one."""
 
     parts: tuple[Part, ...]
     tail: str
@@ -82,17 +83,17 @@ class Prompt(NamedTuple):
 
 
 def is_link(text: str) -> bool:
-    """Whether a word is the link of an image."""
+    """Whether a word is an http or https link."""
     return text.lower().startswith(("http://", "https://")) and len(text.partition("://")[2]) > 0
 
 
 def is_name(text: str) -> bool:
-    """Whether a word has the form of a parameter's name: two dashes and more than signs, or just two dashes."""
+    """Whether a word has the form of a parameter's name: `--` alone, or followed by a letter or digit."""
     return text.startswith("--") and (text == "--" or any(map(str.isalnum, text)))
 
 
-def slip(text: str) -> Parameter | bool | None:
-    """What a word with one dash was meant to be: a parameter, True for a letter that is none, else None."""
+def single_dash(text: str) -> Parameter | bool | None:
+    """What the service reads a word with one dash as: a parameter, True if it is unknown, None if just a word."""
     if not text.startswith("-"):
         return None
     found = re.fullmatch(r"(?s)-([A-Za-z]\w*)([:=].*)?", text)
@@ -102,47 +103,47 @@ def slip(text: str) -> Parameter | bool | None:
 
 
 def parse(text: str) -> Prompt:
-    """Take a prompt apart; never raises, and `str` of the result is `text`."""
+    """Split a prompt into its parts; never raises, and `str` of the result is `text`."""
     tokens = [Token(found[1], found[2], found.start(2)) for found in _TOKEN.finditer(text)]
     end = tokens[-1].end if tokens else 0
     return Prompt(tuple(_parts(tokens)), text[end:])
 
 
 def _parts(tokens: list[Token]) -> Iterator[Part]:
-    place = 0
-    while place < len(tokens) and is_link(tokens[place].text):
-        yield Part("image", (tokens[place],))
-        place += 1
+    at = 0
+    while at < len(tokens) and is_link(tokens[at].text):
+        yield Part("image", (tokens[at],))
+        at += 1
     kind = "words"
-    while place < len(tokens):
-        begin = place
-        if is_name(tokens[place].text):
-            parameter = known(tokens[place].text[2:])
-            place += 1 + _count(parameter, tokens, place + 1)
-            yield Part("parameter", tuple(tokens[begin:place]), parameter)
+    while at < len(tokens):
+        first = at
+        if is_name(tokens[at].text):
+            parameter = known(tokens[at].text[2:])
+            at += 1 + _count_values(parameter, tokens, at + 1)
+            yield Part("parameter", tuple(tokens[first:at]), parameter)
             kind = "stray"
             continue
-        while place < len(tokens) and not is_name(tokens[place].text):
-            place += 1
-        yield Part(kind, tuple(tokens[begin:place]))
+        while at < len(tokens) and not is_name(tokens[at].text):
+            at += 1
+        yield Part(kind, tuple(tokens[first:at]))
 
 
-def _count(parameter: Parameter | None, tokens: list[Token], place: int) -> int:
-    """How many of the tokens from `place` on are values of the parameter."""
-    end = place
-    while end < len(tokens) and not is_name(tokens[end].text) and slip(tokens[end].text) is None:
+def _count_values(parameter: Parameter | None, tokens: list[Token], first: int) -> int:
+    """How many of the tokens from index `first` on are values of the parameter."""
+    end = first
+    while end < len(tokens) and not is_name(tokens[end].text) and single_dash(tokens[end].text) is None:
         end += 1
-    room = end - place
+    available = end - first
     if parameter is None or parameter.name == "no":
-        return room
-    if parameter.flag or room == 0:
+        return available
+    if parameter.flag or available == 0:
         return 0
     if parameter.many:
         fitting = 0
-        while fitting < room and fits(parameter, tokens[place + fitting].text):
+        while fitting < available and fits(parameter, tokens[first + fitting].text):
             fitting += 1
-        # What follows and does not fit is a wrong value rather than words, unless none is needed.
+        # A token that does not fit is a wrong value rather than a word, unless no value is needed.
         return fitting or (0 if parameter.alone else 1)
-    if parameter.alone and not tokens[place].text[:1].isdigit():
+    if parameter.alone and not tokens[first].text[:1].isdigit():
         return 0
     return 1

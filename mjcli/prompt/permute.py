@@ -1,4 +1,4 @@
-"""`{red, green} bird`: one prompt for each way of choosing from the braces."""
+"""Expand braces: `{red, green} bird` stands for one prompt per option."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ESCAPED = re.compile(r"\\([{},\\])")
 
 
 class BracesError(ValueError):
-    """Braces that do not match; `place` is the offending one."""
+    """Unbalanced braces; `place` is the position of the offending one."""
 
     def __init__(self, message: str, place: int) -> None:
         super().__init__(message)
@@ -17,17 +17,12 @@ class BracesError(ValueError):
 
 
 def has_braces(text: str) -> bool:
-    """Whether there is a brace that is not escaped."""
-    return any(each in "{}" for each in _unescaped(text))
-
-
-def plain(text: str) -> str:
-    """The text with the backslashes taken away that kept braces and commas from being read."""
-    return _ESCAPED.sub(r"\1", text)
+    """Whether the text contains a brace that is not escaped."""
+    return any(each in "{}" for each in _blank_escapes(text))
 
 
 def count(text: str) -> int:
-    """How many prompts there would be, without making them. Raises `BracesError`."""
+    """The number of prompts, without expanding them. Raises `BracesError`."""
     total = 1
     for piece in _pieces(text):
         if isinstance(piece, tuple):
@@ -36,32 +31,32 @@ def count(text: str) -> int:
 
 
 def permutations(text: str) -> list[str]:
-    """Every prompt that the braces stand for; the last choice changes fastest. Raises `BracesError`."""
-    return [plain(each) for each in _expanded(text)]
+    """Every prompt that the braces stand for; the last group changes fastest. Raises `BracesError`."""
+    return [_unescape(each) for each in _expand(text)]
 
 
-def _expanded(text: str) -> list[str]:
+def _expand(text: str) -> list[str]:
     choices = [
-        [each for option in piece for each in _expanded(option)] if isinstance(piece, tuple) else [piece]
+        [each for option in piece for each in _expand(option)] if isinstance(piece, tuple) else [piece]
         for piece in _pieces(text)
     ]
     return ["".join(each) for each in product(*choices)]
 
 
 def _pieces(text: str) -> list[str | tuple[str, ...]]:
-    """The text between the outermost braces, and the options inside each pair, spaces around them left out."""
+    """The text outside the outermost braces as strings, the stripped options of each pair as tuples."""
     pieces: list[str | tuple[str, ...]] = []
     options: list[str] = []
-    depth, begin, opened = 0, 0, 0
-    for place, character in enumerate(_unescaped(text)):
+    depth, begin, opening = 0, 0, 0
+    for place, character in enumerate(_blank_escapes(text)):
         if character == "{":
             if depth == 0:
                 pieces.append(text[begin:place])
-                options, begin, opened = [], place + 1, place
+                options, begin, opening = [], place + 1, place
             depth += 1
         elif character == "}":
             if depth == 0:
-                raise BracesError("This brace closes nothing; \\} is a brace that is meant as one.", place)
+                raise BracesError('Unmatched "}": type "\\}" for a literal brace.', place)
             depth -= 1
             if depth == 0:
                 pieces.append((*options, text[begin:place].strip()))
@@ -70,10 +65,15 @@ def _pieces(text: str) -> list[str | tuple[str, ...]]:
             options.append(text[begin:place].strip())
             begin = place + 1
     if depth:
-        raise BracesError("This brace is not closed; \\{ is a brace that is meant as one.", opened)
+        raise BracesError('Unclosed "{": type "\\{" for a literal brace.', opening)
     return [*pieces, text[begin:]]
 
 
-def _unescaped(text: str) -> str:
-    """The text with a space for each escaped character and its backslash, so that places stay the same."""
+def _blank_escapes(text: str) -> str:
+    """The text with two spaces for each escaped character and its backslash, so that positions stay the same."""
     return _ESCAPED.sub("  ", text)
+
+
+def _unescape(text: str) -> str:
+    """The text without the backslashes before braces, commas and backslashes."""
+    return _ESCAPED.sub(r"\1", text)

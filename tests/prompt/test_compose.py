@@ -1,4 +1,4 @@
-"""A prompt put together: images, words, parameters."""
+"""Joining images, words and parameters into a prompt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ A, B = "https://e/a.png", "https://e/b.png"
         ([], "a  cat\n--ar   1:1   --no a,  b", {}, "a  cat --ar 1:1 --no a,  b"),
     ],
 )
-def test_images_words_and_parameters_in_this_order_one_space_between(
+def test_a_prompt_has_images_then_words_then_parameters(
     images: list[str], words: str, given: dict[str, list[str]], prompt: str
 ) -> None:
     assert compose(images, words, given).text == prompt
@@ -43,12 +43,12 @@ def test_images_words_and_parameters_in_this_order_one_space_between(
         ("x --tile", {"tile": [""]}, "x --tile"),
     ],
 )
-def test_an_option_wins_over_the_text_and_says_so(
+def test_an_option_overrides_the_text_with_a_notice(
     words: str, given: dict[str, list[str]], prompt: str
 ) -> None:
     composed = compose([], words, given)
     assert composed.text == prompt
-    assert "wins over" in composed.notices[0]
+    assert "overrides" in composed.notices[0]
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,16 @@ def test_an_option_wins_over_the_text_and_says_so(
         (["in oil", "on wood"], "x in oil on wood --s 5 --tile"),
     ],
 )
-def test_the_text_wins_over_presets_and_a_later_one_over_an_earlier(suffixes: list[str], prompt: str) -> None:
+def test_the_text_overrides_presets_and_a_later_preset_an_earlier_one(
+    suffixes: list[str], prompt: str
+) -> None:
     presets = [Suffix(f"preset {n}", text) for n, text in enumerate(suffixes)]
     composed = compose([], "x --s 5", {"tile": [""]}, presets)
     assert composed.text == prompt
     assert not composed.notices
 
 
-def test_each_part_knows_where_it_comes_from() -> None:
+def test_each_piece_has_its_origin() -> None:
     composed = compose([A], "a cat --s 5", {"ar": ["1:1"]}, [Suffix("preset p", "in oil --tile")])
     assert composed.pieces == (
         Piece(A, "option --image"),
@@ -87,7 +89,7 @@ def test_each_part_knows_where_it_comes_from() -> None:
     ]
 
 
-def test_without_a_check_the_text_stays_as_it_is() -> None:
+def test_the_text_is_unchanged_when_it_is_not_checked() -> None:
     text = "a  cat   --ar   wide  b"
     assert compose([], text, {"s": ["x"]}, checked=False).text == f"{text} --s x"
 
@@ -109,17 +111,17 @@ def test_a_wrong_value_of_an_option_is_refused(given: dict[str, list[str]]) -> N
         ({"version": ["6", "7"]}, {"version": "7"}),
     ],
 )
-def test_version_quality_and_hd_stand_beside_the_prompt(
+def test_version_quality_and_hd_are_body_fields_too(
     given: dict[str, list[str]], fields: dict[str, object]
 ) -> None:
     assert body_fields(given) == fields
 
 
 @pytest.mark.parametrize("text", [A, "http://e/a.png", "HTTPS://E/A.PNG"])
-def test_a_link_is_one(text: str) -> None:
+def test_http_and_https_addresses_are_links(text: str) -> None:
     assert is_link(text)
 
 
 @pytest.mark.parametrize("text", ["", "https://", "ftp://e/a", "file:///a", "e/a.png", "httpsx://e", "https"])
-def test_anything_else_is_no_link(text: str) -> None:
+def test_other_text_is_not_a_link(text: str) -> None:
     assert not is_link(text)

@@ -1,4 +1,4 @@
-"""Prompts as people write them, good and bad, and what the checker says of them."""
+"""Realistic prompts, good and bad, and the findings that the checker must return for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CORPUS: list[dict[str, Any]] = [json.loads(line) for line in LINES if line]
         f"{n} {case['prompt'][:40]}".encode("ascii", "replace").decode() for n, case in enumerate(CORPUS, 1)
     ],
 )
-def test_the_verdict_is_the_expected_one(case: dict[str, Any]) -> None:
+def test_the_findings_match_the_expected_verdict(case: dict[str, Any]) -> None:
     findings = check(repair(case["prompt"])[0])
     severities = {each.severity for each in findings}
     verdict = "bad" if "error" in severities else "doubtful" if severities else "good"
@@ -35,10 +35,10 @@ def test_the_corpus_is_large_and_mixed() -> None:
     verdicts = [case["verdict"] for case in CORPUS]
     assert len(CORPUS) >= 150
     assert min(verdicts.count("good"), verdicts.count("bad")) >= 60
-    written = {
+    spellings = {
         part.name.text[2:].lower()
         for case in CORPUS
         for part in parse(repair(case["prompt"])[0]).of("parameter")
         if case["verdict"] == "good"
     }
-    assert {each for parameter in PARAMETERS for each in parameter.spellings} - written == set()
+    assert {each for parameter in PARAMETERS for each in parameter.spellings} - spellings == set()

@@ -1,4 +1,4 @@
-"""Values of the prompt parameters: what is taken and what is certainly wrong."""
+"""The table of prompt parameters and the checks of their values."""
 
 from __future__ import annotations
 
@@ -59,23 +59,23 @@ BAD = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in GOOD for value in GOOD[name]])
-def test_a_value_of_the_table_is_taken_as_it_is(name: str, value: str) -> None:
+def test_a_good_value_is_returned_unchanged(name: str, value: str) -> None:
     assert check_value(BY_NAME[name], value) == value
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in BAD for value in BAD[name]])
-def test_a_wrong_value_is_refused_by_the_options_name(name: str, value: str) -> None:
+def test_a_wrong_value_is_refused_with_the_name_of_the_option(name: str, value: str) -> None:
     parameter = BY_NAME[name]
     with pytest.raises(ValueError, match=f"--({parameter.option}|{parameter.name})"):
         check_value(parameter, value)
 
 
 @pytest.mark.parametrize("value", ["0.5", "0.25"])
-def test_a_leading_zero_of_quality_is_no_mistake(value: str) -> None:
+def test_a_leading_zero_of_quality_is_removed(value: str) -> None:
     assert check_value(BY_NAME["quality"], value) == value.lstrip("0")
 
 
-def test_every_parameter_of_the_vendors_table_has_an_option() -> None:
+def test_the_table_has_every_documented_parameter() -> None:
     flags = ["raw", "tile", "draft", "hd", "sd", "video", "fast", "relax", "turbo", "stealth", "public"]
     assert {*GOOD, *flags} == set(BY_NAME)
     assert {parameter.name for parameter in PARAMETERS if parameter.flag} == set(flags)
@@ -94,19 +94,19 @@ def test_every_parameter_of_the_vendors_table_has_an_option() -> None:
         ("profile", "p"),
     ],
 )
-def test_the_short_spellings_are_known(name: str, short: str) -> None:
+def test_a_short_spelling_is_accepted(name: str, short: str) -> None:
     assert short in BY_NAME[name].spellings
 
 
-def test_no_spelling_means_two_parameters() -> None:
+def test_each_spelling_belongs_to_one_parameter() -> None:
     spellings = [each for parameter in PARAMETERS for each in parameter.spellings]
     assert len(spellings) == len(set(spellings))
 
 
-def test_the_fields_beside_the_prompt_are_version_quality_and_hd() -> None:
+def test_only_version_quality_and_hd_are_body_fields() -> None:
     bodies = {parameter.body for parameter in PARAMETERS if parameter.body}
     assert bodies == {"version", "quality", "hd"}
 
 
-def test_a_new_row_is_all_that_a_new_parameter_needs() -> None:
+def test_a_new_parameter_needs_only_a_row() -> None:
     assert check_value(Parameter("new", "help", range=(0, 5)), "5") == "5"

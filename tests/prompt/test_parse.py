@@ -1,4 +1,4 @@
-"""A prompt taken apart."""
+"""Splitting a prompt into images, words and parameters."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ LINK = "https://e/a.png"
         (f"a {LINK}", [("words", f"a {LINK}")]),
     ],
 )
-def test_images_words_parameters_and_what_stands_behind_them(text: str, parts: list[tuple[str, str]]) -> None:
+def test_a_prompt_is_split_into_images_words_and_parameters(text: str, parts: list[tuple[str, str]]) -> None:
     assert [(part.kind, part.text) for part in parse(text).parts] == parts
 
 
 @pytest.mark.parametrize(
     "text", ["", "  ", " a\t--ar\u00a016:9 \n", "--", "-- x", "https:// x", "\x00 --\x1f"]
 )
-def test_put_together_again_it_is_the_same(text: str) -> None:
+def test_the_parts_joined_are_the_original_text(text: str) -> None:
     assert str(parse(text)) == text
 
 
-def test_each_part_knows_its_place() -> None:
+def test_each_part_has_its_position() -> None:
     text = "a cat  --ar 16:9 "
     assert [text[part.start : part.end] for part in parse(text).parts] == ["a cat", "--ar 16:9"]

@@ -1,4 +1,4 @@
-"""Braces in a prompt, and the prompts that they stand for."""
+"""Expanding braces in a prompt."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from mjcli.prompt.permute import BracesError, count, has_braces, permutations
         ("x --ar {1:1, 16:9}", ["x --ar 1:1", "x --ar 16:9"]),
     ],
 )
-def test_each_choice_is_a_prompt_the_last_changing_fastest(text: str, prompts: list[str]) -> None:
+def test_each_combination_is_a_prompt_and_the_last_group_changes_fastest(
+    text: str, prompts: list[str]
+) -> None:
     assert permutations(text) == prompts
     assert count(text) == len(prompts)
 
 
 @pytest.mark.parametrize(("text", "place"), [("a {b", 2), ("a b}", 3), ("{a {b}", 0), ("{a}}", 3)])
-def test_braces_that_do_not_match_are_told_with_their_place(text: str, place: int) -> None:
+def test_unbalanced_braces_are_refused_with_their_position(text: str, place: int) -> None:
     with pytest.raises(BracesError) as caught:
         permutations(text)
     assert caught.value.place == place
 
 
-def test_how_many_there_are_is_known_without_making_them() -> None:
+def test_prompts_are_counted_without_expanding_them() -> None:
     assert count("{a,b}" * 100) == 2**100
 
 
-def test_an_escaped_brace_is_none() -> None:
+def test_an_escaped_brace_is_literal() -> None:
     assert has_braces("a {b}")
     assert not has_braces(r"a \{b\}")

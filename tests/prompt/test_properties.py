@@ -1,4 +1,4 @@
-"""What holds for any text whatever: it parses, is put together again, and checking it never fails."""
+"""Properties that hold for any text: it parses without loss, and checking it never fails."""
 
 from __future__ import annotations
 
@@ -67,46 +67,46 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS)
-def test_any_text_parses_and_is_put_together_again(text: str) -> None:
+def test_any_text_parses_without_loss(text: str) -> None:
     prompt = parse(text)
     assert str(prompt) == text
     assert [text[part.start : part.end] for part in prompt.parts] == [part.text for part in prompt.parts]
 
 
 @given(TEXTS)
-def test_checking_never_fails_and_its_places_lie_in_the_text(text: str) -> None:
+def test_checking_never_fails_and_positions_lie_in_the_text(text: str) -> None:
     findings = check(text)
     assert all(0 <= each.start <= each.end <= len(text) and each.message for each in findings)
     assert [each.start for each in findings] == sorted(each.start for each in findings)
 
 
 @given(TEXTS)
-def test_what_was_put_right_stays_so(text: str) -> None:
+def test_repaired_text_needs_no_repair(text: str) -> None:
     repaired, _ = repair(text)
     assert repair(repaired) == (repaired, [])
 
 
 @given(st.text(st.characters(exclude_characters="-‐‑‒–—―−﹣－/", exclude_categories=["Cs"])))
-def test_words_without_dashes_are_never_touched(text: str) -> None:
+def test_words_without_dashes_never_change(text: str) -> None:
     assert repair(text) == (text, [])
     assert compose([], text, {}).text == text.strip()
 
 
 @given(text=TEXTS, checked=st.booleans())
-def test_what_was_composed_composes_to_itself(text: str, *, checked: bool) -> None:
+def test_composing_twice_changes_nothing(text: str, *, checked: bool) -> None:
     once = compose([], text, {}, checked=checked).text
     assert compose([], once, {}, checked=checked).text == once
 
 
 @given(TEXTS, TEXTS)
-def test_a_preset_of_any_text_does_no_harm(text: str, suffix: str) -> None:
+def test_a_preset_may_be_any_text(text: str, suffix: str) -> None:
     composed = compose([], text, {"ar": ["1:1"]}, [Suffix("preset", suffix)])
     assert composed.text.endswith("--ar 1:1")
     assert " ".join(piece.text for piece in composed.pieces) == composed.text
 
 
 @given(TEXTS)
-def test_braces_expand_or_are_refused_at_a_place(text: str) -> None:
+def test_braces_expand_or_are_refused_with_a_position(text: str) -> None:
     try:
         number = count(text)
     except BracesError as error:
@@ -117,13 +117,13 @@ def test_braces_expand_or_are_refused_at_a_place(text: str) -> None:
 
 
 @given(st.lists(st.lists(st.text("abc ", min_size=1), min_size=1, max_size=4), min_size=1, max_size=4))
-def test_there_are_as_many_as_the_choices_multiply_to(groups: list[list[str]]) -> None:
+def test_the_number_of_prompts_is_the_product_of_the_group_sizes(groups: list[list[str]]) -> None:
     text = "x".join("{" + ",".join(group) + "}" for group in groups)
     assert len(permutations(text)) == math.prod(map(len, groups))
 
 
 def values(parameter: Parameter) -> st.SearchStrategy[str]:
-    """What may stand behind the parameter, and what it needs beside it."""
+    """Good values of the parameter."""
     if parameter.flag:
         return st.just("")
     if parameter.words:
@@ -137,9 +137,9 @@ def values(parameter: Parameter) -> st.SearchStrategy[str]:
 @given(
     st.data(), st.text("abcdefgh ,.", min_size=1).filter(str.strip), st.sets(st.sampled_from(sorted(NAMED)))
 )
-def test_good_parts_make_a_good_prompt(data: st.DataObject, words: str, chosen: set[str]) -> None:
+def test_good_parameters_make_a_good_prompt(data: st.DataObject, words: str, chosen: set[str]) -> None:
     slots = {NAMED[name].slot: NAMED[name] for name in sorted(chosen)}
-    # What depends on a version is left out: without one, every parameter is known.
+    # Without a version, every parameter is known.
     slots.pop("version", None)
     needed = {each.needs for each in slots.values() if each.needs}
     slots |= {each.slot: each for each in PARAMETERS if each.name in needed}

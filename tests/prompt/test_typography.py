@@ -1,4 +1,4 @@
-"""What software and input methods make of parameters, put right."""
+"""Fixing what software and input methods turn parameters into."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mjcli.prompt.typography import repair
         ("a －－ｆｏｏ", "a --foo"),
     ],
 )
-def test_from_the_first_parameter_on_it_is_put_right_and_said(text: str, repaired: str) -> None:
+def test_parameters_are_fixed_with_a_notice(text: str, repaired: str) -> None:
     found, notices = repair(text)
     assert found == repaired
     assert bool(notices) == (repaired != text)
@@ -32,5 +32,5 @@ def test_from_the_first_parameter_on_it_is_put_right_and_said(text: str, repaire
 @pytest.mark.parametrize(
     "text", ["", "a cat — black", "“a cat”", "猫　黒い，大きい　１２", "a —cat –dog", "a\u00a0cat"]
 )
-def test_words_stay_as_they_are(text: str) -> None:
+def test_words_never_change(text: str) -> None:
     assert repair(text) == (text, [])

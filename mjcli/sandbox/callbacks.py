@@ -1,4 +1,4 @@
-"""Delivers what is due to callback addresses: each event once, in order, with no proxy and no second try."""
+"""Deliver events to callback URLs: each one once, in order, without a proxy and without retries."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import results
-from .state import Job, Store
+from .store import Job, Store
 
-_LOOK_AGAIN = 2.0  # seconds until jobs of a process that has gone meanwhile are noticed
+_CHECK_INTERVAL = 2.0  # seconds until jobs of a process that has ended are noticed
 _TIMEOUT = 10.0  # seconds for one receiver
 
 
 class Callbacks:
-    """One thread that waits for the next event, and one for each job whose receiver is being told."""
+    """One thread that waits for the next event, and one per delivery in progress."""
 
     def __init__(self, store: Store, base_url: str) -> None:
         self._store, self._base_url = store, base_url
@@ -30,28 +30,29 @@ class Callbacks:
         self._thread = threading.Thread(target=self._run, name="sandbox-callbacks", daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def expect(self, job: Job) -> None:
-        """Take notice of a job with a callback that was accepted here."""
+        """Register a job with a callback URL that was accepted here."""
         with self._changed:
             self._own.add(job.id)
             self._changes += 1
             self._changed.notify_all()
 
     def finish(self, seconds: float) -> None:
-        """Wait at most `seconds` until everything about jobs accepted here is delivered."""
+        """Wait at most `seconds` until all events of jobs accepted here are delivered."""
         deadline = time.monotonic() + seconds
         while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
             pending = {job.id for job in self._store.pending_callbacks()}
             with self._changed:
                 if not (self._own & pending or self._own & self._busy):
                     return
-                # Another process may take a delivery over, of which no notice comes.
+                # No notification comes if another process takes over a delivery.
                 self._changed.wait(min(left, 0.25))
 
     def stop(self) -> None:
-        """End the thread; a delivery that is under way may still end by itself."""
+        """End the thread; deliveries in progress may still finish."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -67,13 +68,13 @@ class Callbacks:
             try:
                 due = self._start_due([job for job in self._store.pending_callbacks() if job.id not in busy])
             except sqlite3.Error:
-                due = _LOOK_AGAIN  # another process holds the file for long, or the disk is full
+                due = _CHECK_INTERVAL  # the file is locked, or the disk is full
             with self._changed:
                 if not self._stopping and changes == self._changes:
-                    self._changed.wait(min(due, _LOOK_AGAIN))
+                    self._changed.wait(min(due, _CHECK_INTERVAL))
 
     def _start_due(self, jobs: list[Job]) -> float:
-        """Start every delivery whose time has come; returns the seconds until the next one."""
+        """Start every delivery that is due; returns the seconds until the next one."""
         now = time.time()
         for job in jobs:
             assert job.callback_due is not None
@@ -83,23 +84,23 @@ class Callbacks:
             due = moments[following] if following < len(moments) else None
             with self._changed:
                 self._busy.add(job.id)
-            claimed = False
+            reserved = False
             try:
-                claimed = self._store.claim_callback(job, following, due)
+                reserved = self._store.reserve_callback(job, following, due)
             finally:
-                if not claimed:
+                if not reserved:
                     self._done(job)
-            if claimed:
+            if reserved:
                 name = f"sandbox-callback-{job.id}"
                 threading.Thread(target=self._deliver, args=(job,), name=name, daemon=True).start()
-        return _LOOK_AGAIN
+        return _CHECK_INTERVAL
 
     def _deliver(self, job: Job) -> None:
         try:
             body = results.event(job, job.callback_step, self._base_url, time.time())
             _post(job.callback_url, body)
         except (OSError, http.client.HTTPException, ValueError):
-            pass  # as with the real service, a receiver that is not there misses the call
+            pass  # as with the real service, an unreachable receiver misses the event
         finally:
             self._done(job)
 

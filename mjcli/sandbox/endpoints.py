@@ -1,11 +1,9 @@
-"""The endpoints: from a request's JSON object to a job, or to the object that answers it."""
+"""The endpoints: each turns the JSON object of a request into a job, or into a response."""
 
 from __future__ import annotations
 
-import random
 import re
 import secrets
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -13,12 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from . import bodies, pictures, prompts, results
-from .bodies import RefusalError, bad
-from .pictures import Picture
-from .state import STEPS, Job, Store, TooManyJobsError
+from . import fields, images, links, prompts, results
+from .faults import Faults
+from .fields import RefusalError, bad
+from .images import Image
+from .options import SandboxOptions
+from .store import STEPS, Job, Store, TooManyJobsError
 
-_EPOCH = 1420070400.0  # the first second of 2015, from which image ids count
+_EPOCH = 1420070400.0  # image ids count milliseconds from the start of 2015
 _DIRECTIONS = {
     "pan_left": (-0.5, 0.0),
     "pan_right": (0.5, 0.0),
@@ -29,39 +29,17 @@ _GRID_ACTION = re.compile(r"(upscale|variation)([1-4])")
 _SMALL_WORDS = frozenset(
     ("a", "an", "and", "at", "by", "for", "from", "in", "into", "of", "on", "or", "the", "to", "very", "with")
 )
-
-
-def _new_image_id(moment: float) -> int:
-    """An id made of a Unix time, as the service's are, with room below it for those of the steps before.
-
-    Its lower half never comes from the options' seed: two sandboxes on one database may have the same one.
-    """
-    return (max(int((moment - _EPOCH) * 1000), 0) << 22) + len(STEPS) + secrets.randbelow(2**22 - len(STEPS))
-
-
-@dataclass(frozen=True)
-class SandboxOptions:
-    """How a sandbox behaves. Rates are shares between 0 and 1."""
-
-    seconds: float = 3.0
-    """How long a job takes."""
-    failure_rate: float = 0.0
-    """Share of accepted jobs that end as failed."""
-    error_rate: float = 0.0
-    """Share of POSTs that are answered 500 `api_error`; nothing is accepted then."""
-    rate_limit: int | None = None
-    """Jobs accepted in a minute; more are answered 429 with `Retry-After`."""
-    cut_rate: float = 0.0
-    """Share of streams that break off midway; their jobs go on."""
-    token: str | None = None
-    """The token that is accepted; None accepts any, and none."""
-    seed: int | None = None
-    """Makes faults and pictures repeatable."""
+_STYLES = (
+    "a flat landscape in layers, calm colours",
+    "pixel art with a large sun, in the style of an old game",
+    "minimalist poster, soft gradients, evening light",
+    "wide view, silhouettes against a clear sky",
+)
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A job that a request started, and whether the request waits for it."""
+    """A job that a request started, and whether the request waits for its end."""
 
     job: Job
     waits: bool
@@ -69,23 +47,23 @@ class Accepted:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What an endpoint makes of a request, before it becomes a job."""
+    """What a job will produce."""
 
-    picture: Picture | None = None
+    image: Image | None = None
     actions: tuple[str, ...] = ()
     extra: dict[str, Any] | None = None
     refusal: str = ""
+    """Why the job fails, if its prompt has a mistake."""
     pace: float = 1.0
-    """Length of the job as a multiple of the usual one."""
+    """Duration as a multiple of the usual one."""
 
 
 class Endpoints:
-    """Answers requests; every method raises `RefusalError` for one that is refused."""
+    """Accepts requests. Every method raises `RefusalError` for a request that is refused."""
 
-    def __init__(self, store: Store, options: SandboxOptions) -> None:
-        self._store, self._options = store, options
-        self._random, self._lock = random.Random(options.seed), threading.Lock()
-        self._jobs: dict[str, Callable[[dict[str, Any]], _Plan]] = {
+    def __init__(self, store: Store, options: SandboxOptions, faults: Faults) -> None:
+        self._store, self._options, self._faults = store, options, faults
+        self._planners: dict[str, Callable[[dict[str, Any]], _Plan]] = {
             "imagine": self._imagine,
             "edits": self._edits,
             "videos": self._videos,
@@ -97,35 +75,27 @@ class Endpoints:
 
     @property
     def names(self) -> frozenset[str]:
-        """Last path segments of the endpoints."""
-        return frozenset(self._jobs) | {"tasks"}
-
-    def chance(self, rate: float) -> bool:
-        """True for about `rate` of the calls."""
-        if rate <= 0:
-            return False
-        with self._lock:
-            return self._random.random() < rate
-
-    def pick(self, below: int) -> int:
-        """A number from 0 up to but not including `below`."""
-        with self._lock:
-            return self._random.randrange(below)
-
-    def refuse_by_chance(self) -> None:
-        """Raise the error that `error_rate` asks for."""
-        if self.chance(self._options.error_rate):
-            raise RefusalError(500, "api_error", "sandbox: this error was asked for (error rate)")
+        """The last path segment of each endpoint."""
+        return frozenset(self._planners) | {"tasks"}
 
     def submit(self, name: str, body: dict[str, Any], *, stream: bool, trace_id: str) -> Accepted:
-        """Accept a job for endpoint `name`, any but `tasks`."""
-        plan = self._jobs[name](body)
+        """Accept a job for endpoint `name`, which is any but `tasks`."""
+        plan = self._planners[name](body)
         callback_url, detached = "", False
         request = body
         if name in ("imagine", "edits", "videos"):
-            callback_url, detached = bodies.url(body, "callback_url"), bodies.flag(body, "async")
+            callback_url, detached = fields.url(body, "callback_url"), fields.flag(body, "async")
             request = {"mode": "fast", "action": "generate", **body}
-        job = self._job(name, plan, request, trace_id, callback_url, stream)
+        job = self._new_job(name, plan, request, trace_id)
+        if callback_url:
+            first = 0 if stream else len(job.moments) - 1
+            job = replace(
+                job,
+                callback_url=callback_url,
+                callback_stream=stream,
+                callback_step=first,
+                callback_due=job.moments[first],
+            )
         try:
             self._store.add(job, self._options.rate_limit)
         except TooManyJobsError as error:
@@ -134,22 +104,30 @@ class Endpoints:
             raise RefusalError(429, "too_many_requests", message, headers) from error
         return Accepted(job, waits=not (callback_url or detached))
 
-    def _job(
-        self, kind: str, plan: _Plan, request: dict[str, Any], trace_id: str, callback_url: str, stream: bool
-    ) -> Job:
+    def tasks(self, body: dict[str, Any], base_url: str) -> dict[str, Any]:
+        """The response of `/midjourney/tasks`: a task record, `{}`, or `{items, count}`."""
+        action, now = fields.choice(body, "action", ("retrieve", "retrieve_batch"), "retrieve"), time.time()
+        if action == "retrieve":
+            task_id, trace_id = fields.text(body, "id"), fields.text(body, "trace_id")
+            if not task_id and not trace_id:
+                raise bad("id or trace_id is required")
+            job = self._store.job("id", task_id) if task_id else self._store.job("trace_id", trace_id)
+            return results.record(job, base_url, now) if job else {}
+        ids, trace_ids = fields.strings(body, "ids"), fields.strings(body, "trace_ids")
+        offset = fields.integer(body, "offset", 0, 0, 2**31)
+        limit = fields.integer(body, "limit", 12, 1, 1000)
+        column: Literal["id", "trace_id"] | None
+        column = "id" if ids is not None else "trace_id" if trace_ids is not None else None
+        jobs, count = self._store.jobs(column, ids or trace_ids or [], offset, limit)
+        return {"items": [results.record(job, base_url, now) for job in jobs], "count": count}
+
+    # -- jobs
+
+    def _new_job(self, kind: str, plan: _Plan, request: dict[str, Any], trace_id: str) -> Job:
         now, pace = time.time(), self._options.seconds * plan.pace
-        share, error = 1.0, dict[str, str]()
-        if plan.refusal:
-            share, error = 0.1, {"code": "bad_request", "message": plan.refusal}
-        elif "please-fail" in str(request.get("prompt", "")):
-            share, error = 0.5, {"code": "api_error", "message": "sandbox: the prompt asked for a failure"}
-        elif self.chance(self._options.failure_rate):
-            share, error = (
-                0.5,
-                {"code": "api_error", "message": "sandbox: a failure by chance (failure rate)"},
-            )
+        share, error = self._failure(plan, str(request.get("prompt", "")))
         lasts = pace * share
-        job = Job(
+        return Job(
             id=str(uuid.uuid4()),
             job_id=str(uuid.uuid4()),
             trace_id=trace_id,
@@ -160,66 +138,77 @@ class Endpoints:
             pace=pace,
             lasts=lasts,
             error=error,
-            picture=plan.picture.dump() if plan.picture else {},
+            image=plan.image.dump() if plan.image else {},
             actions=list(plan.actions),
             extra=plan.extra or {},
-            callback_url=callback_url,
-            callback_stream=stream,
         )
-        if not callback_url:
-            return job
-        first = 0 if stream else len(job.moments) - 1
-        return replace(job, callback_step=first, callback_due=job.moments[first])
 
-    def _image(self, body: dict[str, Any]) -> tuple[Job, Picture]:
-        image_id = bodies.text(body, "image_id", required=True)
+    def _failure(self, plan: _Plan, prompt: str) -> tuple[float, dict[str, str]]:
+        """After what share of its duration a job ends, and its error, empty if it succeeds."""
+        if plan.refusal:
+            return 0.1, {"code": "bad_request", "message": plan.refusal}
+        if "please-fail" in prompt:
+            return 0.5, {"code": "api_error", "message": "sandbox: the prompt asked for a failure"}
+        if self._faults.fail_job():
+            return 0.5, {"code": "api_error", "message": "sandbox: simulated failure (failure rate)"}
+        return 1.0, {}
+
+    def _parent(self, body: dict[str, Any]) -> tuple[Job, Image]:
+        """The finished job that `image_id` belongs to, and its image."""
+        image_id = fields.text(body, "image_id", required=True)
         job = self._store.job_of_image(image_id)
-        if job is None or job.error or not job.picture or job.kind == "videos":
+        if (
+            job is None
+            or job.error
+            or not job.image
+            or job.kind == "videos"
+            or not job.has_ended(time.time())
+        ):
             raise bad(f"unknown image_id `{image_id}`")
-        if not job.has_ended(time.time()):
-            raise bad(f"unknown image_id `{image_id}`")
-        return job, Picture.load(job.picture)
+        return job, Image.load(job.image)
 
-    def _pictured(self, address: str) -> Picture | None:
-        """The picture of this sandbox that an address shows, if it is one."""
-        parts = urlsplit(address).path.split("/")
+    def _image_at(self, link: str) -> Image | None:
+        """The image that a link to this sandbox leads to; None for any other link."""
+        parts = urlsplit(link).path.split("/")
         job = self._store.job_of_image(parts[3]) if len(parts) == 5 and parts[1] == "attachments" else None
-        return Picture.load(job.picture) if job and job.picture else None
+        return Image.load(job.image) if job and job.image else None
 
     @staticmethod
     def _prompt(body: dict[str, Any], *, required: bool) -> prompts.Prompt:
-        prompt = prompts.read(bodies.text(body, "prompt", required=required))
+        prompt = prompts.read(fields.text(body, "prompt", required=required))
         if "moderated" in prompt.text.lower():
             raise RefusalError(403, "forbidden", "sandbox: the prompt was refused by moderation")
         if len(prompt.images) > prompts.MAX_IMAGES:
-            raise bad(f"prompt has {len(prompt.images)} image addresses, {prompts.MAX_IMAGES} are the most")
+            raise bad(f"prompt has {len(prompt.images)} image addresses, the limit is {prompts.MAX_IMAGES}")
         return prompt
 
-    def _number(self, prompt: prompts.Prompt | None = None) -> int:
-        return prompt.seed if prompt is not None and prompt.seed is not None else self.pick(2**32)
+    def _seed_of(self, prompt: prompts.Prompt) -> int:
+        return prompt.seed if prompt.seed is not None else self._faults.number(2**32)
+
+    # -- images and videos
 
     def _imagine(self, body: dict[str, Any]) -> _Plan:
-        bodies.choice(body, "mode", ("fast", "relax", "turbo"), "fast")
-        bodies.positive(body, "timeout")
-        split = bodies.flag(body, "split_images")
-        action = bodies.text(body, "action") or "generate"
+        fields.choice(body, "mode", ("fast", "relax", "turbo"), "fast")
+        fields.positive(body, "timeout")
+        split = fields.flag(body, "split_images")
+        action = fields.text(body, "action") or "generate"
         prompt = self._prompt(body, required=action == "generate")
-        seed = self._number(prompt)
+        seed = self._seed_of(prompt)
         if action == "generate":
-            picture = pictures.new_grid(prompt.text or "blend", seed, prompt.aspect)
+            image = images.new_grid(prompt.text or "blend", seed, prompt.aspect)
         else:
-            picture = self._changed(action.replace("upsample", "upscale"), body, prompt, seed)
+            image = self._changed(action.replace("upsample", "upscale"), body, prompt, seed)
         actions = results.GRID_ACTIONS
-        if not picture.is_grid:
+        if not image.is_grid:
             split = False
-            actions = results.SINGLE_ACTIONS if picture.scale == 2 else results.ENLARGED_ACTIONS
-        return _Plan(picture, tuple(actions), {"split": split, "seed": seed}, prompt.refusal)
+            actions = results.SINGLE_ACTIONS if image.scale == 2 else results.ENLARGED_ACTIONS
+        return _Plan(image, tuple(actions), {"split": split, "seed": seed}, prompt.refusal)
 
-    def _changed(self, action: str, body: dict[str, Any], prompt: prompts.Prompt, seed: int) -> Picture:
-        """The picture that `action` makes of the image that the body names."""
+    def _changed(self, action: str, body: dict[str, Any], prompt: prompts.Prompt, seed: int) -> Image:
+        """The image that `action` makes of its parent."""
         if action not in results.GRID_ACTIONS and action not in results.SINGLE_ACTIONS:
             raise bad(f"unknown action `{action}`")
-        job, picture = self._image(body)
+        job, parent = self._parent(body)
         if action not in job.actions:
             offered = ", ".join(job.actions) or "nothing"
             raise bad(f"action `{action}` is not offered by image {job.image_id}; it offers {offered}")
@@ -227,76 +216,71 @@ class Endpoints:
         if match := _GRID_ACTION.fullmatch(action):
             quadrant = int(match[2])
             if match[1] == "upscale":
-                return pictures.upscaled(picture, quadrant)
-            return pictures.varied(picture, quadrant, seed, 0.3, label)
+                return images.upscaled(parent, quadrant)
+            return images.varied(parent, quadrant, seed, 0.3, label)
         if action == "reroll":
-            aspect = prompt.aspect or picture.base
-            return pictures.new_grid(prompt.text or picture.label, seed, aspect)
+            return images.new_grid(prompt.text or parent.label, seed, prompt.aspect or parent.base)
         if action == "variation_region":
-            bodies.mask(body, required=True)
-            return pictures.varied(picture, 1, seed, 0.2, label)
+            fields.mask(body, required=True)
+            return images.varied(parent, 1, seed, 0.2, label)
         if action.startswith("variation_"):
-            return pictures.varied(picture, 1, seed, 1.0 if action.endswith("strong") else 0.12, label)
+            return images.varied(parent, 1, seed, 1.0 if action.endswith("strong") else 0.12, label)
         if action.startswith("upscale_"):
-            return pictures.enlarged(picture, 2 if action == "upscale_2x" else 4)
+            return images.enlarged(parent, 2 if action == "upscale_2x" else 4)
         if action.startswith("zoom_out_"):
-            return pictures.looked_at(picture, seed, zoom=2.0 if action.endswith("_2x") else 1.5)
+            return images.reframed(parent, seed, zoom=2.0 if action.endswith("_2x") else 1.5)
         right, down = _DIRECTIONS[action]
-        return pictures.looked_at(picture, seed, right=right, down=down)
+        return images.reframed(parent, seed, right=right, down=down)
 
     def _edits(self, body: dict[str, Any]) -> _Plan:
-        bodies.choice(body, "mode", ("fast", "relax", "turbo"), "fast")
-        bodies.choice(body, "action", ("generate",), "generate")
-        bodies.flag(body, "split_images")
-        bodies.mask(body)
-        address = bodies.url(body, "image_url", required=True)
+        fields.choice(body, "mode", ("fast", "relax", "turbo"), "fast")
+        fields.choice(body, "action", ("generate",), "generate")
+        fields.flag(body, "split_images")
+        fields.mask(body)
+        link = fields.url(body, "image_url", required=True)
         prompt = self._prompt(body, required=True)
-        seed, shown = self._number(prompt), self._pictured(address)
-        if shown is not None:
-            picture = pictures.varied(shown, 1, seed, 0.3, prompt.text)
+        seed, source = self._seed_of(prompt), self._image_at(link)
+        if source is not None:
+            image = images.varied(source, 1, seed, 0.3, prompt.text)
         else:
-            picture = pictures.new_grid(prompt.text, seed, prompt.aspect)
-        return _Plan(picture, (), {"split": True, "seed": seed}, prompt.refusal)
+            image = images.new_grid(prompt.text, seed, prompt.aspect)
+        return _Plan(image, (), {"split": True, "seed": seed}, prompt.refusal)
 
     def _videos(self, body: dict[str, Any]) -> _Plan:
-        action = bodies.choice(body, "action", ("generate", "extend"), "generate")
-        bodies.choice(body, "mode", ("fast", "turbo"), "fast")
-        bodies.choice(body, "resolution", ("480p", "720p"), "480p")
-        bodies.flag(body, "loop")
-        bodies.integer(body, "video_index", 0, 0, 3)
-        bodies.url(body, "end_image_url")
+        action = fields.choice(body, "action", ("generate", "extend"), "generate")
+        fields.choice(body, "mode", ("fast", "turbo"), "fast")
+        fields.choice(body, "resolution", ("480p", "720p"), "480p")
+        fields.flag(body, "loop")
+        fields.integer(body, "video_index", 0, 0, 3)
+        fields.url(body, "end_image_url")
         prompt = self._prompt(body, required=False)
-        seed = self._number(prompt)
-        shown: Picture | None
+        seed = self._seed_of(prompt)
+        source: Image | None
         if action == "extend":
-            video_id = bodies.text(body, "video_id", required=True)
+            video_id = fields.text(body, "video_id", required=True)
             job = self._store.job_of_image(video_id)
             if job is None or job.kind != "videos" or job.error or not job.has_ended(time.time()):
                 raise bad(f"unknown video_id `{video_id}`")
-            shown = Picture.load(job.picture)
+            source = Image.load(job.image)
         else:
-            shown = self._pictured(bodies.url(body, "image_url", required=True))
-        if shown is None:
-            shown = pictures.new_grid(prompt.text or "video", seed, prompt.aspect)
-        return _Plan(pictures.upscaled(shown, 1), (), {"seed": seed}, prompt.refusal)
+            source = self._image_at(fields.url(body, "image_url", required=True))
+        if source is None:
+            source = images.new_grid(prompt.text or "video", seed, prompt.aspect)
+        return _Plan(images.upscaled(source, 1), (), {"seed": seed}, prompt.refusal)
+
+    # -- words
 
     def _describe(self, body: dict[str, Any]) -> _Plan:
-        address = bodies.url(body, "image_url", required=True)
-        shown = self._pictured(address)
-        name = urlsplit(address).path.rsplit("/", 1)[-1]
-        what = shown.label if shown else results.slug(name).replace("_", " ")
-        manners = (
-            "a flat landscape in layers, calm colours",
-            "pixel art with a large sun, in the style of an old game",
-            "minimalist poster, soft gradients, evening light",
-            "wide view, silhouettes against a clear sky",
-        )
-        ratio = "{}:{}".format(*shown.base) if shown else "1:1"
-        descriptions = [f"{what}, {manner} --ar {ratio}" for manner in manners]
+        link = fields.url(body, "image_url", required=True)
+        source = self._image_at(link)
+        name = urlsplit(link).path.rsplit("/", 1)[-1]
+        subject = source.label if source else links.slug(name).replace("_", " ")
+        ratio = "{}:{}".format(*source.base) if source else "1:1"
+        descriptions = [f"{subject}, {style} --ar {ratio}" for style in _STYLES]
         return _Plan(extra={"descriptions": descriptions}, pace=0.25)
 
     def _shorten(self, body: dict[str, Any]) -> _Plan:
-        prompt = self._prompt({"prompt": bodies.text(body, "prompt", required=True)}, required=True)
+        prompt = self._prompt({"prompt": fields.text(body, "prompt", required=True)}, required=True)
         words = prompt.text.split()
         core = [word for word in words if word.lower() not in _SMALL_WORDS] or words
         lengths = (len(core), len(core) * 3 // 4, len(core) // 2, len(core) // 3, 1)
@@ -304,27 +288,18 @@ class Endpoints:
         return _Plan(extra={"prompts": list(shorter)}, pace=0.25)
 
     def _translate(self, body: dict[str, Any]) -> _Plan:
-        content = bodies.text(body, "content", required=True)
+        content = fields.text(body, "content", required=True)
         translated = content if content.isascii() else f"{content} (sandbox: not translated)"
         return _Plan(extra={"content": translated}, pace=0.0)
 
     def _seed(self, body: dict[str, Any]) -> _Plan:
-        job, _ = self._image(body)
+        job, _ = self._parent(body)
         return _Plan(extra={"seed": str(job.extra.get("seed", 0))}, pace=0.0)
 
-    def tasks(self, body: dict[str, Any], base_url: str) -> dict[str, Any]:
-        """The answer of `/midjourney/tasks`: a task record, `{}`, or `{items, count}`."""
-        action, now = bodies.choice(body, "action", ("retrieve", "retrieve_batch"), "retrieve"), time.time()
-        if action == "retrieve":
-            task_id, trace_id = bodies.text(body, "id"), bodies.text(body, "trace_id")
-            if not task_id and not trace_id:
-                raise bad("id or trace_id is required")
-            job = self._store.job("id", task_id) if task_id else self._store.job("trace_id", trace_id)
-            return results.record(job, base_url, now) if job else {}
-        ids, trace_ids = bodies.strings(body, "ids"), bodies.strings(body, "trace_ids")
-        offset = bodies.integer(body, "offset", 0, 0, 2**31)
-        limit = bodies.integer(body, "limit", 12, 1, 1000)
-        column: Literal["id", "trace_id"] | None
-        column = "id" if ids is not None else "trace_id" if trace_ids is not None else None
-        jobs, count = self._store.jobs(column, ids or trace_ids or [], offset, limit)
-        return {"items": [results.record(job, base_url, now) for job in jobs], "count": count}
+
+def _new_image_id(moment: float) -> int:
+    """An id that begins with a Unix time, as the service's do, with room below it for the ids of the steps.
+
+    Its lower part does not depend on the seed, because two sandboxes with the same seed may share a database.
+    """
+    return (max(int((moment - _EPOCH) * 1000), 0) << 22) + len(STEPS) + secrets.randbelow(2**22 - len(STEPS))

@@ -1,6 +1,6 @@
 """A bitmap font of 5 by 7 dots: capitals, digits and punctuation."""
 
-# A digit of base 32 (0-9, A-V) for each of the seven rows, top to bottom; the highest bit is at the left.
+# A base 32 digit (0-9, A-V) for each of the seven rows, top to bottom; the highest bit is the left dot.
 _ROWS = {
     "A": "EHHVHHH", "B": "UHHUHHU", "C": "EHGGGHE", "D": "SIHHHIS", "E": "VGGUGGV", "F": "VGGUGGG",
     "G": "EHGNHHF", "H": "HHHVHHH", "I": "E44444E", "J": "72222IC", "K": "HIKOKIH", "L": "GGGGGGV",
@@ -17,12 +17,12 @@ _ROWS = {
 }  # fmt: skip
 
 GLYPH_WIDTH = 6
-"""Dots from one character to the next, the gap included."""
+"""Width of a character in dots, including the gap."""
 GLYPH_HEIGHT = 7
 
 
 def printable(text: str) -> str:
-    """`text` in the characters that the font has: capitals, no accents, `?` for all others."""
+    """`text` in characters of the font: upper case, without accents, `?` for all others."""
     import unicodedata
 
     plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
@@ -31,7 +31,7 @@ def printable(text: str) -> str:
 
 
 def runs(text: str) -> list[list[tuple[int, int]]]:
-    """For each of the seven rows of dots, the lit stretches `(from, to)` of one line of `text`, in dots."""
+    """The lit runs `(start, end)` of one line of `text` in each of the seven rows, in dots."""
     lines: list[list[tuple[int, int]]] = []
     for row in range(GLYPH_HEIGHT):
         dots = "".join(f"{int(_ROWS[character][row], 32):05b}0" for character in text)

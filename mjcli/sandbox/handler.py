@@ -8,27 +8,26 @@ import json
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
-from . import bodies, results
-from .bodies import RefusalError
-from .files import UPLOAD_LIMIT, byte_range
-from .state import Job
+from . import fields, results
+from .fields import RefusalError
+from .files import UPLOAD_LIMIT, File, byte_range
+from .server import Server
+from .store import Job
 
-if TYPE_CHECKING:
-    from .server import Server
-
-BODY_LIMIT = 20 * 1024 * 1024
-_UPLOAD_BODY_LIMIT = UPLOAD_LIMIT + 64 * 1024  # with what stands around the file
+BODY_LIMIT = 20 * 1024 * 1024  # bytes
+_UPLOAD_BODY_LIMIT = UPLOAD_LIMIT + 64 * 1024  # the file and the multipart syntax around it
 _DRAIN_LIMIT = 8 * BODY_LIMIT
 _UPLOAD_PATH = "/api/v1/files"
 _CODES = {404: "no_api", 405: "bad_request", 500: "api_error", 501: "api_not_implemented"}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Reads requests, hands them to the endpoints, and sends what comes back in the mode asked for."""
+    """Reads requests, passes them to the endpoints, and sends the responses: waiting, streaming or immediate."""
 
     server: Server
     protocol_version = "HTTP/1.1"
@@ -38,20 +37,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.trace_id = str(uuid.uuid4())
-        self.body_is_read, self.answering = True, False
-        self.server.opened(self.connection)
+        self.body_is_read, self.has_responded = True, False
+        self.server.add_connection(self.connection)
 
     def finish(self) -> None:
         try:
             super().finish()
         finally:
-            self.server.closed(self.connection)
+            self.server.remove_connection(self.connection)
 
     def version_string(self) -> str:
         return "mj-sandbox"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: standard error belongs to the program around it."""
+        """Print nothing: standard error belongs to the program around the sandbox."""
 
     def handle_one_request(self) -> None:
         try:
@@ -62,41 +61,41 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # -- requests
 
     def do_POST(self) -> None:
-        self._guarded(self._post)
+        self._handle(self._post)
 
     def do_GET(self) -> None:
-        self._guarded(self._get)
+        self._handle(self._get)
 
     do_HEAD = do_GET  # noqa: N815
 
     def do_PUT(self) -> None:
-        self._guarded(self._refuse_method)
+        self._handle(self._refuse_method)
 
     do_DELETE = do_PATCH = do_OPTIONS = do_PUT  # noqa: N815
 
-    def _guarded(self, answer: Any) -> None:
+    def _handle(self, respond: Callable[[], None]) -> None:
         self.trace_id = str(uuid.uuid4())
-        # http.server folds slashes at the start of a path; the difference matters here.
+        # http.server merges slashes at the start of a path, but video links begin with two.
         path, _, self.query = self.requestline.split(" ")[1].partition("?")
         if path.startswith(("http://", "https://")):
             path = "/" + path.split("://", 1)[1].partition("/")[2]
         self.url_path = path
-        self.body_is_read = self.answering = False
+        self.body_is_read = self.has_responded = False
         try:
-            answer()
+            respond()
         except RefusalError as refusal:
             self._refuse(refusal)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         except Exception as error:
-            # A full disk, or a fault of the sandbox: told like any other error, if it is not too late.
-            if self.answering:
+            # A full disk or a bug in the sandbox.
+            if self.has_responded:
                 raise
             message = f"sandbox: {type(error).__name__}: {error}"
             self._refuse(RefusalError(500, "api_error", message))
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        self.answering = True
+        self.has_responded = True
         super().send_response(code, message)
 
     def _refuse(self, refusal: RefusalError) -> None:
@@ -111,7 +110,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raise RefusalError(405, "bad_request", message, {"Allow": "POST"})
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what http.server itself refuses, in the shape of the API's errors."""
+        """Send what http.server itself refuses as an error object of the API."""
         self.close_connection = True
         self.body_is_read = True
         text = message or HTTPStatus(code).phrase
@@ -127,16 +126,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._check_token()
         body = self._read_body(_UPLOAD_BODY_LIMIT if name == _UPLOAD_PATH else BODY_LIMIT)
         endpoints = self.server.endpoints
-        endpoints.refuse_by_chance()
+        self.server.faults.refuse_request()
         if name == _UPLOAD_PATH:
             path = self.server.files.upload(self.headers.get("content-type", ""), body)
             return self._send_json(200, {"file_url": self.server.base_url + path, "sandbox": True})
-        fields = bodies.parse(body)
+        request = fields.parse(body)
         if name == "tasks":
-            return self._send_json(200, endpoints.tasks(fields, self.server.base_url))
+            return self._send_json(200, endpoints.tasks(request, self.server.base_url))
         streamed = name in ("imagine", "edits", "videos")
         stream = streamed and "application/x-ndjson" in self.headers.get("accept", "").lower()
-        accepted = endpoints.submit(name, fields, stream=stream, trace_id=self.trace_id)
+        accepted = endpoints.submit(name, request, stream=stream, trace_id=self.trace_id)
         if accepted.job.callback_url:
             self.server.callbacks.expect(accepted.job)
         if not accepted.waits:
@@ -162,7 +161,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode()):
             raise RefusalError(401, "invalid_token", "the token is not valid")
 
-    # -- bodies of requests
+    # -- request bodies
 
     def _read_body(self, limit: int) -> bytes:
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
@@ -173,7 +172,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 raise RefusalError(413, "bad_request", f"the body is larger than {limit} bytes")
             body = self.rfile.read(length)
             if len(body) < length:
-                raise ConnectionError("the client left before its request was complete")
+                raise ConnectionError("the client disconnected before its request was complete")
         self.body_is_read = True
         return body
 
@@ -181,7 +180,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         value = self.headers.get("content-length", "0").strip()
         if not (value.isascii() and value.isdigit() and len(value) < 19):
             self.close_connection = self.body_is_read = True
-            raise bodies.bad("content-length is not a number")
+            raise fields.bad("content-length is not a number")
         return int(value)
 
     def _read_chunks(self, limit: int) -> bytes:
@@ -193,7 +192,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             except ValueError:
                 size = -1
             if size < 0 or total + size > limit:
-                # Where the request ends is not known any more.
+                # The end of the request is unknown now.
                 self.close_connection = self.body_is_read = True
                 status = 400 if size < 0 else 413
                 raise RefusalError(status, "bad_request", "the body is badly chunked or too large")
@@ -206,7 +205,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.readline(1000)
 
     def _drain(self) -> None:
-        """Read a body that nobody wants, so that its sender comes to read the answer."""
+        """Read and discard the body, so that the client gets to read the response."""
         self.body_is_read = True
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
             self.close_connection = True
@@ -223,7 +222,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             self.connection.settimeout(None)
 
-    # -- answers
+    # -- responses
 
     def _send_json(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
         body = encode(value)
@@ -243,14 +242,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _sleep_until(self, moment: float) -> None:
-        """Wait for a Unix time; ends the connection when the server closes meanwhile."""
+        """Wait for a Unix time. Raises `ConnectionError` if the server closes first."""
         while (left := moment - time.time()) > 0:
             if self.server.stopping.wait(min(left, 5.0)):
                 raise ConnectionError("the server is closing")
 
     def _wait(self, job: Job) -> None:
         self._sleep_until(job.ends_at)
-        # What the drawing side refuses is a bad request; a job that breaks down later is told within a 200.
+        # A prompt error makes the response a 400; any other failure of a job comes with status 200.
         refused = job.error.get("code") == "bad_request"
         self._send_json(400 if refused else 200, results.result(job, self.server.base_url, time.time()))
 
@@ -266,9 +265,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         moments = job.moments
-        cut_after = 0
-        if self.server.endpoints.chance(self.server.options.cut_rate):
-            cut_after = self.server.endpoints.pick(max(len(moments) - 1, 1)) + 1
+        cut_after = self.server.faults.cut_after(len(moments))
         for index, moment in enumerate(moments):
             self._sleep_until(moment)
             line = encode(results.event(job, index, self.server.base_url, time.time())) + b"\r\n"
@@ -288,6 +285,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise RefusalError(404, "no_api", f"sandbox: there is nothing at {self.url_path}")
         if "chunked" in self.headers.get("transfer-encoding", "").lower() or self._length():
             self._drain()
+        self._send_file(file)
+
+    def _send_file(self, file: File) -> None:
         length, part = len(file.content), None
         header = self.headers.get("range")
         if header and self.headers.get("if-range", file.etag).strip() == file.etag:
@@ -307,7 +307,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def encode(value: Any) -> bytes:
-    """JSON in UTF-8 on one line; half surrogate pairs, which UTF-8 has no form for, as escapes."""
+    """JSON in UTF-8 on one line; with escapes if it has lone surrogates, which UTF-8 cannot encode."""
     try:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The little that the sandbox understands of a prompt: its images, its words, `--ar`, `--seed`, and slips."""
+"""What the sandbox understands of a prompt: images, words, `--ar`, `--seed`, and unknown parameters."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ MAX_IMAGES = 5
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt taken apart."""
+    """The parts of a prompt."""
 
     images: tuple[str, ...]
     text: str
     aspect: tuple[int, int] | None
     seed: int | None
     refusal: str
-    """Why the drawing side would refuse it; empty when it would not."""
+    """Why the service would refuse it; empty if it would not."""
 
 
 def read(prompt: str) -> Prompt:
-    """Take a prompt apart; never raises."""
+    """Split a prompt into its parts; never raises."""
     words = prompt.split()
     count = next((i for i, word in enumerate(words) if not _URL.fullmatch(word)), len(words))
     images, words = tuple(words[:count]), words[count:]
     text: list[str] = []
     unknown: list[str] = []
     given: dict[str, str] = {}
-    into: list[str] | None = text
+    target: list[str] | None = text
     name = ""
     for word in words:
         if _starts_parameter(word):
             name = word.lstrip("-").lower()
             known = word.startswith("--") and name in _KNOWN
             if known:
-                given[name], into = "", None
+                given[name], target = "", None
             else:
                 unknown.append(word)
-                into = unknown
-        elif into is None:
+                target = unknown
+        elif target is None:
             given[name] = f"{given[name]} {word}".strip()
         else:
-            into.append(word)
+            target.append(word)
     refusal = f"Unrecognized argument(s): {', '.join(f'`{word}`' for word in unknown)}" if unknown else ""
     aspect, seed = None, None
     if (value := given.get("ar", given.get("aspect"))) is not None:
@@ -70,5 +70,5 @@ def read(prompt: str) -> Prompt:
 def _starts_parameter(word: str) -> bool:
     if not _NAMED.fullmatch(word):
         return False
-    # `-c` and `-ar` are slips of `--c` and `--ar`; other words with one dash in front may be words.
+    # `-c` and `-ar` are misspellings of `--c` and `--ar`; other words may start with a dash.
     return word.startswith("--") or len(word) == 2 or word[1:].lower() in _KNOWN

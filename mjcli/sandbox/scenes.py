@@ -1,8 +1,8 @@
 """Small landscapes, each drawn from a seed at any size.
 
-A scene is a function of the plane that is sampled at points: the same panel at half the size is every
-second pixel of it, so a thumbnail, a quadrant and its upscale show exactly the same thing. It is put together
-column by column out of slices of ready gradients, and transposed by striding, quick without a library.
+A scene is a function of the plane, sampled at points: a panel at half the size is every second pixel of it,
+so that a thumbnail, a quadrant and its upscale show exactly the same thing. To be fast without a library, an
+image is built column by column from slices of gradients and then transposed by striding.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-# sky at the top, in the middle, at the horizon; sun; farthest and nearest land
+# Sky at the top, in the middle, at the horizon; sun; farthest and nearest land.
 _PALETTES = (
     ("2b1b4d", "8a3f78", "f7a072", "ffe3b0", "a8557c", "1d1233"),
     ("3a5a98", "9fb8d9", "fde2c4", "fff6e0", "8fa3c4", "22304f"),
@@ -28,7 +28,7 @@ _PALETTES = (
     ("041a2f", "0f5c63", "7fe0a5", "eafff0", "1c6a70", "020d18"),
 )
 
-# Where each kind of colour stands among the 256 of a panel.
+# The first index of each kind of colour among the 256 of a panel.
 _SKY, _HALO, _SUN, _LAND, _SPARK = 0, 96, 160, 176, 248
 _SKY_SHADES, _HALO_SHADES, _SUN_SHADES, _LAND_SHADES, _LANDS = 96, 32, 16, 12, 6
 
@@ -38,23 +38,23 @@ Ridge = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the four of a grid, or a single one."""
+    """One of the four images of a grid, or a single image."""
 
     key: str
     """Seeds the shapes."""
     palette: int
-    """Colours, modulo their number."""
+    """Index of the palette, modulo their number."""
     scene: int
-    """Kind of landscape, modulo their number."""
+    """Index of the landscape, modulo their number."""
     drift_key: str = ""
     drift: float = 0.0
-    """How far `drift_key` moves the shapes, 0-1: variations of one picture differ in it."""
+    """How far `drift_key` moves the shapes, 0-1; it distinguishes the variations of an image."""
     view: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
-    """Left, top, width and height of the window on the plane; the first picture is the unit square."""
+    """Left, top, width and height of the visible part of the plane; originally the unit square."""
 
 
 class _Dice:
-    """Numbers that depend on the panel's key, moved a little by its drift."""
+    """Random numbers from the key of the panel, shifted a little by its drift."""
 
     def __init__(self, panel: Panel) -> None:
         self._base, self._moved, self._drift = Random(panel.key), Random(panel.drift_key), panel.drift
@@ -65,12 +65,12 @@ class _Dice:
 
 
 class _Canvas:
-    """What a scene draws on: sky first, then discs, lands from far to near, then sparkles."""
+    """The layers of a scene: sky, discs, lands from far to near, sparkles."""
 
     def __init__(self, panel: Panel, width: int, height: int, aspect: float) -> None:
         left, top, across, down = panel.view
         self.width, self.height, self.top, self.down = width, height, top, down
-        # A wide picture shows more at the sides; in a tall one what is round is flatter on the plane.
+        # A wide image shows more at the sides; in a tall one, discs are flatter on the plane.
         wide, self.flat = max(aspect, 1.0), min(aspect, 1.0)
         self.left, self.across = 0.5 + (left - 0.5) * wide, across * wide
         self.us = [self.left + self.across * x / width for x in range(width)]
@@ -82,19 +82,20 @@ class _Canvas:
         self.sparkle: Callable[[float], list[tuple[float, float]]] | None = None
 
     def column(self, first: int, shades: int, low: float, high: float) -> bytes:
-        """A column whose colour runs from `first` through `shades` indices between two heights."""
+        """A column of `shades` colour indices from `first` on, spread between two heights."""
         span = max(high - low, 1e-6)
         return bytes(first + min(max(int((v - low) / span * shades), 0), shades - 1) for v in self.vs)
 
     def col(self, u: float) -> int:
-        """The first column of pixels at or right of `u`."""
+        """The first column of pixels at `u` or to the right of it."""
         return min(max(math.ceil((u - self.left) / self.across * self.width - 1e-9), 0), self.width)
 
     def row(self, v: float) -> int:
-        """The first row of pixels at or below height `v`."""
+        """The first row of pixels at height `v` or below."""
         return min(max(math.ceil((v - self.top) / self.down * self.height - 1e-9), 0), self.height)
 
     def disc(self, u: float, v: float, radius: float, fill: bytes) -> None:
+        """Add a disc that shows the column `fill`."""
         for x in range(self.col(u - radius), self.col(u + radius)):
             half = math.sqrt(max(radius * radius - (self.us[x] - u) ** 2, 0.0)) * self.flat
             start, end = self.row(v - half), self.row(v + half)
@@ -102,21 +103,23 @@ class _Canvas:
                 self.discs.setdefault(x, []).append((start, end, fill))
 
     def sun(self, u: float, v: float, radius: float) -> None:
+        """Add a sun with a halo."""
         self.disc(u, v, radius * 1.75, self.halo)
         high = radius * self.flat
         self.disc(u, v, radius, self.column(_SUN, _SUN_SHADES, v - high, v + high))
 
     def stars(self, dice: _Dice, count: int) -> None:
+        """Add stars in random places."""
         for _ in range(count):
             self.disc(dice(-0.5, 1.5), dice(-0.4, 0.5), dice(0.0011, 0.0032), bytes([_SPARK]) * self.height)
 
     def land(self, slot: int, ridge: Ridge, low: float, high: float) -> None:
-        """Land below `ridge`, in the colours of `slot` (0 far - 5 near) between heights `low` and `high`."""
+        """Add land below `ridge`, in the colours of `slot` (0 far to 5 near) between two heights."""
         fill = self.column(_LAND + slot * _LAND_SHADES, _LAND_SHADES, low, high)
         self.lands.append(([self.row(ridge(u)) for u in self.us], [fill] * self.width))
 
     def finish(self) -> list[bytes]:
-        """Rows of colour indices."""
+        """The finished image as rows of colour indices."""
         height, columns = self.height, []
         lands = self.lands[::-1]
         for x in range(self.width):
@@ -142,7 +145,7 @@ class _Canvas:
             for begin, end in self.sparkle(v):
                 first, last = self.col(begin), self.col(end)
                 if first < last:
-                    # Only water sparkles: what stands in front of it keeps its colour.
+                    # Only water sparkles, not the land in front of it.
                     piece = rows[y][first:last].translate(_GLITTER)
                     rows[y] = rows[y][:first] + piece + rows[y][last:]
         return rows
@@ -153,7 +156,7 @@ _GLITTER = bytes(_SPARK + 1 if _WATER <= i < _WATER + _LAND_SHADES else i for i 
 
 
 def _waves(dice: _Dice, octaves: int, first: float, *, sharp: bool = False) -> Ridge:
-    """A sum of waves between about -1 and 1; `sharp` gives crests like those of mountains."""
+    """A sum of waves between about -1 and 1; `sharp` ones have crests like mountains."""
     terms = []
     for octave in range(octaves):
         strength = 0.55**octave
@@ -182,7 +185,7 @@ def _dunes(canvas: _Canvas, dice: _Dice) -> None:
         def crest(u: float, h: float = height, s: float = swing, w: Ridge = wave, t: float = tilt) -> float:
             return h - s * w(u) + t * (u - 0.5)
 
-        # The side in the shade begins at the crest and ends on a curve that swings below it.
+        # The shaded side reaches from the crest down to a curve below it.
         def foot(u: float, c: Ridge = crest, f: Ridge = fold, lean: float = lean) -> float:
             return c(u) + max(0.0, f(u)) * lean
 
@@ -205,7 +208,7 @@ def _forest(canvas: _Canvas, dice: _Dice) -> None:
                 mixed = (mixed * 40503 + 12345) & 0xFFFF
                 aside = abs(u * p - tree - 0.2 - 0.6 * (mixed % 97) / 97) / (0.46 + 0.2 * (mixed % 13) / 13)
                 size = t * (0.5 + 0.5 * (mixed % 31) / 31)
-                if aside < 1:  # boughs: each of six steps is cut back towards the trunk
+                if aside < 1:  # branches: six steps, each cut back towards the trunk
                     best = max(best, size * (1 - aside - 0.09 * ((aside * 6) % 1)))
             return h - 0.05 * w(u) - best
 
@@ -278,13 +281,13 @@ def _city(canvas: _Canvas, dice: _Dice) -> None:
 
 
 def _house(chance: Random, tall: float) -> tuple[float, float, float, bool]:
-    """Height, gap to the neighbours and half width of its upper floors in plots, has a mast."""
+    """Height, gap to the neighbours, half width of the upper floors (in plots), and whether it has a mast."""
     height = tall * chance.uniform(0.12, 1.0) * (1 if chance.random() < 0.75 else 1.25)
     return height, chance.uniform(0, 0.12), chance.uniform(0.2, 0.4), chance.random() < 0.3
 
 
 def _windows(canvas: _Canvas, fill: bytes, key: str, pitch: float, floor: float) -> bytes:
-    """`fill` with one column of windows, some of them lit."""
+    """`fill` with a column of windows, some of them lit."""
     lamps = Random(key)
     lights = [lamps.random() < 0.42 for _ in range(128)]
     column, rate, glow = bytearray(fill), pitch * 6.5, _SPARK + 1 + (lamps.random() < 0.5)
@@ -344,9 +347,9 @@ def _colours(palette: int) -> list[Colour]:
 
 
 def paint(panel: Panel, width: int, height: int, aspect: float) -> tuple[list[bytes], list[bytes]]:
-    """The panel in `width` by `height` pixels, as part of a picture whose width is `aspect` times its height.
+    """The panel in `width` by `height` pixels; `aspect` is the width of the whole panel divided by its height.
 
-    Returns `height` rows of colour indices, and three tables that turn an index into red, green, blue.
+    Returns `height` rows of colour indices, and three tables that map an index to red, green and blue.
     """
     canvas = _Canvas(panel, width, height, aspect)
     _SCENES[panel.scene % SCENES](canvas, _Dice(panel))

@@ -1,4 +1,4 @@
-"""Modes and endpoints: what is answered, when, and in which shape."""
+"""Jobs: what each endpoint and each mode returns, and when."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .conftest import NDJSON, Client, Receiver
+from tests.support.sandbox import NDJSON, Client, Receiver
 
 Run = Callable[..., Client]
 
 
-def test_a_plain_request_waits_for_the_job_and_answers_one_object(run: Run) -> None:
+def test_a_plain_request_waits_for_the_job_and_returns_one_object(run: Run) -> None:
     client = run(seconds=0.2)
     began = time.monotonic()
-    answer = client.post("imagine", {"prompt": "a cat"})
+    response = client.post("imagine", {"prompt": "a cat"})
     assert time.monotonic() - began >= 0.19
-    assert answer.status == 200
-    assert answer.headers["server"] == "mj-sandbox"
-    result = answer.json
+    assert response.status == 200
+    assert response.headers["server"] == "mj-sandbox"
+    result = response.json
     assert (result["progress"], result["success"], result["sandbox"]) == (100, True, True)
     assert result["actions"] == [
         *(f"upscale{n}" for n in range(1, 5)),
@@ -41,12 +41,12 @@ def test_a_plain_request_waits_for_the_job_and_answers_one_object(run: Run) -> N
 
 
 @pytest.mark.parametrize("name", ["imagine", "edits", "videos"])
-def test_a_stream_shows_growing_progress_and_ends_with_the_result(client: Client, name: str) -> None:
+def test_a_stream_shows_the_progress_and_ends_with_the_result(client: Client, name: str) -> None:
     body = {"prompt": "a cat", "image_url": "http://a.test/1.png"}
-    answer = client.post(name, body, NDJSON)
-    assert answer.headers["content-type"] == "application/x-ndjson"
-    assert answer.headers["transfer-encoding"] == "chunked"
-    *running, last = answer.lines
+    response = client.post(name, body, NDJSON)
+    assert response.headers["content-type"] == "application/x-ndjson"
+    assert response.headers["transfer-encoding"] == "chunked"
+    *running, last = response.lines
     assert [line["progress"] for line in running] == [0, 15, 31, 46, 62, 78, 93]
     assert all(line["actions"] == [] and line["success"] is True for line in running)
     ids = [line["image_id"] for line in running] + [last.get("image_id", last.get("video_id"))]
@@ -57,7 +57,7 @@ def test_a_stream_shows_growing_progress_and_ends_with_the_result(client: Client
 
 
 def _urls(result: dict[str, Any]) -> dict[str, Any]:
-    # The query of an address has the second in which it was given out.
+    # The query of a link contains the time when it was issued.
     return {key: value for key, value in result.items() if key in ("image_url", "raw_image_url")}
 
 
@@ -71,7 +71,7 @@ def test_lines_of_a_stream_arrive_while_the_job_runs(run: Run) -> None:
     connection.close()
 
 
-def test_closing_breaks_off_waiting_requests_at_once(run: Run) -> None:
+def test_closing_ends_waiting_requests_immediately(run: Run) -> None:
     client = run(seconds=60)
     connection = http.client.HTTPConnection(urlsplit(client.sandbox.base_url).netloc, timeout=10)
     connection.request("POST", "/midjourney/imagine", json.dumps({"prompt": "a cat"}), NDJSON)
@@ -85,41 +85,46 @@ def test_closing_breaks_off_waiting_requests_at_once(run: Run) -> None:
     connection.close()
 
 
-def test_async_answers_the_task_id_at_once_and_the_task_shows_progress(run: Run) -> None:
-    client = run(seconds=1.0)
-    answer = client.post("imagine", {"prompt": "a cat", "async": True})
-    assert list(answer.json) == ["task_id"]
-    record = client.task(answer.json["task_id"])
+def test_async_returns_the_task_id_immediately_and_the_task_shows_progress(
+    run: Run, let_pass: Callable[[float], None]
+) -> None:
+    client = run(seconds=60)
+    response = client.post("imagine", {"prompt": "a cat", "async": True})
+    assert list(response.json) == ["task_id"]
+    record = client.task(response.json["task_id"])
     assert "response" not in record
     assert "finished_at" not in record
-    assert 0 <= record["progress"] < 100
+    assert record["progress"] == 0
+    let_pass(30)
+    assert client.task(record["id"])["progress"] == 46
     assert record["request"] == {"mode": "fast", "action": "generate", "prompt": "a cat", "async": True}
-    done = client.ended_task(record["id"])
+    let_pass(30)
+    done = client.task(record["id"])
     assert done["response"]["success"] is True
     assert done["type"] == "imagine"
     assert done["finished_at"] - done["created_at"] == pytest.approx(done["duration"], abs=0.01)
 
 
-def test_a_callback_brings_the_result_later(client: Client, receiver: Receiver) -> None:
-    answer = client.post("imagine", {"prompt": "a cat", "callback_url": receiver.url})
-    assert list(answer.json) == ["task_id"]
+def test_a_callback_delivers_the_result(client: Client, receiver: Receiver) -> None:
+    response = client.post("imagine", {"prompt": "a cat", "callback_url": receiver.url})
+    assert list(response.json) == ["task_id"]
     (result,) = receiver.wait_for(1)
-    assert result["task_id"] == answer.json["task_id"]
+    assert result["task_id"] == response.json["task_id"]
     assert result["progress"] == 100
     assert client.get(result["raw_image_url"]).status == 200
 
 
-def test_a_callback_of_a_stream_brings_every_step_in_order(client: Client, receiver: Receiver) -> None:
+def test_a_callback_with_a_stream_delivers_every_step_in_order(client: Client, receiver: Receiver) -> None:
     client.post("imagine", {"prompt": "a cat", "callback_url": receiver.url}, NDJSON)
     received = receiver.wait_for(8)
     assert [event["progress"] for event in received] == [0, 15, 31, 46, 62, 78, 93, 100]
 
 
-def test_a_callback_brings_failures_too(client: Client, receiver: Receiver) -> None:
-    answer = client.post("imagine", {"prompt": "a cat -c x", "callback_url": receiver.url})
+def test_a_callback_delivers_failures_too(client: Client, receiver: Receiver) -> None:
+    response = client.post("imagine", {"prompt": "a cat -c x", "callback_url": receiver.url})
     (result,) = receiver.wait_for(1)
     assert result["success"] is False
-    assert result["task_id"] == answer.json["task_id"]
+    assert result["task_id"] == response.json["task_id"]
     assert result["error"] == {"code": "bad_request", "message": "Unrecognized argument(s): `-c`, `x`"}
 
 
@@ -131,13 +136,13 @@ def test_closing_can_wait_for_callbacks(run: Run, receiver: Receiver) -> None:
     assert len(receiver.received) == 1
 
 
-def test_a_receiver_that_is_not_there_does_no_harm(run: Run) -> None:
+def test_an_unreachable_receiver_has_no_effect(run: Run) -> None:
     client = run()
     client.post("imagine", {"prompt": "a cat", "callback_url": "http://127.0.0.1:9/"})
     client.sandbox.close(finish_callbacks=True)
 
 
-def test_images_can_be_developed_step_by_step(client: Client) -> None:
+def test_each_action_makes_an_image_that_offers_further_actions(client: Client) -> None:
     grid = client.imagine("a cat --ar 16:9")
     assert grid["raw_image_width"] / grid["raw_image_height"] == pytest.approx(16 / 9, rel=0.02)
     single = client.action("upscale2", grid["image_id"])
@@ -175,12 +180,12 @@ def test_images_can_be_developed_step_by_step(client: Client) -> None:
         ({"prompt": " ".join(f"http://a/{n}.png" for n in range(6))}, "image addresses"),
     ],
 )
-def test_what_is_wrong_in_a_request_is_named(client: Client, fields: dict[str, Any], message: str) -> None:
+def test_a_wrong_field_is_named_in_the_error(client: Client, fields: dict[str, Any], message: str) -> None:
     if fields.get("image_id") == "GRID":
         fields = {**fields, "image_id": client.imagine()["image_id"]}
-    answer = client.post("imagine", fields)
-    assert answer.status == 400
-    error = answer.json
+    response = client.post("imagine", fields)
+    assert response.status == 400
+    error = response.json
     assert error["error"]["code"] == "bad_request"
     assert message in error["error"]["message"]
     assert error["trace_id"]
@@ -191,9 +196,9 @@ def test_a_mask_must_be_base64(client: Client) -> None:
     single = client.action("upscale1", client.imagine()["image_id"])
     for mask in (None, "", "not base64!"):
         body = {"action": "variation_region", "image_id": single["image_id"], "mask": mask}
-        answer = client.post("imagine", body)
-        assert answer.status == 400
-        assert "mask" in answer.json["error"]["message"]
+        response = client.post("imagine", body)
+        assert response.status == 400
+        assert "mask" in response.json["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -204,27 +209,27 @@ def test_a_mask_must_be_base64(client: Client) -> None:
         ("a cat --ar wide", "Invalid value for --ar: `wide`, expected W:H"),
     ],
 )
-def test_a_prompt_with_a_slip_is_a_failed_job(client: Client, prompt: str, message: str) -> None:
-    answer = client.post("imagine", {"prompt": prompt})
-    assert answer.status == 400
-    assert answer.json["error"] == {"code": "bad_request", "message": message}
-    assert client.task(answer.json["task_id"])["response"]["error"]["message"] == message
+def test_a_prompt_with_a_mistake_is_a_failed_job(client: Client, prompt: str, message: str) -> None:
+    response = client.post("imagine", {"prompt": prompt})
+    assert response.status == 400
+    assert response.json["error"] == {"code": "bad_request", "message": message}
+    assert client.task(response.json["task_id"])["response"]["error"]["message"] == message
     assert client.post("imagine", {"prompt": prompt}, NDJSON).lines[-1]["error"]["message"] == message
 
 
-def test_words_with_dashes_are_no_slips(client: Client) -> None:
+def test_words_with_dashes_are_accepted(client: Client) -> None:
     assert (
         client.imagine("a well-known cat - at -5 degrees, half -hearted --no dogs, mice")["success"] is True
     )
 
 
-def test_a_moderated_prompt_is_forbidden_and_leaves_no_task(client: Client) -> None:
-    answer = client.post("imagine", {"prompt": "something Moderated"})
-    assert (answer.status, answer.json["error"]["code"]) == (403, "forbidden")
+def test_a_moderated_prompt_is_forbidden_and_creates_no_task(client: Client) -> None:
+    response = client.post("imagine", {"prompt": "something Moderated"})
+    assert (response.status, response.json["error"]["code"]) == (403, "forbidden")
     assert client.post("tasks", {"action": "retrieve_batch"}).json == {"items": [], "count": 0}
 
 
-def test_a_job_can_be_made_to_fail_midway(client: Client) -> None:
+def test_a_prompt_can_make_its_job_fail_midway(client: Client) -> None:
     *running, last = client.post("imagine", {"prompt": "please-fail"}, NDJSON).lines
     assert [line["progress"] for line in running] == [0, 15, 31, 46]
     assert last["success"] is False
@@ -232,47 +237,47 @@ def test_a_job_can_be_made_to_fail_midway(client: Client) -> None:
     record = client.task(last["task_id"])
     assert record["response"]["success"] is False
     assert record["response"]["error"] == last["error"]
-    answer = client.post("imagine", {"prompt": "please-fail"})
-    assert (answer.status, answer.json["success"]) == (200, False)
+    response = client.post("imagine", {"prompt": "please-fail"})
+    assert (response.status, response.json["success"]) == (200, False)
 
 
-def test_splitting_brings_the_four_pictures(client: Client) -> None:
+def test_split_images_returns_the_four_images(client: Client) -> None:
     result = client.imagine(split_images=True)
     assert len(set(result["sub_image_urls"])) == 4
     for url in result["sub_image_urls"]:
         assert client.get(url).headers["content-type"] == "image/png"
 
 
-def test_edits_have_pictures_but_no_actions(client: Client) -> None:
-    answer = client.post("edits", {"prompt": "with a hat", "image_url": client.imagine()["raw_image_url"]})
-    assert "actions" not in answer.json
-    assert len(answer.json["sub_image_urls"]) == 4
+def test_edits_have_images_but_no_actions(client: Client) -> None:
+    response = client.post("edits", {"prompt": "with a hat", "image_url": client.imagine()["raw_image_url"]})
+    assert "actions" not in response.json
+    assert len(response.json["sub_image_urls"]) == 4
     assert client.post("edits", {"prompt": "with a hat"}).status == 400
 
 
-def test_videos_are_four_files_of_well_formed_boxes_under_two_slashes(client: Client) -> None:
-    made = client.post("videos", {"image_url": client.imagine()["raw_image_url"]}).json
-    assert len(made["video_urls"]) == 4
-    for url in made["video_urls"]:
+def test_videos_are_four_well_formed_mp4_files(client: Client) -> None:
+    video = client.post("videos", {"image_url": client.imagine()["raw_image_url"]}).json
+    assert len(video["video_urls"]) == 4
+    for url in video["video_urls"]:
         assert url.startswith(f"{client.sandbox.base_url}//video/")
-        film = client.get(url)
-        assert film.headers["content-type"] == "video/mp4"
+        file = client.get(url)
+        assert file.headers["content-type"] == "video/mp4"
         kinds, at = [], 0
-        while at < len(film.body):
-            kinds.append(film.body[at + 4 : at + 8])
-            at += int.from_bytes(film.body[at : at + 4])
-        assert at == len(film.body)
+        while at < len(file.body):
+            kinds.append(file.body[at + 4 : at + 8])
+            at += int.from_bytes(file.body[at : at + 4])
+        assert at == len(file.body)
         assert kinds == [b"ftyp", b"moov", b"free", b"mdat"]
         assert client.get(url.replace("//video", "/video")).status == 404
-    assert client.get(made["image_url"]).headers["content-type"] == "image/png"
-    longer = client.post("videos", {"action": "extend", "video_id": made["video_id"], "video_index": 3})
-    assert longer.json["video_id"] != made["video_id"]
-    for wrong in ({"video_id": "5"}, {"video_id": made["video_id"], "video_index": 4}):
+    assert client.get(video["image_url"]).headers["content-type"] == "image/png"
+    longer = client.post("videos", {"action": "extend", "video_id": video["video_id"], "video_index": 3})
+    assert longer.json["video_id"] != video["video_id"]
+    for wrong in ({"video_id": "5"}, {"video_id": video["video_id"], "video_index": 4}):
         assert client.post("videos", {"action": "extend", **wrong}).status == 400
     assert client.post("videos", {"prompt": "a cat"}).status == 400
 
 
-def test_describe_shorten_translate_and_seed_answer_with_words(client: Client) -> None:
+def test_describe_shorten_translate_and_seed_return_text(client: Client) -> None:
     grid = client.imagine("a very small cat on the table --seed 42")
     described = client.post("describe", {"image_url": grid["raw_image_url"]}).json
     assert len(set(described["descriptions"])) == 4
@@ -287,7 +292,7 @@ def test_describe_shorten_translate_and_seed_answer_with_words(client: Client) -
         assert client.post(name, {}).status == 400
 
 
-def test_tasks_are_found_by_id_by_trace_and_newest_first(client: Client) -> None:
+def test_tasks_are_found_by_id_and_trace_id_and_listed_newest_first(client: Client) -> None:
     ids = [client.imagine(f"cat {n}")["task_id"] for n in range(3)]
     record = client.task(ids[1])
     assert record["id"] == ids[1]
@@ -306,14 +311,14 @@ def test_tasks_are_found_by_id_by_trace_and_newest_first(client: Client) -> None
     assert batch(ids=[]) == ([], 0)
 
 
-def test_a_list_of_tasks_has_twelve_unless_told(client: Client) -> None:
+def test_a_list_of_tasks_has_twelve_by_default(client: Client) -> None:
     for n in range(14):
         client.post("imagine", {"prompt": f"cat {n}", "async": True})
     found = client.post("tasks", {"action": "retrieve_batch"}).json
     assert (len(found["items"]), found["count"]) == (12, 14)
 
 
-def test_strange_text_comes_back_as_it_was(client: Client) -> None:
+def test_any_text_is_returned_unchanged(client: Client) -> None:
     prompt = "\ud800 \x1b[31m\u2028 猫 \x00 'quoted\" 🐈"
     result = client.imagine(prompt)
     assert client.task(result["task_id"])["request"]["prompt"] == prompt

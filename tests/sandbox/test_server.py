@@ -1,4 +1,4 @@
-"""HTTP, files, faults, and what outlives the process."""
+"""HTTP, files, faults, and state that outlives the process."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mjcli.sandbox import Sandbox, SandboxOptions, results
-from mjcli.sandbox.bodies import parse
+from mjcli.sandbox import Sandbox, SandboxOptions, links
+from mjcli.sandbox.fields import parse
 from mjcli.sandbox.files import UPLOAD_LIMIT, byte_range
 from mjcli.sandbox.handler import BODY_LIMIT
 from mjcli.sandbox.server import Server
-from mjcli.sandbox.state import Store
-
-from .conftest import NDJSON, Client, Receiver
+from mjcli.sandbox.store import Store
+from tests.support.sandbox import NDJSON, Client, Receiver
 
 Run = Callable[..., Client]
 
 
-def _code(answer: Any) -> tuple[int, str]:
-    return answer.status, answer.json["error"]["code"]
+def _code(response: Any) -> tuple[int, str]:
+    return response.status, response.json["error"]["code"]
 
 
 def test_unknown_paths_and_methods_are_refused_in_json(client: Client) -> None:
@@ -46,25 +45,25 @@ def test_unknown_paths_and_methods_are_refused_in_json(client: Client) -> None:
     "body", [b"", b"{", b"[1]", b'"x"', b'{"a": NaN}', b'{"a": 1e999}', b"\xff{}", b"[" * 99999]
 )
 def test_a_body_must_be_a_json_object(client: Client, body: bytes) -> None:
-    answer = client.send("POST", "/midjourney/imagine", body)
-    assert _code(answer) == (400, "bad_request")
+    response = client.send("POST", "/midjourney/imagine", body)
+    assert _code(response) == (400, "bad_request")
 
 
-def test_a_good_body_is_read_as_it_is() -> None:
+def test_a_valid_body_is_parsed_unchanged() -> None:
     assert parse(b'{"a": [1, 1.5, null, "\xc3\xa9"]}') == {"a": [1, 1.5, None, "é"]}
 
 
 def test_a_chunked_body_is_read(client: Client) -> None:
     head = b"POST /midjourney/translate HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
     data = head + b'transfer-encoding: chunked\r\n\r\n8\r\n{"conten\r\na\r\nt": "meow"\r\n1\r\n}\r\n0\r\n\r\n'
-    answer = client.send_raw(data)
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert json.loads(answer.partition(b"\r\n\r\n")[2])["content"] == "meow"
+    response = client.send_raw(data)
+    assert response.startswith(b"HTTP/1.1 200")
+    assert json.loads(response.partition(b"\r\n\r\n")[2])["content"] == "meow"
     broken = client.send_raw(head + b"transfer-encoding: chunked\r\n\r\nzz\r\n")
     assert broken.startswith(b"HTTP/1.1 400")
 
 
-def test_a_body_that_is_too_large_gets_an_answer(client: Client) -> None:
+def test_a_body_that_is_too_large_gets_a_response(client: Client) -> None:
     body = b'{"prompt": "' + b"x" * BODY_LIMIT + b'"}'
     assert _code(client.send("POST", "/midjourney/imagine", body)) == (413, "bad_request")
 
@@ -82,13 +81,13 @@ def test_a_connection_serves_several_requests_even_after_a_refusal(client: Clien
 def test_an_old_client_gets_a_stream_without_chunks(client: Client) -> None:
     body = b'{"prompt": "a cat"}'
     head = b"POST /midjourney/imagine HTTP/1.0\r\naccept: application/x-ndjson\r\ncontent-length: %d\r\n\r\n"
-    answer = client.send_raw(head % len(body) + body)
-    headers, _, content = answer.partition(b"\r\n\r\n")
+    response = client.send_raw(head % len(body) + body)
+    headers, _, content = response.partition(b"\r\n\r\n")
     assert b"chunked" not in headers.lower()
     assert json.loads(content.rstrip().split(b"\r\n")[-1])["progress"] == 100
 
 
-def test_a_client_that_leaves_is_no_event(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_disconnects_causes_no_output(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     client = run(seconds=0.2)
     for _ in range(3):
         connection = http.client.HTTPConnection(urlsplit(client.sandbox.base_url).netloc, timeout=20)
@@ -100,7 +99,7 @@ def test_a_client_that_leaves_is_no_event(run: Run, capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_token_is_checked_when_there_is_one(run: Run) -> None:
+def test_the_token_is_checked_if_one_is_set(run: Run) -> None:
     client = run(token="secret")
     good = {"authorization": "Bearer secret"}
     assert _code(client.post("translate", {"content": "x"})) == (400, "no_token")
@@ -113,7 +112,7 @@ def test_the_token_is_checked_when_there_is_one(run: Run) -> None:
     assert client.send("POST", "/midjourney/translate?token=secret", {"content": "x"}).status == 200
 
 
-def test_errors_come_at_the_rate_asked_for_and_accept_nothing(run: Run) -> None:
+def test_errors_occur_at_the_given_rate_and_accept_nothing(run: Run) -> None:
     client = run(error_rate=0.5, seed=3)
     statuses = [client.post("imagine", {"prompt": "a", "async": True}).status for _ in range(40)]
     assert set(statuses) == {200, 500}
@@ -124,28 +123,28 @@ def test_errors_come_at_the_rate_asked_for_and_accept_nothing(run: Run) -> None:
     assert [again.post("imagine", {"prompt": "a", "async": True}).status for _ in range(40)] == statuses
 
 
-def test_jobs_fail_at_the_rate_asked_for(run: Run) -> None:
+def test_jobs_fail_at_the_given_rate(run: Run) -> None:
     client = run(failure_rate=1.0)
-    answer = client.post("imagine", {"prompt": "a cat"})
-    assert answer.json["success"] is False
-    assert answer.json["error"]["code"] == "api_error"
+    response = client.post("imagine", {"prompt": "a cat"})
+    assert response.json["success"] is False
+    assert response.json["error"]["code"] == "api_error"
 
 
-def test_more_jobs_than_the_limit_are_told_when_to_come_again(run: Run) -> None:
+def test_jobs_beyond_the_rate_limit_get_a_retry_after_header(run: Run) -> None:
     client = run(rate_limit=2)
     assert [client.post("imagine", {"prompt": "a", "async": True}).status for _ in range(3)] == [
         200,
         200,
         429,
     ]
-    answer = client.post("imagine", {"prompt": "a"})
-    assert _code(answer) == (429, "too_many_requests")
-    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    response = client.post("imagine", {"prompt": "a"})
+    assert _code(response) == (429, "too_many_requests")
+    assert 1 <= int(response.headers["retry-after"]) <= 60
     assert client.post("tasks", {"action": "retrieve_batch"}).json["count"] == 2
     assert run(rate_limit=0).post("imagine", {"prompt": "a"}).status == 429
 
 
-def test_a_cut_stream_has_no_end_but_its_job_has(run: Run) -> None:
+def test_a_stream_is_cut_off_but_its_job_finishes(run: Run) -> None:
     client = run(cut_rate=1.0)
     lengths = set()
     for _ in range(6):
@@ -158,31 +157,36 @@ def test_a_cut_stream_has_no_end_but_its_job_has(run: Run) -> None:
     assert len(lengths) > 1
 
 
-def test_jobs_and_images_outlive_the_process(run: Run) -> None:
-    first = run(seconds=0.4)
+def test_jobs_and_images_outlive_the_process(run: Run, let_pass: Callable[[float], None]) -> None:
+    first, slow = run(), run(seconds=60)
     grid = first.imagine()
-    task_id = first.post("imagine", {"prompt": "slow", "async": True}).json["task_id"]
+    task_id = slow.post("imagine", {"prompt": "slow", "async": True}).json["task_id"]
     first.sandbox.close()
+    slow.sandbox.close()
     second = run()
     assert "response" not in second.task(task_id)
-    assert second.ended_task(task_id)["response"]["success"] is True
+    let_pass(60)
+    assert second.task(task_id)["response"]["success"] is True
     response = second.task(grid["task_id"])["response"]
     assert response["raw_image_url"].startswith(second.sandbox.base_url)
     assert second.get(response["raw_image_url"]).status == 200
     assert "upscale_2x" in second.action("upscale4", grid["image_id"])["actions"]
 
 
-def test_a_callback_is_delivered_by_the_process_that_is_there(run: Run, receiver: Receiver) -> None:
-    first = run(seconds=0.5)
+def test_a_callback_is_delivered_by_a_later_process(
+    run: Run, receiver: Receiver, let_pass: Callable[[float], None]
+) -> None:
+    first = run(seconds=60)
     task_id = first.post("imagine", {"prompt": "a cat", "callback_url": receiver.url}).json["task_id"]
     first.sandbox.close()
     assert receiver.received == []
+    let_pass(60)
     run()
     assert receiver.wait_for(1)[0]["task_id"] == task_id
 
 
 def test_several_sandboxes_deliver_each_callback_once(run: Run, receiver: Receiver) -> None:
-    clients = [run(seconds=0.3) for _ in range(4)]
+    clients = [run(seconds=0.1) for _ in range(4)]
     for n in range(6):
         clients[n % 4].post("imagine", {"prompt": f"cat {n}", "callback_url": receiver.url}, NDJSON)
     receiver.wait_for(6 * 8)
@@ -192,7 +196,7 @@ def test_several_sandboxes_deliver_each_callback_once(run: Run, receiver: Receiv
     assert len(receiver.received) == 6 * 8
 
 
-def test_many_requests_at_once_are_all_kept(run: Run) -> None:
+def test_concurrent_requests_are_all_recorded(run: Run) -> None:
     clients = [run(), run()]
     statuses: list[int] = []
     threads = [
@@ -209,19 +213,19 @@ def test_many_requests_at_once_are_all_kept(run: Run) -> None:
     assert clients[0].post("tasks", {"action": "retrieve_batch"}).json["count"] == 24
 
 
-def test_a_link_is_good_for_a_day_and_only_as_it_was_given(client: Client) -> None:
+def test_a_link_works_for_a_day_and_only_unchanged(client: Client) -> None:
     url = client.imagine()["image_url"]
     path, _, query = url.removeprefix(client.sandbox.base_url).partition("?")
     assert client.get(f"{path}?{query}").status == 200
     assert client.get(path).status == 403
     assert client.get(f"{path}?{query.replace('ex=', 'ex=f')}").status == 403
-    old = results.signed(path, time.time() - results.LIFETIME - 10)
-    answer = client.get(old)
-    assert answer.status == 403
-    assert "expired" in answer.json["error"]["message"]
+    old = links.signed(path, time.time() - links.LIFETIME - 10)
+    response = client.get(old)
+    assert response.status == 403
+    assert "expired" in response.json["error"]["message"]
 
 
-def test_parts_of_a_file_can_be_had(client: Client) -> None:
+def test_a_range_of_a_file_can_be_requested(client: Client) -> None:
     url = client.imagine()["image_url"]
     whole = client.get(url)
     length, etag = len(whole.body), whole.headers["etag"]
@@ -252,11 +256,11 @@ def test_parts_of_a_file_can_be_had(client: Client) -> None:
         ("lines=0-1", None),
     ],
 )
-def test_a_range_header_is_read_or_ignored(header: str, expected: Any) -> None:
+def test_a_range_header_is_parsed_or_ignored(header: str, expected: Any) -> None:
     assert byte_range(header, 10) == expected
 
 
-PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10
+IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10
 MULTIPART = {"content-type": "multipart/form-data; boundary=edge"}
 
 
@@ -266,10 +270,10 @@ def _form(content: bytes, name: str = "../my cat.png") -> bytes:
     return body + b"content-type: text/html\r\n\r\n" + content + b"\r\n--edge--\r\n"
 
 
-def test_an_uploaded_picture_can_be_fetched_again(client: Client) -> None:
-    content, headers = PICTURE, MULTIPART
-    answer = client.send("POST", "/api/v1/files/", _form(content), headers)
-    url = answer.json["file_url"]
+def test_an_uploaded_image_can_be_downloaded(client: Client) -> None:
+    content, headers = IMAGE, MULTIPART
+    response = client.send("POST", "/api/v1/files/", _form(content), headers)
+    url = response.json["file_url"]
     assert url.endswith("/my_cat.png")
     served = client.get(url)
     assert (served.body, served.headers["content-type"]) == (content, "image/png")
@@ -277,32 +281,32 @@ def test_an_uploaded_picture_can_be_fetched_again(client: Client) -> None:
     assert client.send("POST", "/api/v1/files/", b"--edge--", headers).status == 400
 
 
-def test_an_uploaded_picture_outlives_the_process(run: Run) -> None:
+def test_an_uploaded_image_outlives_the_process(run: Run) -> None:
     first = run()
-    url = first.send("POST", "/api/v1/files/", _form(PICTURE), MULTIPART).json["file_url"]
+    url = first.send("POST", "/api/v1/files/", _form(IMAGE), MULTIPART).json["file_url"]
     path = url.removeprefix(first.sandbox.base_url)
     first.sandbox.close()
     second = run()
     served = second.get(second.sandbox.base_url + path)
-    assert served.body == PICTURE
+    assert served.body == IMAGE
     assert second.send("HEAD", path).headers["content-type"] == "image/png"
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"<html>", b"\0\0\0\x18ftypmp42", b"hello" * 100])
-def test_only_pictures_are_taken_in(client: Client, content: bytes) -> None:
-    answer = client.send("POST", "/api/v1/files/", _form(content), MULTIPART)
-    assert _code(answer) == (400, "bad_request")
-    assert "picture" in answer.json["error"]["message"]
+def test_only_images_can_be_uploaded(client: Client, content: bytes) -> None:
+    response = client.send("POST", "/api/v1/files/", _form(content), MULTIPART)
+    assert _code(response) == (400, "bad_request")
+    assert "image" in response.json["error"]["message"]
 
 
-def test_a_picture_is_served_as_what_it_is_whatever_its_name(client: Client) -> None:
-    answer = client.send("POST", "/api/v1/files/", _form(b"\xff\xd8\xff\xe0" + b"x" * 40, "cat"), MULTIPART)
-    assert answer.json["file_url"].endswith("/file.jpg")
-    assert client.get(answer.json["file_url"]).headers["content-type"] == "image/jpeg"
+def test_the_content_type_of_an_upload_depends_on_its_content_alone(client: Client) -> None:
+    response = client.send("POST", "/api/v1/files/", _form(b"\xff\xd8\xff\xe0" + b"x" * 40, "cat"), MULTIPART)
+    assert response.json["file_url"].endswith("/file.jpg")
+    assert client.get(response.json["file_url"]).headers["content-type"] == "image/jpeg"
 
 
-def test_a_picture_of_20_mb_is_taken_in_and_a_larger_one_is_not(client: Client) -> None:
-    largest = PICTURE.ljust(UPLOAD_LIMIT, b"x")
+def test_an_upload_may_have_20_mb_at_most(client: Client) -> None:
+    largest = IMAGE.ljust(UPLOAD_LIMIT, b"x")
     assert client.send("POST", "/api/v1/files/", _form(largest), MULTIPART).status == 200
     assert _code(client.send("POST", "/api/v1/files/", _form(largest + b"x"), MULTIPART)) == (
         413,
@@ -311,29 +315,29 @@ def test_a_picture_of_20_mb_is_taken_in_and_a_larger_one_is_not(client: Client) 
     assert client.send("POST", "/api/v1/files/", _form(largest * 2), MULTIPART).status == 413
 
 
-def test_an_upload_needs_the_token_when_there_is_one(run: Run) -> None:
+def test_an_upload_needs_the_token_if_one_is_set(run: Run) -> None:
     client = run(token="secret")
-    assert _code(client.send("POST", "/api/v1/files/", _form(PICTURE), MULTIPART)) == (400, "no_token")
+    assert _code(client.send("POST", "/api/v1/files/", _form(IMAGE), MULTIPART)) == (400, "no_token")
     for given, status in (("Bearer no", 401), ("Bearer secret", 200)):
         headers = {**MULTIPART, "authorization": given}
-        assert client.send("POST", "/api/v1/files/", _form(PICTURE), headers).status == status
+        assert client.send("POST", "/api/v1/files/", _form(IMAGE), headers).status == status
 
 
-def test_a_port_that_is_taken_is_an_os_error(client: Client, tmp_path: Path) -> None:
+def test_a_port_in_use_is_an_os_error(client: Client, tmp_path: Path) -> None:
     port = urlsplit(client.sandbox.base_url).port or 0
     with pytest.raises(OSError):
         Sandbox(tmp_path / "other.db", port=port)
 
 
-def test_a_database_that_is_none_is_an_os_error(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_an_os_error(tmp_path: Path) -> None:
     path = tmp_path / "sandbox.db"
-    path.write_bytes(b"no database at all" * 100)
+    path.write_bytes(b"not a database" * 100)
     with pytest.raises(OSError, match="database"):
         Sandbox(path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
-def test_the_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_database(tmp_path: Path) -> None:
     path = tmp_path / "new" / "sandbox.db"
     with Sandbox(path) as sandbox:
         assert sandbox.base_url.startswith("http://127.0.0.1:")
@@ -341,7 +345,7 @@ def test_the_database_is_for_its_owner_alone(tmp_path: Path) -> None:
         assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
-def test_serving_in_this_thread_ends_when_closed(tmp_path: Path) -> None:
+def test_serve_forever_returns_when_the_sandbox_is_closed(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path / "sandbox.db", SandboxOptions(seconds=0.05))
     thread = threading.Thread(target=sandbox.serve_forever)
     thread.start()
@@ -352,32 +356,32 @@ def test_serving_in_this_thread_ends_when_closed(tmp_path: Path) -> None:
     sandbox.close()
 
 
-def test_a_fault_of_the_sandbox_is_an_error_object(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
+def test_an_internal_error_is_an_error_object(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(Store, "add", full)
-    answer = client.post("imagine", {"prompt": "a cat"})
-    assert _code(answer) == (500, "api_error")
-    assert "disk full" in answer.json["error"]["message"]
+    monkeypatch.setattr(Store, "add", fail)
+    response = client.post("imagine", {"prompt": "a cat"})
+    assert _code(response) == (500, "api_error")
+    assert "disk full" in response.json["error"]["message"]
 
 
 def test_an_interrupted_sandbox_can_be_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: Any, **__: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Server, "serve_forever", interrupted)
+    monkeypatch.setattr(Server, "serve_forever", interrupt)
     sandbox = Sandbox(tmp_path / "sandbox.db")
     with pytest.raises(KeyboardInterrupt):
         sandbox.serve_forever()
     sandbox.close()
 
 
-def test_closing_what_never_served_returns(tmp_path: Path) -> None:
+def test_a_sandbox_that_never_served_can_be_closed(tmp_path: Path) -> None:
     Sandbox(tmp_path / "sandbox.db").close()
 
 
-def test_the_sandbox_imports_nothing_of_the_program_around_it() -> None:
+def test_the_sandbox_imports_no_other_package_of_ours() -> None:
     code = "import sys, mjcli.sandbox; print([m for m in sys.modules if m.startswith('mjcli')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout.replace("'", '"')))

@@ -1,7 +1,7 @@
-"""What the sandbox remembers: jobs, their callbacks and uploaded files, in one SQLite file.
+"""Jobs, their callbacks and uploaded files in one SQLite file.
 
-A job's progress is nowhere stored. It follows from when the job was accepted and how long it takes, so that a
-job goes on while no process is running, and several processes may serve the same file.
+The progress of a job is not stored. It follows from the time when the job was accepted and its duration, so
+that jobs continue while no process is running, and several processes can serve the same file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 STEPS = (0, 15, 31, 46, 62, 78, 93)
-"""Percentages at which a running job shows its progress."""
+"""Percentages at which a running job sends an event."""
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -50,23 +50,23 @@ class Job:
     """An accepted request. Times are Unix seconds, lengths are seconds."""
 
     id: str
-    """The task's id."""
+    """Id of the task."""
     job_id: str
-    """Names the files of the job."""
+    """Part of the names of its files."""
     trace_id: str
     kind: str
     image_id: int
-    """Id of the finished picture. The picture at step `n` has `image_id - len(STEPS) + n`."""
+    """Id of the finished image. The image at step `n` has the id `image_id - len(STEPS) + n`."""
     request: dict[str, Any]
     created_at: float
     pace: float
-    """How long the whole job would take."""
+    """Duration of the whole job."""
     lasts: float
-    """How long it takes until it ends, which is less for a job that fails."""
+    """Time until it ends, which is less for a job that fails."""
     error: dict[str, str]
     """Empty for a job that succeeds."""
-    picture: dict[str, Any]
-    """Empty for a job without one."""
+    image: dict[str, Any]
+    """Empty for a job without an image."""
     actions: list[str]
     extra: dict[str, Any]
     """Further fields of the result."""
@@ -75,19 +75,21 @@ class Job:
     callback_step: int = 0
     """Index of the next event to deliver."""
     callback_due: float | None = None
-    """When to deliver it; None when nothing is left to deliver."""
+    """When to deliver it; None if nothing is left to deliver."""
 
     @property
     def ends_at(self) -> float:
+        """The time of its end."""
         return self.created_at + self.lasts
 
     @property
     def moments(self) -> list[float]:
-        """When each of its events happens; the last one is the end."""
-        shown = [self.pace * step / 100 for step in STEPS]
-        return [self.created_at + after for after in shown if after <= self.lasts] + [self.ends_at]
+        """The time of each of its events; the last one is its end."""
+        steps = [self.pace * step / 100 for step in STEPS]
+        return [self.created_at + after for after in steps if after <= self.lasts] + [self.ends_at]
 
     def has_ended(self, now: float) -> bool:
+        """Whether it has ended at the time `now`."""
         return now >= self.ends_at
 
     def progress(self, now: float) -> int:
@@ -96,13 +98,14 @@ class Job:
         return reached[-1] if reached else 0
 
 
-_COLUMNS = tuple(field.name for field in fields(Job))
-_AS_JSON = frozenset({"request", "error", "picture", "actions", "extra"})
+_FIELDS = tuple(field.name for field in fields(Job))
+_COLUMNS = tuple("picture" if name == "image" else name for name in _FIELDS)  # its name in existing files
+_AS_JSON = frozenset({"request", "error", "image", "actions", "extra"})
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs"  # noqa: S608 - names of our own fields
 
 
 def _job(row: Sequence[Any]) -> Job:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(_FIELDS, row, strict=True))
     for name in _AS_JSON:
         values[name] = json.loads(values[name])
     values["callback_stream"] = bool(values["callback_stream"])
@@ -112,26 +115,26 @@ def _job(row: Sequence[Any]) -> Job:
 class Store:
     """The SQLite file, safe for several threads and several processes.
 
-    Raises `OSError` when the file cannot be made, opened or read as a sandbox's.
+    Raises `OSError` if the file cannot be created, cannot be opened, or is not a sandbox's.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Made before SQLite opens it, since its side files take over the mode of the file itself.
+        # Created before SQLite opens it, because SQLite gives its side files the mode of this file.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock = threading.Lock()
-        self._opened = time.time()  # the limit is this server's own, not that of those before it
+        self._opened_at = time.time()  # jobs of earlier servers do not count towards the rate limit
         try:
             self._connection = sqlite3.connect(
                 path, timeout=10, isolation_level=None, check_same_thread=False
             )
         except sqlite3.Error as error:
-            raise OSError(f"the sandbox's database {path} cannot be opened: {error}") from error
+            raise OSError(f'the sandbox database "{path}" cannot be opened: {error}') from error
         try:
             self._prepare()
         except sqlite3.Error as error:
             self._connection.close()
-            raise OSError(f"the sandbox's database {path} cannot be used: {error}") from error
+            raise OSError(f'the sandbox database "{path}" cannot be used: {error}') from error
 
     def _prepare(self) -> None:
         connection = self._connection
@@ -140,7 +143,7 @@ class Store:
                 connection.execute("PRAGMA journal_mode=WAL")
                 break
             except sqlite3.OperationalError:
-                # Two processes that change the mode at once get no use of the busy time-out.
+                # The busy timeout does not apply when two processes change the mode at once.
                 if attempt == 99:
                     raise
                 time.sleep(0.02)
@@ -169,21 +172,22 @@ class Store:
             return self._connection.execute(query, values).fetchall()
 
     def close(self) -> None:
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
     def add(self, job: Job, rate_limit: int | None) -> None:
-        """Record a job; raises `TooManyJobsError` if the last minute saw `rate_limit` of them."""
-        values = [getattr(job, name) for name in _COLUMNS]
+        """Record a job. Raises `TooManyJobsError` if `rate_limit` jobs were recorded in the last minute."""
+        values = [getattr(job, name) for name in _FIELDS]
         packed = [
             json.dumps(value) if name in _AS_JSON else value
-            for name, value in zip(_COLUMNS, values, strict=True)
+            for name, value in zip(_FIELDS, values, strict=True)
         ]
         with self._transaction() as connection:
             if rate_limit is not None:
                 query = "SELECT created_at FROM jobs WHERE created_at > ? AND created_at <= ?"
                 query += " ORDER BY created_at DESC"
-                since = max(job.created_at - 60, self._opened)
+                since = max(job.created_at - 60, self._opened_at)
                 recent = connection.execute(query, (since, job.created_at)).fetchall()
                 if len(recent) >= rate_limit:
                     oldest = recent[rate_limit - 1][0] if rate_limit > 0 else job.created_at
@@ -192,12 +196,12 @@ class Store:
             connection.execute(f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({marks})", packed)  # noqa: S608
 
     def job(self, column: Literal["id", "trace_id", "job_id"], value: str) -> Job | None:
-        """The one job with this id, if there is one."""
+        """The job with this id, or None."""
         rows = self._read(f"{_SELECT} WHERE {column} = ?", (_text(value),))
         return _job(rows[0]) if rows else None
 
     def job_of_image(self, image_id: str) -> Job | None:
-        """The job whose finished picture or video has this id."""
+        """The job whose finished image or video has this id, or None."""
         if not (image_id.isascii() and image_id.isdigit() and len(image_id) < 20 and int(image_id) < 2**63):
             return None
         rows = self._read(f"{_SELECT} WHERE image_id = ?", (int(image_id),))
@@ -206,10 +210,10 @@ class Store:
     def jobs(
         self, column: Literal["id", "trace_id"] | None, ids: list[str], offset: int, limit: int
     ) -> tuple[list[Job], int]:
-        """Jobs, newest first, and how many there are in all; `column` None means every job."""
+        """One page of jobs, newest first, and their total number; all jobs if `column` is None."""
         where, values = "", []
         if column is not None:
-            # One value instead of many marks: their number is not limited then.
+            # A single value, because SQLite limits the number of placeholders.
             where = f" WHERE {column} IN (SELECT value FROM json_each(?))"  # noqa: S608
             values = [json.dumps([_text(value) for value in ids])]
         order = " ORDER BY created_at DESC, image_id DESC LIMIT ? OFFSET ?"
@@ -218,27 +222,28 @@ class Store:
         return [_job(row) for row in rows], count
 
     def pending_callbacks(self) -> list[Job]:
-        """Jobs that have something left to deliver, by the time when it is due."""
+        """Jobs with an event left to deliver, ordered by the time when it is due."""
         rows = self._read(f"{_SELECT} WHERE callback_due IS NOT NULL ORDER BY callback_due")
         return [_job(row) for row in rows]
 
-    def claim_callback(self, job: Job, following: int, due: float | None) -> bool:
-        """Take the delivery of `job.callback_step`; False when another process has taken it."""
+    def reserve_callback(self, job: Job, following: int, due: float | None) -> bool:
+        """Reserve the delivery of `job.callback_step`; False if another process has reserved it."""
         query = "UPDATE jobs SET callback_step = ?, callback_due = ? WHERE id = ? AND callback_step = ?"
         query += " AND callback_due IS NOT NULL"
         with self._transaction() as connection:
             return connection.execute(query, (following, due, job.id, job.callback_step)).rowcount == 1
 
     def add_upload(self, upload_id: str, content_type: str, content: bytes) -> None:
+        """Record an uploaded file."""
         with self._transaction() as connection:
             connection.execute("INSERT INTO uploads VALUES (?, ?, ?)", (upload_id, content_type, content))
 
     def upload(self, upload_id: str) -> tuple[str, bytes] | None:
-        """Content type and bytes of an uploaded file."""
+        """Content type and bytes of an uploaded file, or None."""
         rows = self._read("SELECT content_type, content FROM uploads WHERE id = ?", (_text(upload_id),))
         return (rows[0][0], rows[0][1]) if rows else None
 
 
 def _text(value: str) -> str:
-    # Half a surrogate pair can stand in JSON but not in SQLite; no id of ours has one.
+    # JSON may contain lone surrogates, SQLite not; no real id has them.
     return value.encode("utf-8", "replace").decode()

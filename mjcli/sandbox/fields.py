@@ -1,4 +1,4 @@
-"""Checks of request bodies: each says what is wrong with a field, or hands its value back."""
+"""Checks of request fields: each returns the value or raises `RefusalError`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 
 class RefusalError(Exception):
-    """A request that is answered with an error object and leaves no trace."""
+    """A request that gets an error object and has no effect."""
 
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -24,9 +24,9 @@ def bad(message: str) -> RefusalError:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object in a request body; raises `RefusalError` for anything else."""
+    """The JSON object in a request body."""
     try:
-        value = json.loads(body, parse_constant=_no_number, parse_float=_number)
+        value = json.loads(body, parse_constant=_refuse_constant, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise bad("the body is not valid JSON") from error
     if not isinstance(value, dict):
@@ -34,7 +34,7 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _no_number(text: str) -> NoReturn:
+def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
 
 
@@ -46,7 +46,7 @@ def _number(text: str) -> float:
 
 
 def text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
-    """A string field, empty when it is missing."""
+    """A string field, empty if it is missing."""
     value = body.get(name)
     if value is None:
         value = ""
@@ -58,7 +58,7 @@ def text(body: dict[str, Any], name: str, *, required: bool = False) -> str:
 
 
 def choice(body: dict[str, Any], name: str, allowed: tuple[str, ...], default: str) -> str:
-    """A string field that has one of a few values."""
+    """A string field with one of a few values."""
     value = text(body, name) or default
     if value not in allowed:
         raise bad(f"{name} must be one of {', '.join(allowed)}")
@@ -66,7 +66,7 @@ def choice(body: dict[str, Any], name: str, allowed: tuple[str, ...], default: s
 
 
 def flag(body: dict[str, Any], name: str) -> bool:
-    """A field that is true or false, false when it is missing."""
+    """A boolean field, false if it is missing."""
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
         raise bad(f"{name} must be true or false")
@@ -84,14 +84,14 @@ def integer(body: dict[str, Any], name: str, default: int, low: int, high: int) 
 
 
 def positive(body: dict[str, Any], name: str) -> None:
-    """Check a field that is a number above 0, when it is there."""
+    """Check an optional field that is a number above 0."""
     value = body.get(name)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
         raise bad(f"{name} must be a number above 0")
 
 
 def strings(body: dict[str, Any], name: str) -> list[str] | None:
-    """A field that is a list of strings, None when it is missing."""
+    """A list of strings, None if it is missing."""
     value = body.get(name)
     if value is None:
         return None
@@ -101,22 +101,22 @@ def strings(body: dict[str, Any], name: str) -> list[str] | None:
 
 
 def url(body: dict[str, Any], name: str, *, required: bool = False) -> str:
-    """A field that is an http or https address, empty when it is missing."""
+    """An http or https address, empty if it is missing."""
     value = text(body, name, required=required)
     if not value:
         return ""
     try:
         parts = urlsplit(value)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        good = False
-    if not good or not value.isascii() or not value.isprintable() or " " in value:
+        valid = False
+    if not valid or not value.isascii() or not value.isprintable() or " " in value:
         raise bad(f"{name} must be an http or https address")
     return value
 
 
 def mask(body: dict[str, Any], *, required: bool = False) -> None:
-    """Check the Base64 of `mask`."""
+    """Check that `mask` is valid Base64."""
     value = text(body, "mask", required=required)
     try:
         base64.b64decode(value, validate=True)

@@ -1,7 +1,7 @@
-"""Which jobs a living process has in hand: it holds a lock on one byte of a file for each.
+"""Locks on jobs: a process holds a lock on one byte of a file for each job that it runs.
 
-The system lets go of the locks of a process that ends, however it ends, so a job without one has nobody left
-who follows it. Nothing is ever written to the file.
+The system releases a process's locks when it ends, even if it is killed, so an unlocked job is not being
+followed by any process. The file stays empty.
 """
 
 from __future__ import annotations
@@ -11,36 +11,38 @@ import os
 import sys
 from pathlib import Path
 
-if sys.platform != "win32":  # there nobody is ever seen to hold a job, and the ledger's own guards must do
+if (
+    sys.platform != "win32"
+):  # Windows has no such locks; every job looks free, and the ledger's guards must do
     import fcntl
 
 
-class Claims:
-    """The jobs, by their numbers, that this process and others have in hand."""
+class JobLocks:
+    """The locks of this process, by job number, and a view of those of other processes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Kept open: closing any descriptor of the file would let go of all that this process holds.
+        # Stays open: closing any descriptor of the file would release every lock of this process.
         self._descriptor: int | None = None
-        self._mine: set[int] = set()
+        self._held: set[int] = set()
 
-    def take(self, number: int) -> bool:
-        """Have this job in hand; False when another process has it."""
-        if number not in self._mine:
+    def acquire(self, number: int) -> bool:
+        """Lock a job; return False if another process holds its lock. Locking it again is fine."""
+        if number not in self._held:
             if not self._lock(number):
                 return False
-            self._mine.add(number)
+            self._held.add(number)
         return True
 
     def release(self, number: int) -> None:
-        """Let go of it."""
-        if number in self._mine:
-            self._mine.discard(number)
+        """Release a job's lock, if this process holds it."""
+        if number in self._held:
+            self._held.discard(number)
             self._unlock(number)
 
-    def taken(self, number: int) -> bool:
-        """Whether somebody has it in hand, this process included."""
-        if number in self._mine:
+    def is_locked(self, number: int) -> bool:
+        """Return whether any process, this one included, holds a job's lock."""
+        if number in self._held:
             return True
         if not self._lock(number):
             return True
@@ -48,8 +50,8 @@ class Claims:
         return False
 
     def close(self) -> None:
-        """Let go of all."""
-        self._mine.clear()
+        """Release all locks."""
+        self._held.clear()
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -64,7 +66,7 @@ class Claims:
         except BlockingIOError:
             return False
         except OSError:
-            return True  # a file system without locks: as on Windows
+            return True  # a file system without locks is treated like Windows
         return True
 
     def _unlock(self, number: int) -> None:

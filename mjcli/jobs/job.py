@@ -1,0 +1,109 @@
+"""One job as a row of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mjcli.errors import ApiError, ExitCode, MjError
+
+UNFINISHED = ("submitting", "running", "unknown")
+STATES = (*UNFINISHED, "done", "failed")
+
+ID_PREFIX = 8  # characters of a uuid that name a job in a command
+
+# Error codes of jobs that the user ended, not the service.
+INTERRUPTED, GIVEN_UP, RESUBMITTED = "interrupted", "given_up", "resubmitted"
+
+_IMAGINE_KINDS = ("imagine", "action", "blend")  # kinds that use the imagine endpoint
+_VIDEO_KINDS = ("video", "extend-video")
+
+
+def action_of(kind: str, request: Mapping[str, Any]) -> str:
+    """Return the name of what a job does: the request's action if it is more specific than the kind."""
+    return str(request.get("action", kind)) if kind in _IMAGINE_KINDS else kind
+
+
+class Job(NamedTuple):
+    """One row of the ledger, with its JSON columns parsed.
+
+    Times are Unix seconds. `image_id` is the id of the video for a job that made one.
+    """
+
+    number: int
+    uuid: str
+    profile: str
+    host: str
+    kind: str
+    path: str
+    request: dict[str, Any]
+    state: str
+    created_at: float
+    changed_at: float
+    task_id: str | None
+    image_id: str | None
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    files_asked: dict[str, Any] | None
+    files: list[str]
+    parent_image: str | None
+    subject: str
+    sent_at: float | None
+    accepted_at: float | None
+    ended_at: float | None
+    files_due: int
+
+    @property
+    def prompt(self) -> str:
+        """The prompt that was sent; empty for an action without one."""
+        return str(self.request.get("prompt") or "")
+
+    @property
+    def words(self) -> str:
+        """What the job is about: its subject, or its prompt in a row from an older version."""
+        return self.subject or self.prompt
+
+    @property
+    def action(self) -> str:
+        """The name of what the job does."""
+        return action_of(self.kind, self.request)
+
+    @property
+    def made_video(self) -> bool:
+        """Whether the job makes a video."""
+        return self.kind in _VIDEO_KINDS
+
+    @property
+    def unsent(self) -> bool:
+        """Whether no byte of the request was sent."""
+        return self.state == "submitting" and self.sent_at is None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether resuming the job does anything: it has no outcome yet, or files are missing."""
+        return self.state in UNFINISHED or (self.state == "done" and self.files_due > 0)
+
+    @property
+    def reference(self) -> str:
+        """What names the job in a command: its task id, else the prefix of its uuid."""
+        return self.task_id or self.uuid[:ID_PREFIX]
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the user gave the job up or resubmitted it; the service may have billed it anyway."""
+        return (self.error or {}).get("code") in (GIVEN_UP, RESUBMITTED)
+
+    def failure(self) -> MjError:
+        """Return the error of a failed job, with the exit status of a failed job."""
+        error = self.error or {}
+        code = str(error.get("code") or "api_error")
+        message = str(error.get("message") or "no reason given")
+        failure: MjError
+        if self.given_up:
+            failure = MjError(f"The job {self.reference} is no longer followed: {message}", code=code)
+        elif self.sent_at is None:
+            failure = MjError(f"The job was never sent: {message}", code=code)
+        else:
+            failure = ApiError(message, code=code, accepted=self.task_id is not None)
+        failure.task_id, failure.exit_code = self.task_id, ExitCode.REFUSED
+        return failure

@@ -1,0 +1,450 @@
+"""The local record of every job, written before its request is sent and after each change; also of uploads.
+
+SQLite in WAL mode, shared by any number of `mj` processes: transactions are short, and a locked file is
+waited for.
+
+The states of a job: `record` (submitting, not sent), `mark_sent` (submitting, about to be sent),
+`mark_running` (the task id is known), then `mark_done` or `mark_failed`; `mark_unknown` when the response
+was lost and no task was found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
+from mjcli.jobs.database import (
+    MIGRATIONS,
+    SQLITE_SECONDS,
+    check_version,
+    is_corrupt,
+    migrate,
+    retry_while_busy,
+    set_aside,
+    unusable,
+)
+from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, UNFINISHED, Job
+from mjcli.jobs.locks import JobLocks
+
+_JSON = ("request", "result", "error", "files_asked", "files")
+_COLUMNS = ", ".join(Job._fields)
+_TO_RESUME = f"(state IN {UNFINISHED} OR state = 'done' AND files_due > 0)"
+# The columns that define a request; a resubmitted job copies them.
+_REQUEST_COLUMNS = "profile, host, kind, path, request, files_asked, parent_image, subject"
+
+
+class Ledger:
+    """An open ledger. Methods raise `ConfigError` if the file cannot be used.
+
+    `hide` masks the tokens in every text that is written, because a peer may repeat them.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        *,
+        hide: Callable[[str], str] = str,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._connection = connection
+        self._mutex = threading.RLock()  # one transaction at a time on the one connection
+        self._clock = clock
+        self.path = path
+        self.hide = hide
+        #: The locks on jobs, of this process and of others.
+        self.locks = JobLocks(path.with_name("ledger.lock"))
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        notice: Callable[[str], None],
+        hide: Callable[[str], str] = str,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> Ledger:
+        """Open or create the ledger at `path`; a damaged one is renamed, never deleted, and `notice` is called.
+
+        Raises `ConfigError` if it cannot be opened or was created by a newer version.
+        """
+        try:
+            try:
+                return cls._open(path, hide, clock)
+            except sqlite3.DatabaseError as error:
+                if not is_corrupt(error):
+                    raise
+            aside = set_aside(path)
+            notice(
+                f'The ledger was damaged and was moved to "{aside}"; a new one was created. Jobs that are'
+                " running are billed if they succeed, but the new ledger does not list them."
+            )
+            return cls._open(path, hide, clock)
+        except (sqlite3.Error, OSError) as error:
+            raise unusable(path, error) from error
+
+    @classmethod
+    def open_to_read(cls, path: Path, *, clock: Clock = SYSTEM_CLOCK) -> Ledger:
+        """Open a ledger that is not writable, for reading only. Raises `ConfigError` if that fails.
+
+        A write-ahead log next to it may hold changes that an immutable file would not show, so the file is
+        then not opened as immutable.
+        """
+        log = path.with_name(f"{path.name}-wal")
+        immutable = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro{immutable}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                check_version(connection, path, oldest=len(MIGRATIONS), clock=clock)
+            except BaseException:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise unusable(path, error, verb="read") from error
+        return cls(connection, path, clock=clock)
+
+    @classmethod
+    def _open(cls, path: Path, hide: Callable[[str], str], clock: Clock) -> Ledger:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            # Private from the start, because prompts are.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(
+            path, timeout=SQLITE_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            if check_version(connection, path, clock=clock) < len(MIGRATIONS):
+                migrate(connection, clock=clock)
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, path, hide=hide, clock=clock)
+
+    def close(self) -> None:
+        """Close the file and release the locks on jobs."""
+        self._connection.close()
+        self.locks.close()
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def record(
+        self,
+        *,
+        profile: str,
+        host: str,
+        kind: str,
+        path: str,
+        request: Mapping[str, Any],
+        files_asked: Mapping[str, Any] | None,
+        parent_image: str | None,
+        subject: str,
+    ) -> str:
+        """Insert and lock a new job; return its uuid.
+
+        The row survives the end of this process at once, but a power failure only when `mark_sent` returns:
+        one flush is enough.
+        """
+        files = None if files_asked is None else json.dumps(dict(files_asked))
+        values = (profile, host, kind, path, json.dumps(dict(request)), files, parent_image, subject)
+        with self._transaction(durable=False):
+            return self._insert(", ".join("?" * len(values)), values)
+
+    def mark_sent(self, uuid: str) -> bool:
+        """Mark a request as about to be sent, on disk when this returns; return False if it was already.
+
+        Only one process gets True, and that one sends the request.
+        """
+        return self._update(
+            uuid, "state = 'submitting' AND sent_at IS NULL", sent_at=self._clock.time(), pid=os.getpid()
+        )
+
+    def mark_unsent(self, uuid: str) -> None:
+        """Allow a request to be sent again that was certainly not accepted."""
+        self._update(uuid, "state = 'submitting'", sent_at=None)
+
+    def requeue(self, uuid: str) -> bool:
+        """Make a job sendable again that failed before it was sent; return False for any other job."""
+        return self._update(
+            uuid, "state = 'failed' AND sent_at IS NULL", state="submitting", error=None, ended_at=None
+        )
+
+    def mark_running(self, uuid: str, task_id: str) -> None:
+        """Store the task id that the service returned for a job."""
+        self._update(uuid, state="running", task_id=task_id, accepted_at=self._clock.time())
+
+    def adopt(self, uuid: str, host: str, task_id: str) -> bool:
+        """Assign a task that was found by a search to a job; return False if another job has it."""
+        self._update(
+            uuid,
+            "task_id IS NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE host = ? AND task_id = ?)",
+            (host, task_id),
+            state="running",
+            task_id=task_id,
+            accepted_at=self._clock.time(),
+            error=None,
+        )
+        job = self.get(uuid)
+        return job is not None and job.task_id == task_id
+
+    def mark_done(
+        self, uuid: str, result: Mapping[str, Any], *, image_id: str | None, files_due: int = 0
+    ) -> None:
+        """Store the final object of a job; `files_due` files are to be saved, if files were requested."""
+        now = self._clock.time()
+        self._execute(
+            "UPDATE jobs SET state = 'done', result = ?, image_id = ?, error = NULL, changed_at = ?,"
+            " ended_at = coalesce(ended_at, ?),"
+            " files_due = CASE WHEN files_asked IS NULL OR state = 'done' THEN files_due ELSE ? END"
+            " WHERE uuid = ?",
+            (json.dumps(dict(result)), image_id, now, now, files_due, uuid),
+        )
+
+    def mark_failed(self, uuid: str, *, code: str, message: str) -> None:
+        """Store the failure of a job; a job that is done or failed is unchanged."""
+        error = json.dumps({"code": code, "message": message})
+        self._update(
+            uuid,
+            "state NOT IN ('done', 'failed')",
+            state="failed",
+            error=error,
+            ended_at=self._clock.time(),
+        )
+
+    def mark_unknown(self, uuid: str, task_id: str | None, *, code: str, message: str) -> None:
+        """Mark a job's state as unknown, unless its task is no longer `task_id`: another process found one."""
+        error = json.dumps({"code": code, "message": message})
+        self._update(
+            uuid,
+            "state NOT IN ('done', 'failed') AND task_id IS ?",
+            (task_id,),
+            state="unknown",
+            error=error,
+        )
+
+    def set_files(self, uuid: str, files: Sequence[str], *, files_due: int = 0) -> None:
+        """Store the paths of a job's saved files, and how many are still missing."""
+        self._update(uuid, files=json.dumps(list(files)), files_due=files_due)
+
+    def give_up(self, uuid: str) -> bool:
+        """Stop following a job at the user's request; return False if it is finished."""
+        error = json.dumps({"code": GIVEN_UP, "message": "Given up by the user."})
+        if self._update(
+            uuid, f"state IN {UNFINISHED}", state="failed", error=error, ended_at=self._clock.time()
+        ):
+            return True
+        return self._update(uuid, "state = 'done' AND files_due > 0", files_due=0)
+
+    def resubmit(self, uuid: str) -> Job | None:
+        """Replace an unknown job by a new one, which is locked; return None if another process did it first."""
+        with self._transaction():
+            if not self._update(uuid, "state = 'unknown'", state="failed", ended_at=self._clock.time()):
+                return None
+            fresh = self._insert(f"{_REQUEST_COLUMNS} FROM jobs WHERE uuid = ?", (uuid,))
+            message = f"Given up by the user and resubmitted as {fresh[:ID_PREFIX]}."
+            self._update(uuid, error=json.dumps({"code": RESUBMITTED, "message": message, "by": fresh}))
+        return self.get(fresh)
+
+    def replacement(self, uuid: str) -> Job | None:
+        """Return the job that was sent in place of a resubmitted one, or None."""
+        job = self.get(uuid)
+        by = (job.error or {}).get("by") if job is not None else None
+        return self.get(by) if by is not None else None
+
+    # -- uploads -----------------------------------------------------------------------------------
+
+    def find_upload(self, sha256: str, endpoint: str) -> str | None:
+        """Return the link that a file endpoint gave for this content, or None."""
+        rows = self._query("SELECT url FROM uploads WHERE sha256 = ? AND endpoint = ?", (sha256, endpoint))
+        return rows[0][0] if rows else None
+
+    def remember_upload(self, sha256: str, endpoint: str, url: str) -> None:
+        """Store the link that a file endpoint gave for this content; it replaces an older one."""
+        self._execute(
+            "INSERT OR REPLACE INTO uploads (sha256, endpoint, url, uploaded_at) VALUES (?, ?, ?, ?)",
+            (sha256, endpoint, url, self._clock.time()),
+        )
+
+    def forget_upload(self, sha256: str, endpoint: str) -> None:
+        """Delete a link that no longer works."""
+        self._execute("DELETE FROM uploads WHERE sha256 = ? AND endpoint = ?", (sha256, endpoint))
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def get(self, uuid: str) -> Job | None:
+        """Return the job with this uuid."""
+        return self._one("WHERE uuid = ?", (uuid,))
+
+    def newest_first(self, profile: str) -> Iterator[Job]:
+        """Yield every job of a profile; the first one is `@1`."""
+        cursor = self._execute(
+            f"SELECT {_COLUMNS} FROM jobs WHERE profile = ? ORDER BY number DESC",  # noqa: S608
+            (profile,),
+        )
+        return self._read(cursor)
+
+    def unfinished(self, profile: str) -> list[Job]:
+        """Return the jobs of a profile that can be resumed, oldest first."""
+        return self._all(f"WHERE profile = ? AND {_TO_RESUME} ORDER BY number", (profile,))
+
+    def unfinished_by_profile(self, *, exclude: str) -> dict[str, int]:
+        """Return the number of unfinished jobs of each profile except one."""
+        rows = self._query(
+            f"SELECT profile, COUNT(*) FROM jobs WHERE profile <> ? AND {_TO_RESUME} GROUP BY profile",  # noqa: S608
+            (exclude,),
+        )
+        return dict(rows)
+
+    def with_id_prefix(self, profile: str, prefix: str, *, limit: int) -> list[Job]:
+        """Return the jobs of a profile whose task, image or uuid starts with `prefix`, newest first.
+
+        An exact match is returned alone.
+        """
+        exact = self._all(
+            "WHERE profile = ? AND ? IN (task_id, image_id, uuid) ORDER BY number DESC LIMIT 1",
+            (profile, prefix),
+        )
+        if exact:
+            return exact
+        begins = " OR ".join(f"substr({column}, 1, ?2) = ?3" for column in ("task_id", "image_id", "uuid"))
+        return self._all(
+            f"WHERE profile = ?1 AND ({begins}) ORDER BY number DESC LIMIT ?4",
+            (profile, len(prefix), prefix, limit),
+        )
+
+    def in_flight(self, host: str, *, exclude: str = "") -> list[tuple[str, dict[str, Any]]]:
+        """Return paths and bodies of jobs that running processes submit and whose tasks are not known yet.
+
+        `exclude` is the uuid of a job to leave out.
+        """
+        rows = self._query(
+            "SELECT number, path, request FROM jobs WHERE host = ? AND state = 'submitting' AND uuid <> ?",
+            (host, exclude),
+        )
+        return [(path, json.loads(request)) for number, path, request in rows if self.locks.is_locked(number)]
+
+    def nth_newest(self, profile: str, n: int) -> Job | None:
+        """Return the nth newest job (1: the newest) of a profile."""
+        return self._one("WHERE profile = ? ORDER BY number DESC LIMIT 1 OFFSET ?", (profile, n - 1))
+
+    def newest_with_image(self, profile: str) -> int | None:
+        """Return the position (1: the newest) of a profile's newest job with an image, or None."""
+        newer = (
+            "SELECT COUNT(*) FROM jobs WHERE profile = ? AND number >="
+            " (SELECT MAX(number) FROM jobs WHERE profile = ? AND image_id IS NOT NULL"
+            "  AND kind NOT IN ('video', 'extend-video'))"
+        )
+        ((count,),) = self._query(newer, (profile, profile))
+        return count or None
+
+    def by_task(self, host: str, task_id: str) -> Job | None:
+        """Return the job that has this task."""
+        return self._one("WHERE host = ? AND task_id = ? ORDER BY number DESC LIMIT 1", (host, task_id))
+
+    def by_image(self, profile: str, image_id: str) -> Job | None:
+        """Return the newest job of a profile that made this image."""
+        return self._one(
+            "WHERE profile = ? AND image_id = ? ORDER BY number DESC LIMIT 1", (profile, image_id)
+        )
+
+    def known_tasks(self, host: str, task_ids: Iterable[str]) -> set[str]:
+        """Return those of the tasks that belong to a job in the ledger."""
+        ids = list(task_ids)
+        marks = ",".join("?" * len(ids))
+        rows = self._query(f"SELECT task_id FROM jobs WHERE host = ? AND task_id IN ({marks})", (host, *ids))  # noqa: S608
+        return {task_id for (task_id,) in rows}
+
+    # -- SQL ---------------------------------------------------------------------------------------
+
+    def _insert(self, source: str, values: tuple[object, ...]) -> str:
+        """Insert a row with the request columns from `source`; it is locked before other processes see it."""
+        uuid, now = str(uuid4()), self._clock.time()
+        select = "SELECT ?, 'submitting', ?, ?, ?, "
+        cursor = self._execute(
+            f"INSERT INTO jobs (uuid, state, created_at, changed_at, pid, {_REQUEST_COLUMNS}) {select}{source}",
+            (uuid, now, now, os.getpid(), *values),
+        )
+        self.locks.acquire(cursor.lastrowid or 0)
+        return uuid
+
+    def _update(
+        self, uuid: str, where: str = "1", values: tuple[object, ...] = (), **columns: object
+    ) -> bool:
+        """Change one row if the condition holds; return whether it did."""
+        columns["changed_at"] = self._clock.time()
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        cursor = self._execute(
+            f"UPDATE jobs SET {assignments} WHERE uuid = ? AND {where}",  # noqa: S608
+            (*columns.values(), uuid, *values),
+        )
+        return cursor.rowcount == 1
+
+    @contextmanager
+    def _transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """Run several statements as one; without `durable` the commit alone does not flush them to disk."""
+        with self._mutex:
+            if not durable:
+                self._execute("PRAGMA synchronous = NORMAL")
+            try:
+                self._execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise unusable(self.path, error) from error
+            finally:
+                if not durable:
+                    self._execute("PRAGMA synchronous = FULL")
+
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        masked = [self.hide(value) if isinstance(value, str) else value for value in values]
+        try:
+            with self._mutex:
+                return retry_while_busy(
+                    lambda: self._connection.execute(statement, masked), clock=self._clock
+                )
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from error
+
+    def _query(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        return self._execute(statement, values).fetchall()
+
+    def _read(self, cursor: sqlite3.Cursor) -> Iterator[Job]:
+        """Yield the jobs of a cursor, reading rows on demand."""
+        try:
+            yield from map(_job, cursor)
+        except (sqlite3.Error, ValueError) as error:
+            raise unusable(self.path, error) from error
+
+    def _all(self, where: str, values: tuple[object, ...]) -> list[Job]:
+        return list(self._read(self._execute(f"SELECT {_COLUMNS} FROM jobs {where}", values)))  # noqa: S608
+
+    def _one(self, where: str, values: tuple[object, ...]) -> Job | None:
+        found = self._all(where, values)
+        return found[0] if found else None
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    values = dict(zip(Job._fields, row, strict=True))
+    for name in _JSON:
+        if values[name] is not None:
+            values[name] = json.loads(values[name])
+    return Job(**values)

@@ -1,0 +1,103 @@
+"""What a job requests, what comes of it, and who observes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from mjcli.api.endpoints import endpoint
+from mjcli.api.models import Result, ResultKind
+from mjcli.jobs.job import ID_PREFIX, Job, action_of
+
+
+class CallbackSource(Protocol):
+    """The callbacks about one job. They are not authenticated, so they prove nothing."""
+
+    def wait(self, seconds: float) -> Result | None:
+        """Return the next callback, or None if none arrives within `seconds`."""
+
+
+class Order(NamedTuple):
+    """A request for one job: the endpoint, the body, and what the ledger stores with them.
+
+    `subject` is the text that the job is about, and `files` how its files are to be saved (None: not at all).
+    `at_once` means that the response is a task id rather than a result (`async` or `callback_url`). With
+    `callbacks` it is one too, and the job is followed by its callbacks. `timeout` is in seconds.
+    """
+
+    kind: str
+    endpoint: str
+    body: Mapping[str, Any]
+    subject: str = ""
+    parent_image: str | None = None
+    files: Mapping[str, Any] | None = None
+    stream: bool = True
+    at_once: bool = False
+    timeout: float | None = None
+    callbacks: CallbackSource | None = None
+
+    @property
+    def path(self) -> str:
+        """The path of the endpoint."""
+        return endpoint(self.endpoint).path
+
+    @property
+    def wanted(self) -> ResultKind:
+        """What the endpoint returns."""
+        return endpoint(self.endpoint).result
+
+    @property
+    def action(self) -> str:
+        """The name of what the job does."""
+        return action_of(self.kind, self.body)
+
+    @classmethod
+    def of(cls, job: Job, timeout: float | None = None) -> Order:
+        """Return the order of a job in the ledger."""
+        return cls(
+            kind=job.kind,
+            endpoint=job.path.rpartition("/")[2],
+            body=job.request,
+            subject=job.words,
+            parent_image=job.parent_image,
+            files=job.files_asked,
+            timeout=timeout,
+        )
+
+
+class Outcome(NamedTuple):
+    """What a job led to: its row in the ledger (None without one), its task, and its final result."""
+
+    uuid: str | None
+    task_id: str | None
+    result: Result
+
+    @property
+    def job(self) -> str | None:
+        """What names the job in a command: its task id, else the prefix of its uuid; None without a row."""
+        return None if self.uuid is None else self.task_id or self.uuid[:ID_PREFIX]
+
+
+class Observer(Protocol):
+    """Observes one job. All methods are called in the thread that runs the job."""
+
+    def sent(self) -> None:
+        """The request was sent."""
+
+    def accepted(self, task_id: str) -> None:
+        """The task id is known, and already in the ledger."""
+
+    def event(self, event: Result) -> None:
+        """The stream brought an event that is not the final one."""
+
+    def drained(self) -> None:
+        """All events that arrived together were reported; the next may take long."""
+
+    def progress(self, percent: int | None) -> None:
+        """A query of the task returned this progress."""
+
+    def notice(self, sentence: str) -> None:
+        """Something worth knowing happened."""
+
+    def warning(self, sentence: str) -> None:
+        """Something unexpected was ignored."""

@@ -1,0 +1,209 @@
+"""Find the task of a job whose response was lost, among the recent tasks of the service.
+
+A task belongs to the job if it has the same request, was created after the request was sent, and is not in
+the ledger. If several tasks match, or another process is sending the same request, none is assigned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mjcli.api import Client, TaskRecord
+from mjcli.api.endpoints import ENDPOINTS
+from mjcli.errors import (
+    ApiError,
+    ConfigError,
+    LostResponse,
+    MjError,
+    NetworkError,
+    StillRunning,
+    full_stop,
+    without_stop,
+)
+from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
+from mjcli.jobs.job import ID_PREFIX, Job
+from mjcli.jobs.ledger import Ledger
+
+SEARCH_PAUSES = (0.0, 1.0, 2.0, 4.0)  # seconds before each search: a new task may appear late
+PATIENCE_SECONDS = 120.0  # after a request was sent, from when on one search is enough
+LAST_SEARCH_SECONDS = 5.0  # limit of the one search after the deadline
+CLOCK_TOLERANCE = 2.0  # seconds by which a task may seem older than its request
+PAGE, PAGES = 50, 20  # tasks per page, pages per search
+FEWEST_PER_PAGE = 12  # the service's own limit; only the last page is shorter
+
+NO_TASK_ID = "The response with the task id was lost."
+
+# Fields of the request that the task must have, and equal; other fields must only not differ.
+_IDENTIFYING = ("prompt", "action", "image_id", "image_url", "video_id", "content")
+_NOT_RECORDED = ("callback_url", "async", "timeout", "mask")
+
+
+class LostRequest(NamedTuple):
+    """A request whose response was lost; `sent_at` is in Unix seconds, `uuid` names its job in the ledger."""
+
+    path: str
+    body: Mapping[str, Any]
+    sent_at: float
+    uuid: str | None
+
+    @property
+    def job(self) -> str | None:
+        """The id prefix of the job, if it is in the ledger."""
+        return self.uuid[:ID_PREFIX] if self.uuid is not None else None
+
+
+def find_lost_task(
+    client: Client, ledger: Ledger, host: str, job: Job, *, clock: Clock = SYSTEM_CLOCK
+) -> str:
+    """Find the task of a job in the ledger whose response was lost, assign it, and return its id.
+
+    Raises `LostResponse` if there is no match or more than one.
+    """
+    lost = LostRequest(job.path, job.request, job.sent_at or job.created_at, job.uuid)
+    return find_task(client, ledger, host, lost, LostResponse(NO_TASK_ID), clock=clock)
+
+
+def find_task(
+    client: Client,
+    ledger: Ledger | None,
+    host: str,
+    lost: LostRequest,
+    cause: MjError,
+    *,
+    once: bool = False,
+    clock: Clock = SYSTEM_CLOCK,
+) -> str:
+    """Find the one recent task of a lost request, assign it to the job in the ledger, and return its id.
+
+    `cause` is how the response was lost; `once` limits the search to one attempt and a few seconds. Raises
+    `LostResponse` if there is no match or more than one.
+    """
+    failure: MjError | None = None
+    contested = False
+    found: Mapping[str, TaskRecord] = {}
+    for pause in _pauses(lost, clock, once=once):
+        clock.sleep(pause)
+        deadline = clock.monotonic() + LAST_SEARCH_SECONDS if once else None
+        try:
+            found = _candidates(client, ledger, host, lost, deadline)
+            failure = None
+            if (task_id := _assigned_meanwhile(ledger, lost)) is not None:
+                return task_id
+            if len(found) > 1:
+                break
+            for task_id, task in found.items():
+                # The process that is sending the same request will soon know whether the task is its own.
+                contested = _is_contested(ledger, host, lost, task)
+                if not contested and _adopt(ledger, host, lost, task_id):
+                    return task_id
+        except (NetworkError, LostResponse, ApiError) as error:
+            failure = error
+        except ConfigError as error:  # without the ledger, the owner of a task cannot be determined
+            failure = error
+            break
+    if len(found) > 1:
+        raise _several(list(found), cause, lost)
+    raise _none(cause, failure, lost, contested=contested) from failure
+
+
+def _pauses(lost: LostRequest, clock: Clock, *, once: bool) -> tuple[float, ...]:
+    recent = clock.time() - lost.sent_at < PATIENCE_SECONDS
+    return SEARCH_PAUSES if recent and not once else SEARCH_PAUSES[:1]
+
+
+def matches_request(task: TaskRecord, path: str, body: Mapping[str, Any]) -> bool:
+    """Return whether a task has this request to this endpoint."""
+    if task.type in ENDPOINTS and task.type != path.rpartition("/")[2]:
+        return False
+    # Old servers omit the default action.
+    recorded = {"action": "generate", **task.request}
+    if any(body.get(name) != recorded.get(name) for name in _IDENTIFYING if name in body):
+        return False
+    return all(
+        body[name] == recorded[name] for name in body if name not in _NOT_RECORDED and name in recorded
+    )
+
+
+def _candidates(
+    client: Client, ledger: Ledger | None, host: str, lost: LostRequest, deadline: float | None
+) -> dict[str, TaskRecord]:
+    """Return the recent tasks with this request that are not in the ledger, by id."""
+    matching = {
+        task.id: task
+        for task in _recent(client, lost.sent_at, deadline)
+        if task.id
+        and _created_since(task, lost.sent_at, client)
+        and matches_request(task, lost.path, lost.body)
+    }
+    known = ledger.known_tasks(host, matching) if ledger is not None else set()
+    return {task_id: task for task_id, task in matching.items() if task_id not in known}
+
+
+def _recent(client: Client, since: float, deadline: float | None) -> list[TaskRecord]:
+    """Return the service's tasks, newest first, at least back to those created before `since`."""
+    tasks: list[TaskRecord] = []
+    seen: set[str | None] = set()
+    for _ in range(PAGES):
+        page = client.recent_tasks(offset=len(tasks), limit=PAGE, deadline=deadline)
+        # New tasks shift the others, so a page may repeat tasks of the previous one.
+        new = {task.id for task in page} - seen
+        tasks += page
+        seen |= new
+        dated = [task for task in page if task.created_at is not None]
+        if len(page) < FEWEST_PER_PAGE or not new:
+            break
+        if not all(_created_since(task, since, client) for task in dated):
+            break
+    return tasks
+
+
+def _created_since(task: TaskRecord, since: float, client: Client) -> bool:
+    """Return whether a task was created after `since`, on the service's clock."""
+    return task.created_at is not None and task.created_at >= since + client.clock_offset - CLOCK_TOLERANCE
+
+
+def _is_contested(ledger: Ledger | None, host: str, lost: LostRequest, task: TaskRecord) -> bool:
+    """Return whether the task may belong to a request that another process is sending."""
+    others = ledger.in_flight(host, exclude=lost.uuid or "") if ledger is not None else []
+    return any(matches_request(task, path, body) for path, body in others)
+
+
+def _adopt(ledger: Ledger | None, host: str, lost: LostRequest, task_id: str) -> bool:
+    return ledger is None or lost.uuid is None or ledger.adopt(lost.uuid, host, task_id)
+
+
+def _assigned_meanwhile(ledger: Ledger | None, lost: LostRequest) -> str | None:
+    """Return the task that another process, resuming the same job, has assigned to it meanwhile."""
+    job = ledger.get(lost.uuid) if ledger is not None and lost.uuid is not None else None
+    return job.task_id if job is not None else None
+
+
+def _several(task_ids: Sequence[str], cause: MjError, lost: LostRequest) -> LostResponse:
+    error = _lost(
+        cause,
+        lost,
+        f"More than one recent task has the same request ({', '.join(task_ids)}), so none was assigned to the"
+        " job.",
+    )
+    error.candidates = tuple(task_ids)
+    return error
+
+
+def _none(cause: MjError, failure: MjError | None, lost: LostRequest, *, contested: bool) -> LostResponse:
+    if failure is not None:
+        finding = f"Your recent tasks could not be searched ({without_stop(failure.message)})."
+    elif contested:
+        finding = "A matching task was found, but another mj process is sending the same request."
+    else:
+        finding = "No matching task was found."
+    return _lost(cause, lost, finding)
+
+
+def _lost(cause: MjError, lost: LostRequest, finding: str) -> LostResponse:
+    return LostResponse(
+        f"{full_stop(cause.message)} {finding} It may have been accepted and billed.",
+        code="network" if isinstance(cause, StillRunning) else cause.code,
+        job=lost.job,
+        trace_id=cause.trace_id,
+    )

@@ -1,0 +1,385 @@
+"""One job from request to result: record it, send it, follow it, and find it again if its response was lost.
+
+The rules: the ledger has a row before the first byte is sent; a request that may have been accepted is never
+sent again; the task of a lost response is searched for among the service's tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mjcli.api import Client, Hooks, Result
+from mjcli.errors import (
+    ApiError,
+    ConfigError,
+    Interrupted,
+    LostResponse,
+    MjError,
+    NetworkError,
+    StillRunning,
+    full_stop,
+)
+from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
+from mjcli.jobs.follow import DEADLINE_SECONDS, UNSEEN_POLLS, follow, result_of
+from mjcli.jobs.job import ID_PREFIX, INTERRUPTED, Job
+from mjcli.jobs.ledger import Ledger
+from mjcli.jobs.order import Observer, Order, Outcome
+from mjcli.jobs.recover import NO_TASK_ID, LostRequest, find_lost_task, find_task
+
+UNSEEN_SECONDS = 120.0  # after a job was accepted, by when its task must be visible
+UNSEEN_POLLS_LATER = 3  # polls that may not find the task after that
+LOCK_PAUSE = 0.2  # seconds between attempts to lock a job
+
+
+class Runner:
+    """Runs jobs for one profile, for tasks at `host`. `ledger` is None if no record is kept."""
+
+    def __init__(
+        self,
+        client: Client,
+        ledger: Ledger | None,
+        *,
+        profile: str,
+        host: str,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._profile = profile
+        self._host = host
+        self._clock = clock
+
+    def run(self, order: Order, observer: Observer) -> Outcome:
+        """Send a job and follow it until it finishes; with `at_once`, until its task id is known.
+
+        Raises `ApiError` (refused or failed), `NetworkError` (not accepted), `StillRunning` (deadline),
+        `LostResponse` (unknown), `ConfigError` (the ledger cannot be written; nothing was sent).
+        """
+        run = self._new_run(order, observer)
+        if self._ledger is not None:
+            run.uuid = self._ledger.record(
+                profile=self._profile,
+                host=self._host,
+                kind=order.kind,
+                path=order.path,
+                request=order.body,
+                files_asked=order.files,
+                parent_image=order.parent_image,
+                subject=order.subject,
+            )
+        result = run.complete(run.send)
+        return Outcome(run.uuid, run.task_id or result.task_id, result)
+
+    def resume(self, job: Job, observer: Observer, *, timeout: float | None = None) -> Outcome:
+        """Resume a job of the ledger in any state, and return its final result.
+
+        An unsent job is sent, a lost one is searched for, a running one is followed. Resuming a job again, or
+        in several processes at once, is safe. `timeout` is in seconds. Raises as `run` does.
+        """
+        assert self._ledger is not None
+        run = self._new_run(Order.of(job, timeout), observer)
+        run.uuid = job.uuid
+        try:
+            result = run.complete(lambda: run.resume(job))
+            return Outcome(job.uuid, run.task_id or result.task_id, result)
+        finally:
+            self._ledger.locks.release(job.number)
+
+    def _new_run(self, order: Order, observer: Observer) -> _Run:
+        return _Run(self._client, self._ledger, self._host, order, observer, self._clock)
+
+
+class _SentElsewhere(Exception):
+    """Another process has sent this job meanwhile."""
+
+
+class _Run:
+    """One attempt to complete one job."""
+
+    def __init__(
+        self,
+        client: Client,
+        ledger: Ledger | None,
+        host: str,
+        order: Order,
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        self._client, self._ledger, self._host, self._clock = client, ledger, host, clock
+        self._order, self._observer = order, observer
+        self.uuid: str | None = None
+        self.task_id: str | None = None
+        self._sent = False
+        self._sent_at = 0.0  # reading of the monotonic clock
+        self._warned = False
+        seconds = DEADLINE_SECONDS if order.timeout is None else order.timeout
+        self._deadline = clock.monotonic() + seconds
+
+    def complete(self, work: Callable[[], Result]) -> Result:
+        """Return the result of `work` after storing it; however `work` ends, the ledger is updated.
+
+        An exception leaves with the facts that are needed to resume the job.
+        """
+        try:
+            result = work()
+        except Interrupted as stop:
+            stop.sent, stop.task_id, stop.job = self._sent, self.task_id, self._job
+            raise
+        except (StillRunning, LostResponse) as error:
+            self._mark_unfinished(error)
+            raise
+        except MjError as error:
+            error.task_id = error.task_id or self.task_id
+            if isinstance(error, (ApiError, NetworkError)):
+                self._mark_failed(error.code, error.message)
+            raise  # any other error is a local one and does not end the job
+        if result.state() == "done" or not self._order.at_once:
+            self._store(
+                lambda ledger, uuid: ledger.mark_done(
+                    uuid, result.document, image_id=result.id, files_due=len(result.file_urls)
+                )
+            )
+        return result
+
+    @property
+    def _job(self) -> str | None:
+        """What names the job in a command, if it is in the ledger."""
+        return Outcome(self.uuid, self.task_id, Result({})).job
+
+    def send(self) -> Result:
+        """Send the job and return its result."""
+        try:
+            result = self._post()
+        except _SentElsewhere:
+            return self.resume(self._row())
+        except (Interrupted, ConfigError) as stop:
+            if not self._sent:
+                self._mark_not_sent(stop)
+            raise
+        except (StillRunning, LostResponse) as error:
+            if error.task_id:
+                self._accept(error.task_id)
+            return self._recover(error)
+        if self._order.at_once and result.task_id and not result.failed:
+            return result
+        if result.failed:
+            failure = result.error()
+            if failure.code == "timeout":  # of the upstream service; the job may still be running
+                lost = LostResponse(failure.message, code="timeout", trace_id=failure.trace_id)
+                return self._recover(lost)
+            raise failure
+        if result.state(self._order.wanted) == "done":
+            return result
+        if self._order.callbacks is not None and result.task_id:
+            return self._follow()
+        return self._recover(LostResponse("The response ended before the job finished."))
+
+    def resume(self, job: Job) -> Result:
+        """Continue a job of the ledger from its state, and return its result."""
+        job = self._locked(job)
+        self._sent, self.task_id = job.sent_at is not None, job.task_id
+        if job.state == "done":
+            return Result(job.result or {})
+        if job.state == "failed" and not self._requeue(job):
+            raise job.failure()
+        if self.task_id is None and job.sent_at is None:
+            return self.send()
+        if self.task_id is None:
+            self._observer.notice(f"{NO_TASK_ID} Searching your recent tasks for the job.")
+            self.task_id = find_lost_task(
+                self._client, self._require_ledger(), self._host, job, clock=self._clock
+            )
+            self._observer.accepted(self.task_id)
+        self._observer.sent()
+        recent = self._clock.time() - (job.accepted_at or 0) < UNSEEN_SECONDS
+        return self._follow(UNSEEN_POLLS if recent else UNSEEN_POLLS_LATER)
+
+    def _requeue(self, job: Job) -> bool:
+        """Requeue a job that was interrupted before it was sent; return whether it may be sent now."""
+        interrupted = (job.error or {}).get("code") == INTERRUPTED
+        ledger = self._require_ledger()
+        return interrupted and ledger.locks.acquire(job.number) and ledger.requeue(job.uuid)
+
+    def _locked(self, job: Job) -> Job:
+        """Lock a job that is being submitted, waiting for the process that holds it; return its current row."""
+        locks = self._require_ledger().locks
+        waiting = False
+        while job.state == "submitting" and not locks.acquire(job.number):
+            if not waiting:
+                self._observer.notice("Another mj process is sending this job; waiting for it.")
+                waiting = True
+            if self._clock.monotonic() >= self._deadline:
+                raise StillRunning("Another mj process is still sending this job.")
+            self._clock.sleep(LOCK_PAUSE)
+            job = self._row()
+        return self._row()
+
+    def _require_ledger(self) -> Ledger:
+        if self._ledger is None:
+            raise ConfigError("The ledger cannot be written.")
+        return self._ledger
+
+    def _row(self) -> Job:
+        job = self._require_ledger().get(self.uuid or "")
+        if job is None:
+            raise ConfigError("The job is no longer in the ledger.")
+        return job
+
+    # -- sending -----------------------------------------------------------------------------------
+
+    def _post(self) -> Result:
+        """Send the request and return the last object of the response."""
+        hooks = Hooks(
+            leaving=self._before_send,
+            sent=self._observer.sent,
+            drained=self._observer.drained,
+            retrying=self._before_retry,
+            doubt=self._observer.warning,
+        )
+        if self._order.stream:
+            return self._stream(hooks)
+        path, body = self._order.path, self._order.body
+        result = self._client.wait(path, body, deadline=self._deadline, hooks=hooks)
+        self._note_task_id(result)
+        return result
+
+    def _stream(self, hooks: Hooks) -> Result:
+        # A final object is held back until the stream ends: the last one is the result, not an event.
+        last, held = Result({}), False
+        path, body = self._order.path, self._order.body
+        try:
+            # No variable holds the stream, so that an interruption closes it at once.
+            for event in self._client.stream(path, body, deadline=self._deadline, hooks=hooks):
+                self._note_task_id(event)
+                if held:
+                    self._observer.event(last)
+                held = event.state() != "running"
+                if held or last.state() == "running":
+                    last = event
+                if not held:
+                    self._observer.event(event)
+        except (StillRunning, LostResponse):
+            if last.state() == "running":
+                raise
+            # After the final object, it does not matter how the connection ended.
+        return last
+
+    def _before_send(self) -> None:
+        """Mark the job as sent; if the ledger cannot store that, nothing is sent."""
+        if self._ledger is not None and self.uuid is not None and not self._ledger.mark_sent(self.uuid):
+            raise _SentElsewhere
+        self._sent, self._sent_at = True, self._clock.monotonic()
+
+    def _before_retry(self, seconds: float, reason: str) -> None:
+        if self._sent:  # the request was refused, so it counts as unsent
+            self._sent = False
+            self._store(lambda ledger, uuid: ledger.mark_unsent(uuid))
+        self._observer.notice(f"The request was not accepted: {reason}. Retrying in {seconds:.1f} s.")
+
+    def _note_task_id(self, result: Result) -> None:
+        """Accept the first task id of the response, and warn about a different one."""
+        task_id = result.task_id
+        if task_id is None or task_id == self.task_id:
+            return
+        if self.task_id is None:
+            self._accept(task_id)
+        elif not self._warned:
+            self._warned = True
+            self._observer.warning(
+                f'The service changed the task id from "{self.task_id}" to "{task_id}"; the first one is used.'
+            )
+
+    def _accept(self, task_id: str) -> None:
+        self.task_id = task_id
+        self._store(lambda ledger, uuid: ledger.mark_running(uuid, task_id))
+        self._observer.accepted(task_id)
+
+    # -- recovering --------------------------------------------------------------------------------
+
+    def _recover(self, error: StillRunning | LostResponse) -> Result:
+        """Return the result from the tasks endpoint."""
+        expired = self._clock.monotonic() >= self._deadline
+        if self.task_id is None:
+            self._observer.notice(f"{full_stop(error.message)} Searching your recent tasks for the job.")
+            self.task_id = self._find(error, once=expired)
+            self._observer.accepted(self.task_id)
+        elif not expired:
+            self._observer.notice(f"{full_stop(error.message)} Following task {self.task_id}.")
+        if expired:
+            raise StillRunning("The deadline passed before the job finished.", task_id=self.task_id)
+        if self._order.at_once:
+            return Result({"task_id": self.task_id})
+        return self._follow()
+
+    def _find(self, cause: StillRunning | LostResponse, *, once: bool) -> str:
+        # Computed from the monotonic clock: the system's time may have been set since.
+        sent_at = self._clock.time() - (self._clock.monotonic() - self._sent_at)
+        lost = LostRequest(self._order.path, self._order.body, sent_at, self.uuid)
+        return find_task(self._client, self._ledger, self._host, lost, cause, once=once, clock=self._clock)
+
+    def _follow(self, unseen_polls: int = UNSEEN_POLLS) -> Result:
+        record = follow(
+            self._client,
+            self.task_id or "",
+            self._observer,
+            deadline=self._deadline,
+            unseen_polls=unseen_polls,
+            callbacks=self._order.callbacks,
+            clock=self._clock,
+        )
+        if record.state == "failed":
+            raise record.error()
+        result = result_of(record, self._order.wanted)
+        if result is None:
+            raise LostResponse(
+                f"The service reports the task as done, but returned no {self._order.wanted}.",
+                task_id=self.task_id,
+            )
+        return result
+
+    # -- ending ------------------------------------------------------------------------------------
+
+    def _mark_unfinished(self, error: StillRunning | LostResponse) -> None:
+        """Complete the error of a job that has not finished, and store an unknown state."""
+        error.task_id = error.task_id or self.task_id
+        if error.task_id:
+            error.message = (
+                f"{full_stop(error.message)} The job was accepted and will be billed if it succeeds."
+            )
+        if isinstance(error, LostResponse):
+            if error.job is None and self.uuid is not None:
+                error.job = self.uuid[:ID_PREFIX]
+            self._store(
+                lambda ledger, uuid: ledger.mark_unknown(
+                    uuid, self.task_id, code=error.code, message=error.message
+                )
+            )
+        elif error.task_id:
+            error.job = self._job
+
+    def _mark_not_sent(self, stop: Interrupted | ConfigError) -> None:
+        """Store that nothing was sent: an error or Ctrl-C fails the job, SIGTERM and SIGHUP leave it queued."""
+        row = self.uuid
+        self._store(lambda ledger, uuid: ledger.mark_unsent(uuid), warn=False)
+        if isinstance(stop, ConfigError):
+            self._mark_failed(stop.code, stop.message, warn=False)
+            if row is not None and self.uuid is None:  # the ledger failed, so the job is still queued
+                stop.job = row[:ID_PREFIX]
+        elif stop.by_choice:
+            self._mark_failed(INTERRUPTED, "Interrupted before it was sent.", warn=False)
+
+    def _mark_failed(self, code: str, message: str, *, warn: bool = True) -> None:
+        self._store(lambda ledger, uuid: ledger.mark_failed(uuid, code=code, message=message), warn=warn)
+
+    def _store(self, change: Callable[[Ledger, str], None], *, warn: bool = True) -> None:
+        """Change the job's row. A ledger that fails is given up, because an accepted job must not be."""
+        if self._ledger is None or self.uuid is None:
+            return
+        try:
+            change(self._ledger, self.uuid)
+        except ConfigError as error:
+            if warn:
+                self._observer.warning(
+                    f"{full_stop(error.message)} The job continues, but the ledger may not list it."
+                )
+            self._ledger = self.uuid = None

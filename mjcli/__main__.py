@@ -1,4 +1,4 @@
-"""The way in and the way out: the one place where an exception becomes a message and an exit status."""
+"""The entry point: the one place where an exception becomes a message and an exit status."""
 
 from __future__ import annotations
 
@@ -10,27 +10,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from typer._click.exceptions import ClickException
+    from mjcli.cli.context import Context
+    from mjcli.errors import Interrupted, MjError
 
-    from mjcli.context import Runtime
-    from mjcli.errors import Interrupted
-
-# Only what `--version` needs stands above: every other import is made by the way that needs it.
+# Only what `--version` needs is imported above.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `mj` with these arguments (default: the process's own) and give the exit status."""
+    """Run `mj` with these arguments (default: those of the process) and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments == ["--version"] and _said(f"mj {__version__}\n"):
+        if arguments == ["--version"] and _print(f"mj {__version__}\n"):
             return 0
         return _run(arguments)
-    except KeyboardInterrupt:  # before the program was there to catch it
+    except KeyboardInterrupt:  # before the signal handlers were set
         return 130
 
 
-def _said(text: str) -> bool:
-    """Write to standard output; False when that fails, which the whole program knows how to tell."""
+def _print(text: str) -> bool:
+    """Write to standard output; False when that fails, which `_run` then reports."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -40,103 +38,88 @@ def _said(text: str) -> bool:
 
 
 def _run(arguments: list[str]) -> int:
-    """Do what the arguments ask; every way in which it ends becomes a message and a status here."""
+    """Run the command; however it ends, the end becomes a message and a status here."""
     import gc
 
-    # What the imports make lives until the end; looking through it again and again costs a twentieth of the start.
+    # What the imports allocate lives until the end; scanning it again and again costs 5 % of the start.
     gc.set_threshold(100_000, 50, 50)
-    from mjcli.context import Runtime
-    from mjcli.errors import ExitCode, Interrupted, MjError
+    from mjcli.cli.context import Context
+    from mjcli.errors import Interrupted, MjError
 
-    runtime = Runtime.of_process()
-    _catch_signals(runtime)
-    # A mistake can stand before the flag that says how to report it, and a script still wants its JSON.
-    asked = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    runtime.flags.json = "--json" in asked
+    context = Context.of_process()
+    _catch_signals(context)
+    # An error can precede the flag that says how to report it, and a script still wants its JSON.
+    context.flags.json = "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
     try:
         try:
-            if not _show_help(runtime, arguments):
-                _invoke(runtime, arguments)
+            if not _show_help(context, arguments):
+                _invoke(context, arguments)
         except MjError as error:
-            runtime.fail(error.exit_code)
-            runtime.report(error)
+            _report(context, error)
         except Exception as error:
-            runtime.fail(ExitCode.INTERNAL)
-            _report_fault(runtime, error)
-        runtime.close()
+            _report_bug(context, error)
+        context.close()
     except Interrupted as stop:
-        return _interrupted(runtime, stop)
-    return runtime.status
+        return _interrupted(context, stop)
+    return context.output.status
 
 
-def _show_help(runtime: Runtime, arguments: list[str]) -> bool:
-    """Answer `mj`, `mj --help` and `mj PATH --help` from the generated reference, without loading the parser."""
+def _show_help(context: Context, arguments: list[str]) -> bool:
+    """Print `mj`, `mj --help` and `mj COMMAND --help` from the generated data, without loading the parser."""
     if arguments and arguments[-1] not in ("--help", "-h"):
         return False
-    from mjcli import reference
+    from mjcli.cli.help import data
 
     path = tuple(arguments[:-1])
-    if not reference.known_path(path):
+    if not data.known_path(path):
         return False
-    from mjcli.reference.help import render_help
+    from mjcli.cli.help.page import print_help
 
-    runtime.output.text(render_help(path, runtime.help_layout()))
+    print_help(path, context.output)
     return True
 
 
-def _invoke(runtime: Runtime, arguments: list[str]) -> None:
-    """Parse and run; the parser's own complaints become `UsageError`."""
-    # Typer's own copy of Click; its public name for this class came with 0.27 only.
-    from typer._click.exceptions import ClickException
-
-    from mjcli.app import root
-    from mjcli.errors import UsageError
-    from mjcli.signals import stay_wakeable
+def _invoke(context: Context, arguments: list[str]) -> None:
+    """Parse the arguments and run the command."""
+    from mjcli.cli.app import root
+    from mjcli.cli.parser import run
+    from mjcli.cli.signals import stay_wakeable
 
     stay_wakeable()
+    run(root(), arguments, context)
+
+
+def _report(context: Context, error: MjError) -> None:
+    """Show a failure; one in the output options themselves is shown without them."""
+    from mjcli.cli.output.sink import Mode, Output
+    from mjcli.errors import DownloadError, MjError
+
     try:
-        root().main(args=arguments, prog_name="mj", standalone_mode=False, obj=runtime)
-    except ClickException as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else _command_of(arguments)
-        raise UsageError(_complaint(error), hint=f"{command} --help") from None
+        output = context.output
+    except MjError:
+        context.flags.field = None
+        output = Output(context.streams, context.environ, Mode(json=context.flags.json))
+        context.__dict__["output"] = output
+    try:
+        output.failure(error)
+    except DownloadError:
+        pass  # standard output is full; standard error has the message
 
 
-def _command_of(arguments: list[str]) -> str:
-    """The command that was meant, for a mistake that the parser places nowhere."""
-    from mjcli.app import COMMANDS
-
-    return next((f"mj {word}" for word in arguments if word in COMMANDS), "mj")
-
-
-def _complaint(error: ClickException) -> str:
-    """What the parser found wrong, as one sentence."""
-    option = getattr(error, "option_name", None)
-    if option and hasattr(error, "possibilities"):
-        near = sorted(error.possibilities or ())
-        return f"There is no option {option}." + (f" Did you mean {' or '.join(near)}?" if near else "")
-    message = " ".join(error.format_message().split())
-    if message == "Missing command.":
-        return "A command is missing."
-    for parlance, plain in (("a valid float range", "a number"), ("a valid int range", "a whole number")):
-        message = message.replace(parlance, plain)
-    return message if message.endswith((".", "?")) else f"{message}."
-
-
-def _report_fault(runtime: Runtime, error: Exception) -> None:
-    """An exception that nobody foresaw: one sentence, and the traceback for whoever asks."""
+def _report_bug(context: Context, error: Exception) -> None:
+    """Show an unexpected exception: one sentence, and the traceback with --verbose."""
     from mjcli.errors import MjError
 
-    if runtime.flags.verbose:
+    if context.flags.verbose:
         import traceback
 
-        runtime.output.traceback("".join(traceback.format_exception(error)))
-    hint = "report it with what --verbose shows; a job that was sent stands in the ledger"
-    runtime.report(MjError(f"A fault in mj itself: {type(error).__name__}: {error}", hint=hint))
+        context.output.traceback("".join(traceback.format_exception(error)))
+    hint = "report it with the output of --verbose; a job that was sent is in the ledger"
+    _report(context, MjError(f"Internal error: {type(error).__name__}: {error}", hint=hint))
 
 
-def _catch_signals(runtime: Runtime) -> None:
-    """The first signal unwinds the program in order; a second one ends it at once."""
+def _catch_signals(context: Context) -> None:
+    """Make the first signal unwind the program in order, and a second one end it at once."""
     import signal
 
     from mjcli.errors import Interrupted
@@ -149,26 +132,26 @@ def _catch_signals(runtime: Runtime) -> None:
     def at_once(number: int, _frame: object) -> None:
         import os
 
-        runtime.output.restore_terminal()
+        context.output.restore_terminal()
         os._exit(128 + number)
 
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     known = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    # A signal that our parent had us ignore (nohup, a background job) stays ignored.
+    # A signal that the parent process ignores for us (nohup, a background job) stays ignored.
     caught = [each for each in known if signal.getsignal(each) is not signal.SIG_IGN]
     for each in caught:
         signal.signal(each, first)
 
 
-def _interrupted(runtime: Runtime, stop: Interrupted) -> int:
-    """A signal or a closed output pipe: say what is known of the job, then end with 128 + signal."""
+def _interrupted(context: Context, stop: Interrupted) -> int:
+    """Report a signal or a closed output pipe; the exit status is 128 + signal."""
     from mjcli.errors import DownloadError, Interrupted
 
-    runtime.close(in_haste=True)
+    context.close(hurry=True)
     try:
-        runtime.output.interrupted(stop, earlier=runtime.taking_up)
+        context.output.interrupted(stop, resuming=context.resuming)
     except (Interrupted, DownloadError):
-        pass  # standard output is gone as well; the signal came first
+        pass  # standard output is gone as well
     return 128 + stop.signal_number
 
 

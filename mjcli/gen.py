@@ -1,62 +1,61 @@
-"""Writes what is made from the command tree, or checks that it is current: `python -m mjcli.gen [--check]`.
+"""Generates files from the command tree, or checks that they are current: `python -m mjcli.gen [--check]`.
 
-These are the reference data in the package, the scripts in `completions/`, the pages in `man/`, and the
-parts of README.md that stand between `<!-- generated: NAME -->` and `<!-- end generated -->`.
+They are the data of the commands in the package, the scripts in `completions/`, the pages in `man/`, and the
+parts of README.md between `<!-- generated: NAME -->` and `<!-- end generated -->`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mjcli import __version__
-from mjcli.prompt.parameters import PARAMETERS, Parameter
-from mjcli.reference import Tree, usage, walk
-from mjcli.reference.completion import FILE_NAMES, SHELLS, render_completion
-from mjcli.reference.facts import ENVIRONMENT, EXIT_STATUSES
-from mjcli.reference.man import page_name, render_man
+from mjcli.cli.help.compact import compact
+from mjcli.cli.help.completion.scripts import FILE_NAMES, SHELLS, render_completion
+from mjcli.cli.help.data import Tree, usage, walk
+from mjcli.cli.help.facts import ENVIRONMENT, EXIT_STATUSES
+from mjcli.cli.help.man import page_name, render_man
+from mjcli.cli.help.manual import parameter_rows
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
 
 
 def main(arguments: Sequence[str] | None = None, *, root: Path = _ROOT, tree: Tree | None = None) -> int:
-    """Write the generated files under `root`, or with `--check` only name the stale ones; the exit status.
+    """Write the generated files below `root`, or list the stale ones with `--check`; returns the exit status.
 
-    `tree` stands in for the command tree of `mj`.
+    `tree` replaces the command tree of `mj`.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given not in ([], ["--check"]):
-        _say("Usage: python -m mjcli.gen [--check]")
+    options = list(sys.argv[1:] if arguments is None else arguments)
+    if options not in ([], ["--check"]):
+        _report("Usage: python -m mjcli.gen [--check]")
         return 2
     if not (root / "pyproject.toml").is_file():
-        _say(f"{root} is no checkout of the repository, so there is nowhere to write completions/ and man/.")
+        _report(f'"{root}" is not a checkout of the repository: it has no pyproject.toml.')
         return 2
-    check = bool(given)
+    check = bool(options)
     files = generated(_live_tree() if tree is None else tree, root)
     stale = [path for path, text in files.items() if _content(path) != text]
     surplus = [path for path in sorted((root / "man").glob("*.1")) if path not in files]
     for path in stale + surplus:
-        deed = "stale" if check else "removed" if path in surplus else "written"
-        if deed == "written":
+        status = "stale" if check else "removed" if path in surplus else "written"
+        if status == "written":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(files[path].encode())
-        elif deed == "removed":
+        elif status == "removed":
             path.unlink()
-        _say(f"{deed}: {path.relative_to(root).as_posix()}")
+        _report(f"{status}: {path.relative_to(root).as_posix()}")
     if check and stale + surplus:
-        _say("Run python -m mjcli.gen to bring them up to date.")
+        _report("Run python -m mjcli.gen to update them.")
         return 1
     return 0
 
 
 def generated(tree: Tree, root: Path) -> dict[Path, str]:
-    """Every generated file with the text that it should hold."""
-    data = json.dumps(tree, ensure_ascii=False, indent=1) + "\n"
-    files = {root / "mjcli" / "reference" / "commands.json": data}
+    """The expected content of every generated file."""
+    files = {root / "mjcli" / "cli" / "help" / "commands.json": compact(tree)}
     for shell in SHELLS:
         files[root / "completions" / FILE_NAMES[shell]] = render_completion(shell, tree)
     for path in [(), *(tuple(command["path"]) for command in tree["commands"])]:
@@ -68,56 +67,32 @@ def generated(tree: Tree, root: Path) -> dict[Path, str]:
 
 
 def _live_tree() -> Tree:
-    from mjcli.app import root
-    from mjcli.reference.tree import describe
+    from mjcli.cli.app import root
+    from mjcli.cli.from_typer import describe
 
     return describe(root())
 
 
 def _with_tables(readme: str, tree: Tree) -> str:
-    """The README with its generated parts made anew; parts of an unknown name stay."""
+    """The README with its generated parts updated; parts with an unknown name are unchanged."""
     tables: dict[str, Callable[[], str]] = {
         "exit-status": lambda: _table(("status", "meaning"), EXIT_STATUSES, code_first=False),
         "environment": lambda: _table(("variable", "meaning"), ENVIRONMENT, code_first=True),
-        "parameters": lambda: _table(("parameter", "meaning"), _parameter_rows(), code_first=True),
-        "commands": lambda: _table(("command", "what it does"), _command_rows(tree), code_first=True),
+        "parameters": lambda: _table(("parameter", "meaning"), parameter_rows(), code_first=True),
+        "commands": lambda: _table(("command", "description"), _command_rows(tree), code_first=True),
     }
 
-    def replaced(part: re.Match[str]) -> str:
-        make = tables.get(part[2])
-        return part[0] if make is None else part[1] + make() + part[3]
+    def replace(part: re.Match[str]) -> str:
+        table = tables.get(part[2])
+        return part[0] if table is None else part[1] + table() + part[3]
 
-    return _PART.sub(replaced, readme)
+    return _PART.sub(replace, readme)
 
 
 def _command_rows(tree: Tree) -> list[tuple[str, str]]:
-    """Each command that does something by itself, without the word for its options."""
+    """Each command that runs by itself, with its arguments and summary."""
     commands = [command for command in walk(tree) if not command["needs_command"]]
     return [(usage(command).replace(" [OPTIONS]", ""), command["summary"]) for command in commands]
-
-
-def _parameter_rows() -> list[tuple[str, str]]:
-    """Each prompt parameter as it is written, and what is known of it."""
-    return [
-        (
-            ", ".join(f"--{each}" for each in parameter.spellings)
-            + ("" if parameter.flag else f" {parameter.metavar}"),
-            " ".join([parameter.help, *_known_to(parameter)]),
-        )
-        for parameter in PARAMETERS
-    ]
-
-
-def _known_to(parameter: Parameter) -> list[str]:
-    """Which versions know a parameter, where not all do."""
-    known = []
-    if parameter.since is not None and parameter.since not in ("5", "5.1"):  # older than any that is offered
-        known.append(f"From version {parameter.since} on.")
-    if parameter.only:
-        known.append(f"Versions {' and '.join(parameter.only)} only.")
-    if parameter.never:
-        known.append(f"Not version {' and '.join(parameter.never)}.")
-    return known
 
 
 def _table(heads: tuple[str, str], rows: Sequence[tuple[str, str]], *, code_first: bool) -> str:
@@ -130,14 +105,14 @@ def _table(heads: tuple[str, str], rows: Sequence[tuple[str, str]], *, code_firs
 
 
 def _content(path: Path) -> str | None:
-    """The file's text, its line ends as they are; None when there is no such file."""
+    """The text of a file, without newline conversion; None if it does not exist."""
     try:
         return path.read_bytes().decode()
     except FileNotFoundError:
         return None
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 

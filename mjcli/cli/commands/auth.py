@@ -1,0 +1,236 @@
+"""`mj auth`: save, check and remove the token of a profile. The token is never shown."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mjcli.cli.hints import log_in
+from mjcli.cli.parser import MjCommand, new_app
+from mjcli.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from mjcli.cli.context import Context
+    from mjcli.settings.load import Settings
+
+app = new_app("Log in, log out, and show where the token comes from.")
+
+_MAX_LINE = 1 << 16  # characters
+_FILES_TOKEN = "files_token"  # noqa: S105 - the key of a setting
+
+
+class TokenPlace(StrEnum):
+    """The part of a request that carries the token."""
+
+    HEADER = "header"
+    QUERY = "query"
+
+
+@app.command(
+    "login",
+    cls=MjCommand,
+    epilog="""# Prompt for the token without showing it
+mj auth login
+# Read the token from another program
+pass show acedata | mj auth login
+# Add a second account
+mj auth login --profile work
+# Save a separate token for the file endpoint
+mj auth login --files""",
+)
+def login(
+    ctx: typer.Context,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", metavar="URL", help="API address, saved in the profile.")
+    ] = None,
+    token_in: Annotated[
+        TokenPlace | None,
+        typer.Option("--token-in", help="Location of the token in requests, saved in the profile."),
+    ] = None,
+    files: Annotated[
+        bool, typer.Option("--files", help="Save the token for the file endpoint instead.")
+    ] = False,
+) -> None:
+    """Save a token in the active profile.
+
+    On a terminal, mj prompts for the token without showing it; otherwise it reads one line from standard
+    input. No option takes the token, because other users can read the arguments of a running program. It is
+    saved in the config file, which only you can read. The service is not contacted.
+
+    With --files, mj saves the token for uploads of local images. You need it only if the file endpoint
+    (files_url) does not accept the API token.
+    """
+    from mjcli.settings import file, load, paths, schema
+
+    context: Context = ctx.obj
+    _not_in_the_sandbox(context)
+    path = paths.config_file(context.environ)
+    profile = load.profile_in_use(context.environ, profile=context.flags.profile).value
+    if base_url is not None:
+        try:
+            base_url = schema.check_base_url(base_url)
+        except ValueError as error:
+            raise UsageError(f"--base-url {error}.") from None
+    output = context.output
+    key = _FILES_TOKEN if files else "token"
+    token = _read_token(context.streams.stdin, key)
+    pasted_header = token[:7].lower() == "bearer "
+    if pasted_header:
+        token = token[7:].lstrip(" ")
+    try:
+        schema.check_token(token)
+    except ValueError as error:
+        raise UsageError(f"The token {error}; nothing was saved.") from None
+    file.set_token(
+        path,
+        token,
+        profile=profile,
+        base_url=base_url,
+        token_in=token_in.value if token_in else None,
+        key=key,
+    )
+    if pasted_header:
+        output.notice('Removed "Bearer", which is not part of the token.')
+    for each in (key, "base_url") if base_url is not None else (key,):
+        _warn_of_environment(context, each)
+    document = {"profile": profile, key: True, "config_file": str(path)}
+    output.answer(document, [("profile", profile), (key, f"saved in {path}")], [])
+
+
+@app.command(
+    "status",
+    cls=MjCommand,
+    epilog="""mj auth status
+# Log in only if there is no token
+mj auth status --quiet || mj auth login""",
+)
+def status(ctx: typer.Context) -> None:
+    """Show the active profile and where its token comes from.
+
+    The token itself is not shown, and mj does not check with the service that it is valid. The exit status
+    is 0 if there is a token and 3 if there is none. The output includes the address that local images are
+    uploaded to and which token is sent there, if any.
+    """
+    context: Context = ctx.obj
+    settings = context.settings
+    settings.require_token()
+    profile, token = settings.profile.value, settings.token
+    base_url, files_token = settings.base_url.value, settings.token_for_files
+    in_sandbox = "assigned when the sandbox starts"
+    document = {
+        "profile": profile,
+        "base_url": base_url,
+        "token_in": settings.token_in.value,
+        "token": True,
+        "token_source": token.source,
+        "files_url": settings.files_url.value,
+        "files_token": bool(files_token.value),
+        "files_token_source": files_token.source if files_token.value else None,
+    }
+    people = [
+        ("profile", profile),
+        ("base_url", base_url if base_url is not None else in_sandbox),
+        ("token", f"set ({token.source})"),
+        ("token_in", settings.token_in.value),
+        ("files_url", settings.files_url.value or in_sandbox),
+        ("files_token", _files_token_state(settings)),
+    ]
+    context.output.answer(document, people, [])
+
+
+@app.command("logout", cls=MjCommand, epilog="mj auth logout\nmj auth logout --profile work")
+def logout(
+    ctx: typer.Context,
+    files: Annotated[
+        bool, typer.Option("--files", help="Remove the token for the file endpoint instead.")
+    ] = False,
+) -> None:
+    """Remove a token from the active profile.
+
+    The other settings of the profile stay, including the token for the file endpoint. With --files, that
+    token is removed and the API token stays. A token from the environment is not affected.
+    """
+    from mjcli.settings import file, load, paths
+
+    context: Context = ctx.obj
+    _not_in_the_sandbox(context)
+    path = paths.config_file(context.environ)
+    profile = load.profile_in_use(context.environ, profile=context.flags.profile)
+    file.require_profile(path, profile)
+    key = _FILES_TOKEN if files else "token"
+    removed = file.remove_token(path, profile=profile.value, key=key)
+    if variable := load.overriding_variable(context.environ, key):
+        context.output.warning(f"{variable} is still set in the environment and provides a token.")
+    document = {"profile": profile.value, "removed": removed, "config_file": str(path)}
+    state = f"removed from {path}" if removed else f"not set in {path}"
+    context.output.answer(document, [("profile", profile.value), (key, state)], [])
+
+
+def _files_token_state(settings: Settings) -> str:
+    """Which token uploads carry, without showing it."""
+    files_token = settings.token_for_files
+    if not files_token.value:
+        return f"not set; the API token is sent to its own host only ({log_in(files=True)} saves one for this host)"
+    if settings.files_token.value:
+        return f"set ({files_token.source})"
+    return "the API token (same host)"
+
+
+def _not_in_the_sandbox(context: Context) -> None:
+    from mjcli.settings.load import sandbox_in_use
+
+    if sandbox_in_use(context.environ, option=context.flags.sandbox).value:
+        raise UsageError(
+            "The sandbox needs no token; to change the real one, omit --sandbox and unset MJ_SANDBOX."
+        )
+
+
+def _read_token(stdin: TextIO, key: str) -> str:
+    """The token as typed or piped, without its line ending. Raises `UsageError` if there is none."""
+    if stdin.isatty():
+        return _prompt_for_token(key)
+    try:
+        line = stdin.readline(_MAX_LINE)
+    except UnicodeDecodeError:
+        raise UsageError("Standard input is not valid text; nothing was saved.") from None
+    except OSError as error:
+        raise ConfigError(f"Cannot read standard input: {error.strerror}.") from None
+    if len(line) == _MAX_LINE:
+        raise UsageError("Standard input is too long for a token; nothing was saved.")
+    line = line.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+    if not line:
+        raise UsageError(
+            "No token on standard input; nothing was saved.", hint=log_in(files=key == _FILES_TOKEN)
+        )
+    return line
+
+
+def _prompt_for_token(key: str) -> str:
+    import warnings
+    from getpass import GetPassWarning, getpass
+
+    files = key == _FILES_TOKEN
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            token = getpass(f"Token{' for the file endpoint' if files else ''} (not shown): ")
+        except GetPassWarning:
+            raise UsageError(
+                f"This terminal cannot hide the token; pipe it into {log_in(files=files)} instead."
+            ) from None
+        except EOFError:
+            token = ""
+    if not token:
+        raise UsageError("No token was entered; nothing was saved.", hint=log_in(files=files))
+    return token
+
+
+def _warn_of_environment(context: Context, key: str) -> None:
+    from mjcli.settings.load import override_warning
+
+    if warning := override_warning(context.environ, key):
+        context.output.warning(warning)

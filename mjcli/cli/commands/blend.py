@@ -1,0 +1,131 @@
+"""`mj blend`: one image from several."""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mjcli.cli.hints import command
+from mjcli.cli.options import (
+    CheckOptions,
+    FileOptions,
+    ImageOptions,
+    PromptOptions,
+    SplitOption,
+    SubmitOptions,
+    Translation,
+    WaitOptions,
+)
+from mjcli.cli.parser import PromptCommand, given_parameters, new_app, takes
+from mjcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from mjcli.cli.context import Context
+    from mjcli.cli.lookup import Lookup
+
+app = new_app()
+
+UNLIKE_A_WORD = 8  # characters of an id prefix that is hardly a word
+
+
+@app.command(
+    "blend",
+    cls=PromptCommand,
+    epilog="""mj blend https://example.com/bear.png https://example.com/saw.png "the bear holds the saw" --iw 2
+# Your two newest images
+mj blend @last @2
+# Files of this machine are uploaded first
+mj blend sketch.png photo.jpg "in the style of a woodcut"
+# Links from a file, one per line
+mj blend - "a family" < links.txt""",
+)
+@takes(
+    image_options=ImageOptions,
+    submit=SubmitOptions,
+    wait=WaitOptions,
+    files=FileOptions,
+    prompt=PromptOptions,
+    check=CheckOptions,
+)
+def blend(
+    ctx: typer.Context,
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE IMAGE PROMPT",
+            help="Two to five images (link, file, @last, @2 or id; - reads standard input), then words.",
+        ),
+    ],
+    *,
+    translation: Translation = None,
+    split: SplitOption = False,
+    image_options: ImageOptions,
+    submit: SubmitOptions,
+    wait: WaitOptions,
+    files: FileOptions,
+    prompt: PromptOptions,
+    check: CheckOptions,
+) -> None:
+    """Blend two to five images, with optional words.
+
+    The images come first; the rest is the prompt. A link must lead to the image itself, not to a page that
+    shows it.
+    """
+    from mjcli.cli.inputs import expand
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.request import RequestBuilder, Words
+    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.jobs.order import Order
+    from mjcli.prompt.check import MAX_IMAGES
+    from mjcli.prompt.compose import words_of
+
+    context: Context = ctx.obj
+    lookup = Lookup.of(context)
+    options = JobOptions(submit, wait, image_options)
+    target = prepare(context.settings, options, files, split=split)
+    every = expand(context.streams.stdin, arguments, "image")
+    images = [
+        each for _, each in takewhile(lambda each: _means_image(lookup, *each), enumerate(every, start=1))
+    ]
+    if not 2 <= len(images) <= MAX_IMAGES:
+        raise UsageError(
+            f"A blend takes two to five images, not {len(images)}.",
+            hint=command("blend", "IMAGE", "IMAGE", "PROMPT")
+            if len(images) != 1
+            else command("imagine", "--image", "IMAGE", "PROMPT"),
+        )
+    typed = Words(words_of(every[len(images) :]), images, given_parameters(ctx))
+    requests = RequestBuilder.of(context, lookup, prompt, check).requests(
+        typed, submit, translation=translation
+    )
+    orders = [Order("blend", "imagine", each.body, each.subject or "blend") for each in requests]
+    Submitter.of(context, lookup).submit_all(orders, options, target, files)
+
+
+def _means_image(lookup: Lookup, position: int, argument: str) -> bool:
+    """Whether the argument at this position (from 1) is an image rather than a word.
+
+    The first two can only be images, so the shortest id prefix will do; after them "cafe" or "2026" is more
+    likely a word.
+    """
+    from mjcli.cli.inputs import names_image_file
+    from mjcli.prompt.parse import is_link
+
+    if is_link(argument) or argument.startswith("@") or names_image_file(argument) or _is_whole_id(argument):
+        return True
+    if position <= 2 and Path(argument).is_file():
+        return True
+    if position > 2 and (len(argument) < UNLIKE_A_WORD or not any(map(str.isdecimal, argument))):
+        return False
+    return lookup.has_prefix(argument)
+
+
+def _is_whole_id(argument: str) -> bool:
+    """Whether it has the form of an image's id (digits), or of a task's or job's (a UUID)."""
+    if argument.isascii() and argument.isdecimal():
+        return len(argument) >= 17
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", argument) is not None

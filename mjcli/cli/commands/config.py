@@ -1,0 +1,183 @@
+"""`mj config`: show and change the settings, and show where each value comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mjcli.cli.hints import command
+from mjcli.cli.output.redact import MASK
+from mjcli.cli.parser import MjCommand, new_app
+from mjcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from mjcli.cli.context import Context
+    from mjcli.settings.schema import Setting
+
+app = new_app("Show and change the settings.")
+
+# Settings that the file cannot have, with what sets them.
+_NOT_IN_FILE = {
+    "profile": "--profile or MJ_PROFILE",
+    "sandbox": "--sandbox or MJ_SANDBOX",
+    "data_dir": "MJ_DATA_DIR",
+}
+
+
+@app.command("path", cls=MjCommand, epilog="mj config path")
+def path(ctx: typer.Context) -> None:
+    """Print the path of the config file, even if it is missing."""
+    from mjcli.settings import paths
+
+    context: Context = ctx.obj
+    file = str(paths.config_file(context.environ))
+    if context.output.json:
+        context.output.answer({"path": file}, [])
+    else:
+        context.output.text(f"{file}\n")
+
+
+@app.command("list", cls=MjCommand, epilog="mj config list\nmj config list --json")
+def list_(ctx: typer.Context) -> None:
+    """Show every setting with its value and its source.
+
+    An option overrides the environment, which overrides the config file, which overrides the default. Tokens
+    are shown as asterisks.
+    """
+    context: Context = ctx.obj
+    for key, setting in context.settings.items():
+        context.output.answer(*_shown(key, setting))
+
+
+@app.command(
+    "get",
+    cls=MjCommand,
+    epilog="""mj config get base_url
+# Another profile's value in the config file
+mj config get profiles.work.base_url""",
+)
+def get(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key from mj config list.")],
+) -> None:
+    """Print the value of a setting.
+
+    This is the value in effect, from an option, the environment, the config file or the default. A key such
+    as profiles.work.base_url is looked up in the config file only. Tokens are never printed.
+    """
+    from mjcli.settings import file, schema
+
+    context: Context = ctx.obj
+    file.refuse_secret(key)
+    settings = context.settings
+    found = dict(settings.items()).get(key)
+    if found is None:
+        value = file.file_value(settings.config_file, key)
+        found = schema.Setting(value, f"{key.rpartition('.')[0]} in {settings.config_file}")
+    if found.value is None:
+        raise UsageError(f"{key} is not set.", hint=command("config", "set", key, "VALUE"))
+    text = _text(found.value)
+    if context.output.json:
+        context.output.answer(_document(key, found), [])
+    else:
+        context.output.text(f"{text}\n")
+
+
+@app.command(
+    "set",
+    cls=MjCommand,
+    # A preset's suffix starts with --, but is not an option.
+    context_settings={"ignore_unknown_options": True},
+    epilog="""mj config set defaults.output ~/Pictures/mj
+mj config set defaults.download true
+mj config set presets.poster.suffix "--ar 2:3 --style raw"
+# A key without dots belongs to the active profile
+mj config set token_in query --profile work""",
+)
+def set_(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key of the setting, such as defaults.mode.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="New value.")],
+) -> None:
+    """Change a setting in the config file.
+
+    The keys are base_url, token_in and files_url, which belong to the active profile; defaults.mode,
+    defaults.output, defaults.download and defaults.suffix; presets.NAME.suffix; and profiles.NAME.base_url,
+    profiles.NAME.token_in and profiles.NAME.files_url. To set a token, use mj auth login. Comments in the
+    file are preserved.
+    """
+    from mjcli.settings import file, load, paths
+
+    context: Context = ctx.obj
+    _not_in_the_sandbox(context)
+    _refuse_not_in_file(key)
+    profile = load.profile_in_use(context.environ, profile=context.flags.profile).value
+    path = paths.config_file(context.environ)
+    output = context.output
+    typed = file.set_value(path, key, value, profile=profile)
+    if warning := load.override_warning(context.environ, key):
+        output.warning(warning)
+    output.answer({"key": key, "value": typed, "config_file": str(path)}, [(key, _text(typed))], [])
+
+
+@app.command(
+    "unset", cls=MjCommand, epilog="mj config unset defaults.mode\nmj config unset presets.poster.suffix"
+)
+def unset(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key of the setting, such as defaults.mode.")],
+) -> None:
+    """Remove a setting from the config file.
+
+    Removing a setting that is not set is not an error. To remove a token, use mj auth logout.
+    """
+    from mjcli.settings import file, load, paths
+
+    context: Context = ctx.obj
+    _not_in_the_sandbox(context)
+    _refuse_not_in_file(key)
+    profile = load.profile_in_use(context.environ, profile=context.flags.profile)
+    path = paths.config_file(context.environ)
+    output = context.output
+    file.require_profile(path, profile)
+    removed = file.unset_value(path, key, profile=profile.value)
+    state = f"removed from {path}" if removed else f"not set in {path}"
+    output.answer({"key": key, "removed": removed, "config_file": str(path)}, [(key, state)], [])
+
+
+def _shown(key: str, setting: Setting) -> tuple[dict[str, Any], list[tuple[str, str]], list[str]]:
+    document = _document(key, setting)
+    if setting.value is None:
+        return document, [(key, "not set" if setting.source == "default" else f"({setting.source})")], []
+    value = _text(document["value"])
+    return document, [(key, f"{value} ({setting.source})")], [f"{key}={value}"]
+
+
+def _document(key: str, setting: Setting) -> dict[str, Any]:
+    from mjcli.settings.schema import SECRETS
+
+    value = setting.value
+    if key in SECRETS:
+        value = MASK if value else None
+    elif not isinstance(value, bool | None):
+        value = str(value)
+    return {"key": key, "value": value, "source": setting.source}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _not_in_the_sandbox(context: Context) -> None:
+    from mjcli.settings.load import sandbox_in_use
+
+    if sandbox_in_use(context.environ, option=context.flags.sandbox).value:
+        raise UsageError(
+            "The sandbox has no settings; to change the real ones, omit --sandbox and unset MJ_SANDBOX."
+        )
+
+
+def _refuse_not_in_file(key: str) -> None:
+    if key in _NOT_IN_FILE:
+        raise UsageError(f"{key} is not stored in the config file; use {_NOT_IN_FILE[key]}.")

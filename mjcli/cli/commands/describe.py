@@ -1,0 +1,210 @@
+"""`mj describe`: prompts that would make an image like a given one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mjcli.cli.hints import command, resume
+from mjcli.cli.options import (
+    CheckOptions,
+    FileOptions,
+    ImageOptions,
+    PromptOptions,
+    SplitOption,
+    SubmitOptions,
+    WaitOptions,
+)
+from mjcli.cli.parser import PromptCommand, given_parameters, new_app, takes
+from mjcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from mjcli.api.models import Result
+    from mjcli.cli.context import Context
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.request import RequestBuilder
+    from mjcli.cli.submit import JobOptions, Submitter
+    from mjcli.jobs.job import Job
+    from mjcli.jobs.order import Order
+
+app = new_app()
+
+DESCRIPTIONS = 4  # that the service returns for an image
+
+
+@app.command(
+    "describe",
+    cls=PromptCommand,
+    epilog="""mj describe photo.jpg
+# Make an image from the second description
+mj describe photo.jpg --use 2 --download
+# The same later: the descriptions are in the ledger and not billed again
+mj describe @last --use 3
+# The descriptions alone, one per line
+mj describe https://example.com/cat.png -q""",
+)
+@takes(
+    image_options=ImageOptions,
+    submit=SubmitOptions,
+    wait=WaitOptions,
+    files=FileOptions,
+    prompt=PromptOptions,
+    check=CheckOptions,
+)
+def describe(
+    ctx: typer.Context,
+    image: Annotated[
+        str,
+        typer.Argument(
+            metavar="IMAGE",
+            help="Image (link, file, @last or id) or earlier describe job; - reads standard input.",
+        ),
+    ],
+    *,
+    use: Annotated[
+        int | None,
+        typer.Option(
+            "--use",
+            min=1,
+            max=DESCRIPTIONS,
+            metavar="N",
+            help="Make an image from the Nth description.",
+        ),
+    ] = None,
+    split: SplitOption = False,
+    image_options: ImageOptions,
+    submit: SubmitOptions,
+    wait: WaitOptions,
+    files: FileOptions,
+    prompt: PromptOptions,
+    check: CheckOptions,
+) -> None:
+    """Describe an image with four prompts.
+
+    --use makes a new image from one of the descriptions; most options need it.
+    """
+    from mjcli.cli.inputs import expand
+    from mjcli.cli.submit import JobOptions
+
+    context: Context = ctx.obj
+    names = expand(context.streams.stdin, [image], "image")
+    options = JobOptions(submit, wait, image_options)
+    command_run = _Describe(context, options, prompt, check)
+    if use is None:
+        _refuse_image_options(given_parameters(ctx), split, (image_options, wait, files, prompt))
+        command_run.describe_all(names)
+        return
+    if len(names) > 1:
+        raise UsageError(f"--use takes one image, but standard input contains {len(names)}.")
+    command_run.use(names[0], use, given_parameters(ctx), files, split=split)
+
+
+def _refuse_image_options(parameters: dict[str, list[str]], split: bool, groups: tuple[Any, ...]) -> None:
+    """Refuse options for the image of --use where there is no --use. Raises `UsageError`."""
+    found = [f"--{name}" for name in parameters] + (["--split"] if split else [])
+    for group in groups:
+        for name, default in group._field_defaults.items():
+            if getattr(group, name) != default:
+                found.append("--" + name.replace("_", "-"))
+    if found:
+        raise UsageError(
+            f"{found[0]} needs --use.",
+            hint=command("describe", "IMAGE", "--use", "1", found[0]),
+        )
+
+
+class _Describe:
+    """One run of `mj describe`."""
+
+    def __init__(
+        self, context: Context, options: JobOptions, prompt: PromptOptions, check: CheckOptions
+    ) -> None:
+        from mjcli.cli.lookup import Lookup
+        from mjcli.cli.request import RequestBuilder
+        from mjcli.cli.submit import Submitter
+
+        self._output, self._settings = context.output, context.settings
+        self._options, self._prompt = options, prompt
+        self._lookup: Lookup = Lookup.of(context)
+        self._builder: RequestBuilder = RequestBuilder.of(context, self._lookup, prompt, check)
+        self._plain: RequestBuilder = RequestBuilder.of(
+            context, self._lookup, prompt._replace(permute=False), check
+        )
+        self._submitter: Submitter = Submitter.of(context, self._lookup)
+
+    def describe_all(self, names: list[str]) -> None:
+        """Describe each image; earlier descriptions come from the ledger."""
+        self._options.check()
+        earlier = [self._earlier(each) for each in names]
+        for each in filter(None, earlier):
+            self._print_again(each)
+        new = [name for name, each in zip(names, earlier, strict=True) if each is None]
+        self._submitter.submit_all([self._order(each) for each in new], self._options)
+
+    def use(
+        self, name: str, number: int, parameters: dict[str, list[str]], files: FileOptions, *, split: bool
+    ) -> None:
+        """Make an image from one of the descriptions."""
+        from mjcli.cli.request import Words
+        from mjcli.cli.submit import prepare
+        from mjcli.jobs.order import Order
+
+        target = prepare(self._settings, self._options, files, split=split)
+        if parameters or self._prompt.preset:  # their errors are found before the description is paid for
+            linked = self._builder.image_links(refresh=False).in_parameters(parameters)
+            self._plain.compose(Words("an image", parameters=linked))
+        described = self._described(name)
+        if described is None:
+            self._output.notice("The image request is not shown, because it depends on this response.")
+            return
+        texts = described.texts
+        if number > len(texts):
+            raise UsageError(f"There are only {len(texts)} descriptions, so --use {number} is not possible.")
+        words = Words(texts[number - 1], parameters=parameters)
+        requests = self._builder.requests(words, self._options.submit)
+        orders = [Order("imagine", "imagine", each.body, each.subject) for each in requests]
+        self._submitter.submit_all(orders, self._options, target, files)
+
+    def _described(self, name: str) -> Result | None:
+        """The descriptions, printed too unless a script wants the image alone; None for a dry run."""
+        from mjcli.api.models import Result
+        from mjcli.cli.submit import JobOptions
+
+        earlier = self._earlier(name)
+        if earlier is not None:
+            return Result(earlier.result or {})
+        mode = self._output.mode
+        outcome = self._submitter.submit(
+            self._order(name), JobOptions(self._options.submit), show=not (mode.quiet or mode.field)
+        )
+        return outcome.result if outcome is not None else None
+
+    def _earlier(self, name: str) -> Job | None:
+        """The earlier describe job of this name, if it is one. Raises `UsageError` when it is not done."""
+        from mjcli.cli.inputs import is_file
+        from mjcli.prompt.parse import is_link
+
+        job = None if is_link(name) or is_file(name) else self._lookup.known_job(name, "image")
+        if job is None or job.kind != "describe":
+            return None
+        if job.state != "done":
+            raise UsageError(
+                f"{name} has no descriptions: its state is {job.state}.",
+                hint=resume(job.reference) if job.unfinished else None,
+            )
+        return job
+
+    def _print_again(self, job: Job) -> None:
+        from mjcli.api.models import Result
+        from mjcli.cli.output.result import print_result
+
+        line = self._output.next_command(command("describe", job.reference, "--use", "1"))
+        print_result(self._output, Result(job.result or {}), [], None, [("next", line)])
+
+    def _order(self, name: str) -> Order:
+        from mjcli.jobs.order import Order
+
+        source = self._lookup.source(name)
+        body = self._builder.image_request({"image_url": name}, self._options.submit)
+        return Order("describe", "describe", body, source.words, source.parent)

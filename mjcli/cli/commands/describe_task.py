@@ -1,0 +1,202 @@
+"""`mj describe-task`: the status and result of tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mjcli.cli.hints import command, follow
+from mjcli.cli.options import FileOptions, SplitOption
+from mjcli.cli.parser import MjCommand, new_app, takes
+from mjcli.errors import ApiError, Interrupted, LostResponse, MjError, StillRunning, UnknownTask, UsageError
+
+if TYPE_CHECKING:
+    from mjcli.api import Client
+    from mjcli.api.models import TaskRecord
+    from mjcli.cli.context import Context
+    from mjcli.cli.finished import FinishedJob
+    from mjcli.cli.output.sink import Output
+    from mjcli.cli.save import Saver
+    from mjcli.errors import DownloadError
+    from mjcli.media.names import Target
+
+app = new_app()
+
+
+@app.command(
+    "describe-task",
+    cls=MjCommand,
+    epilog="""mj describe-task 7489df4c-ef03-4de0-b598-e9a590793434
+# Wait for a task and save its image
+mj describe-task @last --wait --download
+# Many at once, for a script
+mj describe-task - --json < tasks.txt""",
+)
+@takes(files=FileOptions)
+def describe_task(
+    ctx: typer.Context,
+    tasks: Annotated[
+        list[str],
+        typer.Argument(metavar="TASK", help="Task id, @last or @2; - reads ids from standard input."),
+    ],
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until each task has ended.")] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="SECONDS", help="Deadline for --wait (default 900)."),
+    ] = None,
+    split: SplitOption = False,
+    files: FileOptions,
+) -> None:
+    """Show the status and result of tasks.
+
+    Queries are free. The exit status is 4 if a task failed or was not found, 7 if it was still running at the
+    --wait deadline, and otherwise 0, even if it is still running.
+    """
+    from mjcli.cli.inputs import expand
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.save import Saver, file_target
+    from mjcli.jobs.follow import DEADLINE_SECONDS
+
+    context: Context = ctx.obj
+    if timeout is not None and not wait:
+        raise UsageError(
+            "--timeout needs --wait.",
+            hint=command("describe-task", "TASK", "--wait", "--timeout", "SECONDS"),
+        )
+    context.resuming = True
+    lookup = Lookup.of(context)
+    ids = [lookup.task(each) for each in expand(context.streams.stdin, tasks, "task")]
+    target = file_target(context.settings, files, split=split)
+    seconds = DEADLINE_SECONDS if timeout is None else timeout
+    find = _follower(context, time.monotonic() + seconds) if wait else _finder(context.client, ids)
+    report = _Report(context.output, Saver.of(context, lookup), target, force=files.force)
+    for task_id in ids:
+        try:
+            record = find(task_id)
+            if record is None:
+                raise _unknown(task_id)
+            report.show(task_id, record)
+        except Interrupted as stop:
+            stop.sent, stop.task_id = True, task_id
+            raise
+        except (StillRunning, ApiError, LostResponse, UnknownTask) as error:
+            error.task_id = error.task_id or task_id
+            if len(ids) == 1:
+                raise
+            context.output.failure(error)
+
+
+def _finder(client: Client, ids: list[str]) -> Callable[[str], TaskRecord | None]:
+    """Finds a task among those queried in one request."""
+    if len(ids) == 1:
+        return client.task
+    return {str(record.id): record for record in client.tasks(list(dict.fromkeys(ids)))}.get
+
+
+def _follower(context: Context, deadline: float) -> Callable[[str], TaskRecord | None]:
+    """Follows a task to its end; one that the service does not know is not waited for."""
+    from mjcli.cli.output.watch import JobWatch
+    from mjcli.jobs.follow import follow as follow_task
+
+    client = context.client
+
+    def find(task_id: str) -> TaskRecord | None:
+        first = client.task(task_id, deadline=deadline)
+        if first is None or first.state != "running":
+            return first
+        with JobWatch(context.output) as watch:
+            watch.sent()
+            watch.progress(first.progress)
+            try:
+                return follow_task(client, task_id, watch, deadline=deadline)
+            except StillRunning as error:
+                error.message = f"{error.message} It continues at the service and is billed if it succeeds."
+                error.hint = follow(task_id)
+                raise
+
+    return find
+
+
+def _unknown(task_id: str) -> UnknownTask:
+    return UnknownTask(
+        f'Task "{task_id}" was not found.',
+        task_id=task_id,
+        hint="check the id and the profile; only the token that started a task can query it",
+    )
+
+
+class _Report:
+    """Prints task records, and saves the images of finished ones to `target`, if any."""
+
+    def __init__(self, output: Output, saver: Saver, target: Target | None, *, force: bool) -> None:
+        self._output, self._saver, self._target, self._force = output, saver, target, force
+
+    def show(self, task_id: str, record: TaskRecord) -> None:
+        """Print one record; its files are saved and recorded first."""
+        from mjcli.cli.finished import FinishedJob
+
+        done = record.state == "done" and record.response is not None
+        self._saver.finish(
+            FinishedJob.of_record(record, task_id),
+            self._target if done else None,
+            force=self._force,
+            retry=follow(task_id),
+            show=lambda job, saved, problem: self._print(task_id, job, saved, problem),
+        )
+
+    def _print(self, task_id: str, job: FinishedJob, saved: list[str], missing: DownloadError | None) -> None:
+        from mjcli.cli.output.result import quiet_lines
+
+        record = job.record
+        assert record is not None
+        problem: MjError | None = missing
+        if record.state == "failed":
+            problem = record.error()
+            problem.task_id = problem.task_id or task_id
+        quiet = quiet_lines(record.response, saved) if record.response is not None else []
+        document = {**record.document, "files": saved}
+        self._output.answer(document, self._lines(task_id, record, saved), quiet or [task_id], problem)
+
+    def _lines(self, task_id: str, record: TaskRecord, saved: list[str]) -> list[tuple[str, str]]:
+        """A record as people read it: state, times, request, result."""
+        from mjcli.cli.output.result import result_lines
+        from mjcli.cli.output.text import shortened
+
+        document = record.document
+        lines = [("task", record.id or task_id), ("state", record.state)]
+        if record.state == "running" and record.progress is not None:
+            lines.append(("progress", f"{record.progress}%"))
+        if record.type:
+            lines.append(("type", record.type))
+        lines += [(name, _time(document.get(f"{name}_at"))) for name in ("created", "started", "finished")]
+        lines.append(("elapsed", _seconds(document.get("elapsed") or document.get("duration"))))
+        lines += [(f"request {name}", shortened(value)) for name, value in record.request.items()]
+        if record.state == "running":
+            lines.append(("next", self._output.next_command(follow(task_id))))
+        elif record.state == "done" and record.response is not None:
+            lines += [
+                line for line in result_lines(self._output, record.response, saved) if line[0] != "task"
+            ]
+        else:
+            error = record.error()
+            lines.append(("error", f"{error.code}: {error.message}"))
+        return [(name, value) for name, value in lines if value]
+
+
+def _time(value: Any) -> str:
+    from mjcli.api.models import number_of
+    from mjcli.cli.output.times import local_time
+
+    seconds = number_of(value)
+    return (local_time(seconds) or str(value)) if seconds else ""
+
+
+def _seconds(value: Any) -> str:
+    from mjcli.api.models import number_of
+
+    seconds = number_of(value)
+    return "" if seconds is None else f"{seconds:.1f} s"

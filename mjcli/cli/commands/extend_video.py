@@ -1,0 +1,88 @@
+"""`mj extend-video`: a longer version of a video."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mjcli.cli.options import (
+    CheckOptions,
+    FileOptions,
+    ImageOptions,
+    SubmitOptions,
+    VideoMode,
+    VideoOptions,
+    WaitOptions,
+)
+from mjcli.cli.parser import MjCommand, new_app, takes
+
+if TYPE_CHECKING:
+    from mjcli.cli.context import Context
+
+app = new_app()
+
+
+@app.command(
+    "extend-video",
+    cls=MjCommand,
+    epilog="""# The first of your newest four videos
+mj extend-video @last "the cat jumps down" --download
+mj extend-video 1751816807896311 "the cat jumps down" --index 3""",
+)
+@takes(
+    video_options=VideoOptions, submit=SubmitOptions, wait=WaitOptions, files=FileOptions, check=CheckOptions
+)
+def extend_video(
+    ctx: typer.Context,
+    video: Annotated[
+        str, typer.Argument(metavar="VIDEO", help="Video id, @last or @2; - reads ids from standard input.")
+    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PROMPT", help="Description of the next motion; - reads standard input."),
+    ] = None,
+    *,
+    index: Annotated[
+        int, typer.Option(min=0, max=3, metavar="0-3", help="Number of the video; 0 is the first.")
+    ] = 0,
+    mode: VideoMode = None,
+    video_options: VideoOptions,
+    submit: SubmitOptions,
+    wait: WaitOptions,
+    files: FileOptions,
+    check: CheckOptions,
+) -> None:
+    """Extend one of a job's four videos.
+
+    The result is four new videos, each with a different continuation.
+    """
+    from mjcli.cli.inputs import expand, words_or_stdin
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.request import RequestBuilder, Words
+    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.jobs.order import Order
+
+    context: Context = ctx.obj
+    stdin = context.streams.stdin
+    lookup = Lookup.of(context)
+    options = JobOptions(submit, wait, ImageOptions(mode=mode))
+    target = prepare(context.settings, options, files)
+    alone = [video] if video == "-" else ()
+    text = words_or_stdin(stdin, words or (), alone, example=("extend-video", video))
+    videos = [lookup.video(each) for each in expand(stdin, [video], "video")]
+    (request,) = RequestBuilder.of(context, lookup, check=check).requests(
+        Words(text),
+        submit,
+        endpoint="videos",
+        image_fields={"end_image_url": video_options.end_image},
+        action="extend",
+        video_index=index,
+        resolution=video_options.resolution,
+        loop=video_options.loop,
+    )
+    orders = [
+        Order("extend-video", "videos", {**request.body, "video_id": each.id}, request.subject, each.id)
+        for each in videos
+    ]
+    Submitter.of(context, lookup).submit_all(orders, options, target, files)

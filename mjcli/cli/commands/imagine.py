@@ -1,0 +1,105 @@
+"""`mj imagine`: images from a text prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mjcli.cli.options import (
+    CheckOptions,
+    FileOptions,
+    ImageOption,
+    ImageOptions,
+    PromptOptions,
+    SplitOption,
+    SubmitOptions,
+    Translation,
+    WaitOptions,
+)
+from mjcli.cli.parser import PromptCommand, given_parameters, new_app, takes
+
+if TYPE_CHECKING:
+    from mjcli.cli.context import Context
+
+app = new_app()
+
+
+@app.command(
+    "imagine",
+    cls=PromptCommand,
+    epilog="""mj imagine a cat on a table
+# Save the image
+mj imagine "a cat on a table" --download --output cats/
+# In a script: the link alone
+url=$(mj imagine "a cat" -q)
+# A prompt from a file, with an image prompt
+mj imagine --image https://example.com/sketch.png --ar 16:9 < prompt.txt
+# Without an account
+mj --sandbox imagine "a cat" --download""",
+)
+@takes(
+    image_options=ImageOptions,
+    submit=SubmitOptions,
+    wait=WaitOptions,
+    files=FileOptions,
+    prompt=PromptOptions,
+    check=CheckOptions,
+)
+def imagine(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PROMPT", help="Words of the prompt; - reads standard input."),
+    ] = None,
+    *,
+    image: ImageOption = None,
+    translation: Translation = None,
+    style_reference: Annotated[
+        bool | None,
+        typer.Option(
+            "--style-reference/--no-style-reference",
+            help="Use style references (costs more).",
+        ),
+    ] = None,
+    moodboard: Annotated[
+        bool | None,
+        typer.Option("--moodboard/--no-moodboard", help="Use a moodboard (costs more)."),
+    ] = None,
+    split: SplitOption = False,
+    image_options: ImageOptions,
+    submit: SubmitOptions,
+    wait: WaitOptions,
+    files: FileOptions,
+    prompt: PromptOptions,
+    check: CheckOptions,
+) -> None:
+    """Make images from a text prompt.
+
+    The prompt consists of the images of --image, the words, and Midjourney's parameters, given as options or
+    after the words. It is checked before anything is sent; mj check only checks it. The job is billed if it
+    succeeds, and is never sent twice.
+    """
+    from mjcli.cli.inputs import expand, words_or_stdin
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.request import RequestBuilder, Words
+    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.jobs.order import Order
+
+    context: Context = ctx.obj
+    stdin = context.streams.stdin
+    lookup = Lookup.of(context)
+    options = JobOptions(submit, wait, image_options)
+    target = prepare(context.settings, options, files, split=split)
+    images = image or []
+    text = words_or_stdin(stdin, words or [], images)
+    typed = Words(text, expand(stdin, images, "image") if images else [], given_parameters(ctx))
+    requests = RequestBuilder.of(context, lookup, prompt, check).requests(
+        typed,
+        submit,
+        translation=translation,
+        style_reference=style_reference,
+        moodboard=moodboard,
+    )
+    orders = [Order("imagine", "imagine", each.body, each.subject) for each in requests]
+    Submitter.of(context, lookup).submit_all(orders, options, target, files)

@@ -1,0 +1,347 @@
+"""`mj listen`: receive the service's callbacks."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mjcli.cli.hints import command, resume
+from mjcli.cli.options import FileOptions, HostOption, PortOption, PublicUrlOption, SplitOption
+from mjcli.cli.parser import MjCommand, new_app, takes
+from mjcli.errors import DownloadError, StillRunning, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from mjcli.cli.context import Context
+    from mjcli.cli.finished import FinishedJob
+    from mjcli.cli.save import Saver
+    from mjcli.jobs.callbacks import Event, Inbox
+    from mjcli.media.names import Target
+
+app = new_app()
+
+QUIET_SECONDS = 5.0  # without a callback, after which --until-idle ends
+POLL_SECONDS = 0.5  # between checks whether it is over
+MAX_WORDS = 30  # characters of a prompt, on a terminal
+_COLOURS = {"progress": "36", "success": "32", "failure": "31"}
+
+
+@app.command(
+    "listen",
+    cls=MjCommand,
+    epilog="""mj listen --port 8766
+# In another terminal, with the address that the first one shows
+mj imagine "a cat" --callback-url http://127.0.0.1:8766/…
+# A tunnel that lets the service reach this machine, either of these
+cloudflared tunnel --url http://127.0.0.1:8766
+ngrok http 8766
+# and the address that it shows
+mj listen --port 8766 --public-url https://example.trycloudflare.com
+# In a script: events as JSON Lines, until all jobs sent with the address have ended
+mj listen --json --until-idle --download
+# Pass each event to a program
+mj listen --exec ./on-event.sh""",
+)
+@takes(files=FileOptions)
+def listen(
+    ctx: typer.Context,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 0,
+    public_url: PublicUrlOption = None,
+    once: Annotated[
+        str | None, typer.Option("--once", metavar="TASK", help="Exit when this task has ended.")
+    ] = None,
+    until_idle: Annotated[
+        bool,
+        typer.Option(
+            "--until-idle",
+            help="Exit when all jobs with this address have ended.",
+        ),
+    ] = False,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Deadline for listening.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also accept callbacks for tasks that are not in the ledger.")
+    ] = False,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Accept callbacks without confirming them."),
+    ] = False,
+    exec_: Annotated[
+        str | None,
+        typer.Option(
+            "--exec",
+            metavar="COMMAND",
+            help="Command to run for each event, with its JSON on stdin.",
+        ),
+    ] = None,
+    *,
+    split: SplitOption = False,
+    files: FileOptions,
+) -> None:
+    """Receive callbacks and print each as an event.
+
+    The address for --callback-url is printed first. Callbacks are not signed, so each is confirmed with the
+    service before it is accepted and recorded in the ledger. The command of --exec runs without a shell, with
+    the event on its standard input and MJ_EVENT, MJ_TASK_ID and MJ_IMAGE_ID in its environment.
+    """
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.save import Saver, file_target
+    from mjcli.jobs.callbacks import Inbox, open_receiver
+    from mjcli.media.names import check_for_several
+
+    context: Context = ctx.obj
+    context.resuming = True
+    words = _command(exec_)
+    settings = context.settings
+    target = file_target(settings, files, split=split)
+    if target is not None and files.output is not None:
+        check_for_several(target)
+    lookup = Lookup.of(context)
+    awaited = [lookup.task(once)] if once is not None else []
+    tokenless = trust and not settings.token.value
+    inbox = Inbox(
+        None if tokenless else context.client,
+        context.ledger,
+        profile=settings.profile.value,
+        host=settings.host,
+        warn=context.output.alarm,
+        trust=trust,
+        accept_unknown=everything,
+        awaited=awaited,
+    )
+    receiver, inbox.url = open_receiver(inbox.receive, host=host, port=port, public_url=public_url)
+    reporter = _Reporter(context, Saver.of(context, lookup), files, target, words, awaited)
+    over = _until(inbox, awaited, until_idle=until_idle)
+    with receiver:
+        _announce(context, inbox.url, receiver.port, host, public_url)
+        try:
+            inbox.start_polling(at_once=bool(awaited))
+            _report_all(inbox, reporter.report, over, timeout)
+        finally:
+            inbox.close()
+
+
+def _command(text: str | None) -> list[str] | None:
+    """The words of --exec, its program found. Raises `UsageError`."""
+    if text is None:
+        return None
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f'--exec "{text}" cannot be parsed: {error}.') from None
+    if not words or shutil.which(words[0]) is None:
+        raise UsageError(
+            f'--exec: program "{words[0] if words else text}" not found.',
+            hint="--exec takes one program and its arguments and does not use a shell",
+        )
+    return words
+
+
+def _announce(context: Context, url: str, port: int, host: str, public_url: str | None) -> None:
+    """Show where callbacks are to be sent, first thing."""
+    from mjcli.cli.submit import is_reachable
+
+    output = context.output
+    if output.mode.field is None:  # a field is one of the events
+        output.answer({"event": "listening", "callback_url": url}, [("callback url", url)], [url])
+    if not output.stdout_is_terminal:
+        output.notice(f"Receiving callbacks at {url}")
+    if public_url is None and not is_reachable(context.settings, host):
+        output.notice(
+            "Only programs on this machine can reach this address. A tunnel lets the service reach it, for"
+            f" example: cloudflared tunnel --url http://127.0.0.1:{port}"
+        )
+        line = command("listen", "--port", str(port), "--public-url")
+        output.notice(f"Then: {line} https://… (the address that the tunnel shows)")
+
+
+def _until(inbox: Inbox, awaited: list[str], *, until_idle: bool) -> Callable[[], bool]:
+    """Whether it is over: checked after each event, and now and then."""
+
+    def over() -> bool:
+        if awaited and not inbox.outstanding() & set(awaited):
+            return True
+        if not until_idle or inbox.last_received_at is None:
+            return False
+        return time.monotonic() - inbox.last_received_at > QUIET_SECONDS and not inbox.outstanding()
+
+    return over
+
+
+def _report_all(
+    inbox: Inbox, report: Callable[[Event], None], over: Callable[[], bool], timeout: float | None
+) -> None:
+    """Report each event until it is over. Raises `StillRunning` at the deadline."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        # Checked first: an event is in the ledger a moment before it is queued here.
+        finished = over()
+        event = inbox.next(POLL_SECONDS)
+        if event is not None:
+            report(event)
+        elif finished:
+            return
+        elif deadline is not None and time.monotonic() >= deadline:
+            raise StillRunning(
+                "The deadline passed; running jobs continue at the service and are billed if they succeed.",
+                hint=command("resume"),
+            )
+
+
+class _Reporter:
+    """Does with each event what was requested: a line, files, a run of a command."""
+
+    def __init__(
+        self,
+        context: Context,
+        saver: Saver,
+        files: FileOptions,
+        target: Target | None,
+        words: list[str] | None,
+        awaited: Collection[str],
+    ) -> None:
+        self._context, self._output, self._saver = context, context.output, saver
+        self._files, self._target = files, target
+        self._command, self._awaited = words, awaited
+
+    def report(self, event: Event) -> None:
+        """Save the files of an event, print it, and run the command."""
+        from mjcli.cli.finished import FinishedJob
+
+        job = event.job
+        finished = FinishedJob(
+            event.result,
+            event.task_id,
+            job.uuid if job is not None else None,
+            job.words if job is not None else "",
+            job.action if job is not None else "task",
+        )
+        document: dict[str, Any] = {}
+
+        def show(_job: FinishedJob, saved: list[str], problem: DownloadError | None) -> None:
+            document.update(
+                {
+                    **event.result.document,
+                    "task_id": event.task_id,
+                    "files": saved,
+                    "event": event.kind,
+                    "confirmed": event.confirmed,
+                }
+            )
+            self._print(event, document, saved, problem)
+
+        self._saver.finish(
+            finished,
+            self._target_of(event),
+            force=self._files.force,
+            retry=resume(event.task_id),
+            show=show,
+        )
+        if event.kind == "failure" and event.task_id in self._awaited:
+            self._output.fail(event.result.error().exit_code)
+        if self._command is not None:
+            self._run(event, document)
+
+    def _target_of(self, event: Event) -> Target | None:
+        """Where the files of a success go: as --output says, else as the job itself requested."""
+        from mjcli.cli.save import stored_target
+
+        target = self._target
+        if target is None or event.kind != "success":
+            return None
+        stored = stored_target(event.job) if event.job is not None else None
+        if self._files.output is not None or stored is None:
+            return target
+        return stored._replace(split=stored.split or target.split)
+
+    def _print(
+        self, event: Event, document: dict[str, Any], saved: list[str], problem: DownloadError | None
+    ) -> None:
+        from mjcli.cli.output.result import quiet_lines
+
+        output = self._output
+        if output.json:
+            output.answer(document, [])
+        elif not output.mode.quiet:
+            colours = output.colours(output.stdout)
+            terminal = output.stdout_is_terminal
+            output.text(_row(event, saved, colours=colours) if terminal else _line(event, saved))
+        elif event.kind == "success":
+            output.answer({}, [], quiet_lines(event.result, saved))
+        if event.kind == "failure" and output.mode.quiet:
+            output.alarm(f"Task {event.task_id} failed: {event.result.error().message}")
+        if problem is not None:
+            output.alarm(problem.message)
+            output.fail(problem.exit_code)
+
+    def _run(self, event: Event, document: dict[str, Any]) -> None:
+        """Run the command of --exec for an event; its output goes to standard error."""
+        import subprocess
+
+        from mjcli.cli.output.text import encode, encode_json, json_line, visible
+
+        assert self._command is not None
+        output = self._output
+        environment = {
+            **self._context.environ,
+            "MJ_EVENT": event.kind,
+            "MJ_TASK_ID": event.task_id,
+            # An environment cannot hold every id; the event on standard input has it as received.
+            "MJ_IMAGE_ID": encode(visible(event.result.id or ""), "utf-8").decode(),
+        }
+        try:
+            done = subprocess.run(
+                self._command,
+                input=output.secret.hide_bytes(encode_json(json_line(document) + "\n")),
+                stdout=output.stderr.fileno(),
+                env=environment,
+                check=False,
+            )
+        except (OSError, ValueError) as error:
+            output.alarm(f"--exec could not be run for task {event.task_id}: {error}.")
+            return
+        if done.returncode != 0:
+            output.alarm(
+                f"--exec exited with status {done.returncode} for the {event.kind} of task {event.task_id}."
+            )
+
+
+def _fields(event: Event, saved: list[str]) -> tuple[str, str]:
+    """The words of an event's job, and its progress, files or error."""
+    result = event.result
+    words = event.job.words if event.job is not None else ""
+    if event.kind == "progress":
+        return words, "" if result.progress is None else f"{result.progress}%"
+    if event.kind == "failure":
+        error = result.error()
+        return words, f"{error.code}: {error.message}"
+    return words, " ".join(saved or result.video_urls or result.texts or [result.image_link or ""])
+
+
+def _line(event: Event, saved: list[str]) -> str:
+    """An event for programs: time, kind, task, words and details, separated by tabs."""
+    from mjcli.cli.output.text import visible
+    from mjcli.cli.output.times import utc_time
+
+    fields = (utc_time(time.time()) or "", event.kind, event.task_id, *_fields(event, saved))
+    return "\t".join(map(visible, fields)) + "\n"
+
+
+def _row(event: Event, saved: list[str], *, colours: bool) -> str:
+    """The same for people, short enough for a narrow terminal except for links and errors."""
+    from mjcli.cli.output.text import visible
+
+    words, details = _fields(event, saved)
+    words = words if len(words) <= MAX_WORDS else f"{words[: MAX_WORDS - 1]}…"
+    kind = f"{event.kind:8}"
+    kind = f"\x1b[{_COLOURS[event.kind]}m{kind}\x1b[0m" if colours else kind
+    fields = (visible(event.task_id[:8]), visible(words), visible(details))
+    return "  ".join([time.strftime("%H:%M:%S"), kind, *filter(None, fields)]) + "\n"

@@ -1,0 +1,326 @@
+"""`mj resume`: finish jobs that were interrupted, or whose files are missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mjcli.cli.hints import command
+from mjcli.cli.hints import resume as resume_command
+from mjcli.cli.options import FileOptions, RetriesOption, SplitOption
+from mjcli.cli.parser import MjCommand, new_app, takes
+from mjcli.errors import (
+    ApiError,
+    ExitCode,
+    LostResponse,
+    MjError,
+    NetworkError,
+    StillRunning,
+    UnknownTask,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from mjcli.cli.context import Context
+    from mjcli.cli.lookup import Lookup
+    from mjcli.jobs.job import Job
+    from mjcli.media.names import Target
+    from mjcli.settings.load import Settings
+
+app = new_app()
+
+
+@app.command(
+    "resume",
+    cls=MjCommand,
+    epilog="""# After a lost connection, a crash, a closed laptop: everything unfinished
+mj resume
+# One job, by its task or id prefix
+mj resume 7489df4c
+# What is ready now, without waiting for the rest
+mj resume --no-wait
+# Send a job with an unknown outcome again, which may be billed twice
+mj resume 1a2b3c4d --resubmit""",
+)
+@takes(files=FileOptions)
+def resume(
+    ctx: typer.Context,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="JOB",
+            help="Id, id prefix, @last or @2; - reads ids from standard input (default: every unfinished job).",
+        ),
+    ] = None,
+    *,
+    resubmit: Annotated[
+        bool,
+        typer.Option("--resubmit", help="Send jobs again if not found; they may be billed twice."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question.")] = False,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="Stop searching for the named jobs; send nothing.")
+    ] = False,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Task to assign to the job when several match."),
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Query once; do not wait for running jobs.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="SECONDS", help="Deadline for each job (default 900)."),
+    ] = None,
+    retries: RetriesOption = 3,
+    split: SplitOption = False,
+    files: FileOptions,
+) -> None:
+    """Resume unfinished jobs and save the requested files.
+
+    A job with a task is followed; one whose response was lost is searched for among the recent tasks; one
+    that was never sent is sent. Nothing is sent twice except with --resubmit. It is safe to run this any
+    number of times, also at once.
+    """
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.submit import one_by_one
+
+    context: Context = ctx.obj
+    context.resuming = True
+    names = jobs or []
+    _check(context, names, resubmit=resubmit, yes=yes, give_up=give_up, task=task)
+    lookup = Lookup.of(context)
+    chosen = _named(context, lookup, names) if names else _unfinished(context, yes=yes)
+    if give_up:
+        for job in chosen:
+            _give_up(context, job)
+        return
+    if task is not None:
+        _assign(context, chosen[0], task)
+    elif names:
+        chosen = [_replacement(context, job) for job in chosen]
+    if not chosen:
+        return
+    targets = _Targets(context.settings, files, split=split, several=len(chosen) > 1)
+    context.client.retries = retries
+    run = _Resume(context, lookup, targets, chosen, timeout=0.0 if no_wait else timeout)
+    run.resubmit, run.yes = resubmit, yes
+    run.update_all()
+    one_by_one(context.output, chosen, run.resume, verb="resumed")
+
+
+class _Resume:
+    """One run of `mj resume` over the chosen jobs."""
+
+    def __init__(
+        self, context: Context, lookup: Lookup, targets: _Targets, jobs: list[Job], *, timeout: float | None
+    ) -> None:
+        from mjcli.cli.submit import Submitter
+
+        self._context, self._targets, self._jobs, self._timeout = context, targets, jobs, timeout
+        self._submitter = Submitter.of(context, lookup)
+        self._unreachable: str | None = None
+        self.resubmit = self.yes = False
+
+    def update_all(self) -> None:
+        """Query all known tasks in one request, and record those that have ended.
+
+        When the service cannot be reached, querying them one by one would be in vain.
+        """
+        from mjcli.jobs.follow import record_task_result
+
+        context = self._context
+        tasks = [job.task_id for job in self._jobs if job.task_id is not None and job.state != "done"]
+        try:
+            for record in context.client.tasks(tasks) if tasks else ():
+                record_task_result(context.ledger, context.settings.host, record, [])
+        except NetworkError as error:
+            self._unreachable = (
+                f"{error.message} The job continues at the service and is billed if it succeeds."
+            )
+        except (ApiError, LostResponse) as error:
+            if error.exit_code == ExitCode.AUTH:
+                raise
+            # Each job is queried by itself then, with more patience.
+
+    def resume(self, job: Job) -> None:
+        """Resume one job, or the one that was sent in its place."""
+        context = self._context
+        if len(self._jobs) > 1:
+            number = self._jobs.index(job) + 1
+            context.output.notice(f"{number}/{len(self._jobs)}: {_title(job)}")
+        if self._unreachable is not None and job.task_id is not None and job.state != "done":
+            raise StillRunning(self._unreachable, task_id=job.task_id, hint=resume_command(job.reference))
+        try:
+            self._run(job)
+        except MjError as error:
+            if isinstance(error, LostResponse) and self.resubmit:
+                fresh = self._resubmitted(job, error)
+            else:  # another mj may have sent it again meanwhile
+                fresh = context.ledger.replacement(job.uuid)
+            if fresh is None:
+                raise
+            self._run(fresh)
+
+    def _run(self, job: Job) -> None:
+        targets = self._targets
+        self._submitter.resume(job, targets.of(job), force=targets.force(job), timeout=self._timeout)
+
+    def _resubmitted(self, job: Job, lost: LostResponse) -> Job | None:
+        """The job that replaces one that stays unknown, if the user agrees."""
+        context = self._context
+        if not self.yes:
+            context.output.notice(lost.message)
+            if not context.output.ask(f"Send it again ({_title(job)})? It may be billed twice."):
+                return None
+        fresh = context.ledger.resubmit(job.uuid)
+        if fresh is not None:
+            return fresh
+        fresh = _replacement(context, job)
+        if fresh is job:
+            raise UsageError(
+                "The job changed in the meantime, so it was not sent again.",
+                hint=resume_command(job.reference),
+            )
+        return fresh
+
+
+def _check(
+    context: Context, names: list[str], *, resubmit: bool, yes: bool, give_up: bool, task: str | None
+) -> None:
+    """Refuse combinations of options that make no sense. Raises `UsageError`."""
+    if give_up and (resubmit or task is not None):
+        raise UsageError("--give-up cannot be combined with --resubmit or --task.")
+    if give_up and not names:
+        raise UsageError(
+            "--give-up needs at least one job.",
+            hint=command("history", "--state", "unfinished", note="lists them"),
+        )
+    if task is not None and (len(names) != 1 or names == ["-"]):
+        raise UsageError("--task needs exactly one job.", hint=command("resume", "JOB", "--task", "TASK"))
+    if resubmit and not yes and not context.output.can_ask:
+        raise UsageError(
+            "--resubmit needs a terminal to ask for confirmation.",
+            hint="--yes skips the question; the job may be billed twice",
+        )
+
+
+def _named(context: Context, lookup: Lookup, names: list[str]) -> list[Job]:
+    from mjcli.cli.inputs import expand
+
+    jobs = (lookup.job(each) for each in expand(context.streams.stdin, names, "job"))
+    found = {job.uuid: job for job in jobs}
+    for job in found.values():
+        lookup.check_host(job)
+    return list(found.values())
+
+
+def _replacement(context: Context, job: Job) -> Job:
+    """The job, or the one that was sent in its place."""
+    fresh = context.ledger.replacement(job.uuid)
+    if fresh is None:
+        return job
+    context.output.notice(f"Job {job.reference} was sent again as {fresh.reference}; resuming the new job.")
+    return _replacement(context, fresh)
+
+
+def _unfinished(context: Context, *, yes: bool) -> list[Job]:
+    """Every unfinished job of the profile; on a terminal the user is asked about those never sent."""
+    output, settings, ledger = context.output, context.settings, context.existing_ledger
+    profile, host = settings.profile.value, settings.host
+    unfinished = ledger.unfinished(profile) if ledger is not None else []
+    here = [job for job in unfinished if job.host == host]
+    for other in sorted({job.host for job in unfinished} - {host}):
+        output.warning(f"Skipping jobs at {other}: the profile now uses {host}.")
+    elsewhere = ledger.unfinished_by_profile(exclude=profile) if ledger is not None else {}
+    for name, count in elsewhere.items():
+        if name != "sandbox":
+            line = command("--profile", name, "resume")
+            output.notice(f'Profile "{name}" has {count} unfinished job{"s" if count > 1 else ""}: {line}')
+    unsent = [job for job in here if job.unsent]
+    if unsent and output.can_ask and not yes:
+        titles = "; ".join(_title(job) for job in unsent)
+        if not output.ask(f"Not sent or billed yet: {titles}. Send now?"):
+            here = [job for job in here if not job.unsent]
+            output.notice(f"They stay queued; to drop one: {command('resume', 'JOB', '--give-up')}")
+    if not unfinished:
+        output.notice("Nothing to resume: all jobs have finished and their files are saved.")
+    return here
+
+
+def _give_up(context: Context, job: Job) -> None:
+    if not context.ledger.give_up(job.uuid):
+        raise UsageError(f"Job {job.reference} is {job.state}; there is nothing to give up.")
+    if job.sent_at is not None and job.state != "done":
+        condition = "succeeds" if job.task_id is not None else "was accepted and succeeds"
+        context.output.notice(
+            f"{_title(job)}: no longer followed, but not stopped at the service; it is billed if it {condition}."
+        )
+    context.output.answer(
+        {"success": True, "given_up": job.uuid, "task_id": job.task_id},
+        [("given up", job.reference)],
+        [job.reference],
+    )
+
+
+def _assign(context: Context, job: Job, task_id: str) -> None:
+    """Assign a task to a job whose response was lost. Raises `UsageError` when it cannot be this job's."""
+    from mjcli.jobs.recover import matches_request
+
+    if job.task_id is not None:
+        raise UsageError(f"Job {job.reference} already has a task.")
+    record = context.client.task(task_id)
+    if record is None:
+        raise UnknownTask(f'Task "{task_id}" was not found.', task_id=task_id)
+    if not matches_request(record, job.path, job.request):
+        why = "has a different request"
+    elif not context.ledger.adopt(job.uuid, context.settings.host, str(record.id)):
+        why = "belongs to another job in the ledger"
+    else:
+        return
+    raise UsageError(f'Task "{task_id}" {why}.', hint=command("describe-task", task_id))
+
+
+def _title(job: Job) -> str:
+    """A job as people know it."""
+    words = job.words or f"{job.action} {job.reference}"
+    return words if len(words) <= 60 else f"{words[:59]}…"
+
+
+class _Targets:
+    """Where the files of each job go: as this command says, else as the options of the job itself say."""
+
+    def __init__(self, settings: Settings, files: FileOptions, *, split: bool, several: bool) -> None:
+        from mjcli.cli.save import output_target
+        from mjcli.media.names import check_for_several
+
+        self._files, self._split = files, split
+        self._given = output_target(settings, files.output, split=split)
+        if several and files.output is not None:
+            check_for_several(self._given)
+
+    def of(self, job: Job) -> Target | None:
+        """The target of a job, None when its files are not saved. Raises `ConfigError`."""
+        from mjcli.cli.save import stored_target
+        from mjcli.media.names import check_writable
+
+        files = self._files
+        if files.download is False:
+            return None
+        requested = files.download or self._split
+        if files.output is not None or (requested and job.files_asked is None):
+            target = self._given
+        else:
+            stored = stored_target(job)
+            if stored is None:
+                return None
+            target = stored._replace(split=stored.split or self._split)
+        if job.unsent:
+            check_writable(target, force=self.force(job))
+        return target
+
+    def force(self, job: Job) -> bool:
+        """Whether existing files are replaced."""
+        stored = job.files_asked is not None and bool(job.files_asked.get("force"))
+        return self._files.force or (stored and job.unfinished)

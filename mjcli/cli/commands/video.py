@@ -1,0 +1,89 @@
+"""`mj video`: videos from an image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mjcli.cli.options import (
+    CheckOptions,
+    FileOptions,
+    ImageOptions,
+    SubmitOptions,
+    VideoMode,
+    VideoOptions,
+    WaitOptions,
+)
+from mjcli.cli.parser import MjCommand, new_app, takes
+
+if TYPE_CHECKING:
+    from mjcli.cli.context import Context
+
+app = new_app()
+
+
+@app.command(
+    "video",
+    cls=MjCommand,
+    epilog="""mj video "the cat turns its head" --image @last --download
+mj video "waves roll in" --image beach.jpg --end-image storm.jpg --resolution 720p
+# Extend the second of the four videos
+mj extend-video @last "the cat jumps down" --index 1""",
+)
+@takes(
+    video_options=VideoOptions, submit=SubmitOptions, wait=WaitOptions, files=FileOptions, check=CheckOptions
+)
+def video(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PROMPT", help="Description of the motion; - reads standard input."),
+    ] = None,
+    *,
+    image: Annotated[
+        str,
+        typer.Option(
+            "--image",
+            metavar="IMAGE",
+            help="First frame: a link, file, @last or id; - reads standard input.",
+        ),
+    ],
+    mode: VideoMode = None,
+    video_options: VideoOptions,
+    submit: SubmitOptions,
+    wait: WaitOptions,
+    files: FileOptions,
+    check: CheckOptions,
+) -> None:
+    """Make four short videos from an image.
+
+    --download saves the videos and their cover image.
+    """
+    from mjcli.cli.inputs import expand, words_or_stdin
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.request import RequestBuilder, Words
+    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.jobs.order import Order
+
+    context: Context = ctx.obj
+    stdin = context.streams.stdin
+    lookup = Lookup.of(context)
+    options = JobOptions(submit, wait, ImageOptions(mode=mode))
+    target = prepare(context.settings, options, files)
+    alone = [image] if image == "-" else ()
+    text = words_or_stdin(stdin, words or (), alone, example=("video", "--image", image))
+    builder = RequestBuilder.of(context, lookup, check=check)
+    orders: list[Order] = []
+    for name in expand(stdin, [image], "image"):
+        source = lookup.source(name)
+        requests = builder.requests(
+            Words(text),
+            submit,
+            endpoint="videos",
+            image_fields={"image_url": name, "end_image_url": video_options.end_image},
+            resolution=video_options.resolution,
+            loop=video_options.loop,
+        )
+        orders += [Order("video", "videos", each.body, each.subject, source.parent) for each in requests]
+    Submitter.of(context, lookup).submit_all(orders, options, target, files)

@@ -1,0 +1,199 @@
+"""What one run of `mj` works with: streams, environment, settings; client, ledger and output on first use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
+
+from mjcli.cli.output.redact import Secret
+from mjcli.cli.output.sink import Mode, Output, Streams
+from mjcli.errors import ConfigError, NoTokenError, Remedy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    from mjcli.api import Client, FileStore
+    from mjcli.jobs.ledger import Ledger
+    from mjcli.sandbox import Sandbox
+    from mjcli.settings.load import Settings
+
+SANDBOX_SECONDS = 3.0  # duration of a job in the embedded sandbox
+
+
+class Flags:
+    """The global options, given before or after the subcommand."""
+
+    def __init__(self) -> None:
+        self.json = False
+        self.field: str | None = None
+        self.quiet = False
+        self.verbose = False
+        self.profile: str | None = None
+        self.sandbox = False
+        self.no_color = False
+
+
+class Context:
+    """The streams, environment and settings of a run, and what is built from them on first use.
+
+    `resuming` is set by commands that work on jobs sent earlier, so that an interruption is worded for them.
+    """
+
+    def __init__(self, environ: Mapping[str, str], streams: Streams) -> None:
+        self.environ = environ
+        self.streams = streams
+        self.flags = Flags()
+        self.resuming = False
+        self._resources = contextlib.ExitStack()
+        self._hurry = False
+
+    @classmethod
+    def of_process(cls) -> Context:
+        """The context of this process."""
+
+        # A stream that was closed before the start is None; its output goes nowhere.
+        def opened(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
+            return stream if stream is not None else open(os.devnull, mode)  # noqa: PTH123
+
+        streams = Streams(opened(sys.stdin, "r"), opened(sys.stdout, "w"), opened(sys.stderr, "w"))
+        return cls(os.environ, streams)
+
+    @cached_property
+    def output(self) -> Output:
+        """Where results and messages go. Raises `UsageError` for a malformed --field."""
+        flags = self.flags
+        mode = Mode(flags.json, flags.field, flags.quiet, flags.verbose, flags.no_color)
+        return Output(self.streams, self.environ, mode, global_options=self._global_options)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Option, environment, profile, default; shows the config file's warnings once. Raises `ConfigError`."""
+        from mjcli.settings.load import load_settings
+
+        settings = load_settings(self.environ, profile=self.flags.profile, sandbox=self.flags.sandbox)
+        for warning in settings.warnings:
+            self.output.warning(warning)
+        return settings
+
+    @cached_property
+    def client(self) -> Client:
+        """The API client of the active profile. Raises `NoTokenError`, `ConfigError`."""
+        from mjcli.api import Client
+
+        settings = self.settings
+        if not settings.token.value:
+            raise NoTokenError(
+                f'No token for profile "{settings.profile.value}".',
+                remedy=Remedy.NO_TOKEN,
+                profile=settings.profile.value,
+            )
+        self.output.secret = self._secret
+        client = Client(
+            settings.token.value,
+            base_url=self._sandbox.base_url if settings.sandbox.value else settings.base_url.value,
+            token_in=settings.token_in.value,
+            # A proxy would see the token of an API on this machine.
+            use_environment=not settings.api_is_local,
+        )
+        self._resources.callback(client.close)
+        return client
+
+    @cached_property
+    def files(self) -> FileStore:
+        """The file endpoint of the active profile, with the token that may go there. Raises `ConfigError`."""
+        from mjcli.api import FileStore
+        from mjcli.settings.load import FILES_PATH
+
+        settings = self.settings
+        self.output.secret = self._secret
+        store = FileStore(
+            self._sandbox.base_url + FILES_PATH if settings.sandbox.value else settings.files_url.value,
+            settings.token_for_files.value,
+            use_environment=not settings.files_are_local,
+        )
+        self._resources.callback(store.close)
+        return store
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of every job, created if need be. Raises `ConfigError` when it cannot be written."""
+        from mjcli.jobs.ledger import Ledger
+
+        return self._opened(Ledger.open(self._ledger_path, notice=self.output.alarm, hide=self._secret.hide))
+
+    @property
+    def existing_ledger(self) -> Ledger | None:
+        """The ledger for reading, None when there is none; one that cannot be written is opened read-only."""
+        path = self._ledger_path
+        try:
+            there = path.exists()
+        except OSError:
+            there = True  # in a directory that cannot be listed; opening it reports that
+        if not there:
+            return None
+        try:
+            return self.ledger
+        except ConfigError:
+            if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+                raise
+            return self._ledger_for_reading
+
+    def close(self, *, hurry: bool = False) -> None:
+        """Close the client, the ledger and the sandbox; with `hurry`, wait for nothing."""
+        self._hurry = hurry
+        self._resources.close()
+
+    # -- parts -------------------------------------------------------------------------------------
+
+    @cached_property
+    def _ledger_for_reading(self) -> Ledger:
+        from mjcli.jobs.ledger import Ledger
+
+        return self._opened(Ledger.open_to_read(self._ledger_path))
+
+    def _opened(self, ledger: Ledger) -> Ledger:
+        self._resources.callback(ledger.close)
+        return ledger
+
+    @property
+    def _ledger_path(self) -> Path:
+        directory: Path = self.settings.data_dir.value
+        return directory / "ledger.db"
+
+    @cached_property
+    def _secret(self) -> Secret:
+        return Secret(self.settings.token.value, self.settings.files_token.value)
+
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        """The embedded sandbox, started on first use and stopped at the end of the run."""
+        from mjcli.sandbox import Sandbox, SandboxOptions
+
+        directory = self.settings.data_dir.value
+        try:
+            server = Sandbox(directory / "sandbox.db", SandboxOptions(seconds=SANDBOX_SECONDS))
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot start the sandbox in {directory}: {error.strerror or error}.",
+                hint="set MJ_DATA_DIR to a directory you can write to",
+            ) from error
+        server.start()
+        self._resources.callback(lambda: server.close(finish_callbacks=not self._hurry))
+        return server
+
+    def _global_options(self) -> list[str]:
+        """The words that make a suggested command reach the same sandbox or profile."""
+        from mjcli.settings.load import sandbox_in_use
+
+        try:
+            # Also where the environment says it: it may have been set for one command alone.
+            if sandbox_in_use(self.environ, option=self.flags.sandbox).value:
+                return ["--sandbox"]
+        except ConfigError:
+            pass
+        return ["--profile", self.flags.profile] if self.flags.profile else []

@@ -1,0 +1,109 @@
+"""A finished job: its result, and what names its files, as the ledger or the service knows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mjcli.api.models import Result
+
+if TYPE_CHECKING:
+    from mjcli.api.models import TaskRecord
+    from mjcli.jobs.job import Job
+    from mjcli.jobs.order import Order, Outcome
+
+
+class FinishedJob(NamedTuple):
+    """A job with a result. `job` is its row in the ledger before this command, `record` the service's record.
+
+    `uuid` names its row, None when the ledger does not have it. `requested_at` is in Unix seconds.
+    """
+
+    result: Result
+    task_id: str | None
+    uuid: str | None = None
+    subject: str = ""
+    action: str = ""
+    requested_at: float | None = None
+    job: Job | None = None
+    record: TaskRecord | None = None
+
+    @classmethod
+    def of_job(cls, job: Job) -> FinishedJob:
+        """A job that is done in the ledger."""
+        result = Result(job.result or {})
+        return cls(
+            result, job.task_id or result.task_id, job.uuid, job.words, job.action, job.created_at, job=job
+        )
+
+    @classmethod
+    def of_record(cls, record: TaskRecord, task_id: str) -> FinishedJob:
+        """A task that the service has finished and that the ledger need not know."""
+        request = record.request
+        return cls(
+            record.response or Result({}),
+            record.id or task_id,
+            subject=str(request.get("prompt") or ""),
+            action=str(request.get("action") or record.type or ""),
+            requested_at=record.created_at,
+            record=record,
+        )
+
+    @classmethod
+    def of_outcome(cls, order: Order, outcome: Outcome, earlier: Job | None = None) -> FinishedJob:
+        """An order that was just carried out; `earlier` is its row before it was resumed, if it was."""
+        return cls(
+            outcome.result,
+            outcome.task_id,
+            outcome.uuid,
+            order.subject,
+            order.action,
+            earlier.created_at if earlier is not None else None,
+            job=earlier,
+        )
+
+    @property
+    def reference(self) -> str:
+        """What names it in a command."""
+        return self.job.reference if self.job is not None else self.task_id or ""
+
+    @property
+    def link(self) -> str:
+        """The link of the image (for a split grid, the whole grid), or of the first video."""
+        found = [*self.result.video_urls[:1], *filter(None, [self.result.image_link])]
+        return (found or self.result.file_urls)[0]
+
+    @property
+    def files(self) -> list[str]:
+        """The saved files that still exist."""
+        return [each for each in self.job.files if _exists(each)] if self.job is not None else []
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether all of its files were saved and are still complete."""
+        from mjcli.media.formats import is_whole
+
+        job = self.job
+        if job is None or job.files_due or len(job.files) < len(self.result.file_urls):
+            return False
+        return all(is_whole(Path(each)) for each in job.files)
+
+    @property
+    def name_fields(self) -> dict[str, str]:
+        """The values of the placeholders in its files' names; the same whenever they are saved."""
+        from mjcli.media.names import fields_of
+
+        return fields_of(
+            prompt=self.subject,
+            image_id=self.result.id,
+            task_id=self.result.task_id or self.task_id,
+            action=self.action,
+            created_at=self.requested_at,
+        )
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False  # in a directory that cannot be searched

@@ -1,0 +1,111 @@
+"""Reference tables that do not follow from the commands: exit statuses, environment, settings, files.
+
+They appear in the man page and in the README; words in backquotes are typed as they are.
+"""
+
+from __future__ import annotations
+
+Rows = tuple[tuple[str, str], ...]
+
+# The date of the version in `mjcli.__version__`, for the man pages.
+RELEASE_DATE = "2026-11-22"
+
+EXIT_STATUSES: Rows = (
+    ("0", "Success."),
+    ("1", "Internal error in mj."),
+    (
+        "2",
+        "Usage error: invalid arguments, a prompt with errors, an invalid config file, an unknown reference,"
+        " or a ledger or output directory that is not writable. Nothing was sent.",
+    ),
+    ("3", "No token, or the service rejected the token."),
+    ("4", "The service refused the job, the job failed, or the task is unknown."),
+    ("5", "No balance left, or still rate limited after all retries."),
+    ("6", "Could not reach the service. Nothing was accepted, so it is safe to retry."),
+    (
+        "7",
+        "The job was still running at the deadline. Its task id is printed; `mj resume` continues to follow it.",
+    ),
+    ("8", "The job is done, but a file could not be saved."),
+    (
+        "9",
+        "Outcome unknown: the request was sent, but its response was lost. The job may have been accepted and"
+        " billed; `mj resume` searches again; it is never retried automatically.",
+    ),
+    (
+        "130, 143, 129, 141",
+        "Interrupted by SIGINT, SIGTERM, SIGHUP or a closed output pipe. The task id, if known, is printed.",
+    ),
+)
+
+ENVIRONMENT: Rows = (
+    ("MJ_TOKEN", "API token. Overrides the token in the config file."),
+    ("ACEDATACLOUD_API_TOKEN", "API token, if MJ_TOKEN is not set."),
+    ("MJ_BASE_URL", "Base URL of the API."),
+    ("MJ_FILES_URL", "URL of the file endpoint, where local images are uploaded."),
+    ("MJ_FILES_TOKEN", "Token for the file endpoint, if it needs its own."),
+    ("MJ_PROFILE", "Profile to use from the config file. `--profile` overrides it."),
+    ("MJ_CONFIG", "Path of the config file."),
+    ("MJ_DATA_DIR", "Directory of the ledger and the sandbox's state."),
+    ("MJ_OUTPUT_DIR", "Directory for downloads. `--output` overrides it."),
+    ("MJ_SANDBOX", "Set to 1 to use the sandbox, like `--sandbox`."),
+    ("NO_COLOR", "Set to any value to disable coloured output."),
+    ("FORCE_COLOR", "Set to any value to colour the output even if it is not a terminal."),
+    ("COLUMNS", "Width of the output in columns, instead of the terminal's."),
+    ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "Proxies for requests, and hosts to reach without one."),
+    ("SSL_CERT_FILE", "File of CA certificates to trust instead of the bundled ones."),
+)
+
+SETTINGS: Rows = (
+    ("token", "API token of the profile. `mj auth login` saves it."),
+    ("base_url", "Base URL of the API. Default: https://api.acedata.cloud"),
+    (
+        "token_in",
+        "Where requests carry the token: `header` (default) or `query`, which some older hosts need.",
+    ),
+    ("files_url", "URL of the file endpoint. The default is derived from `base_url`."),
+    ("files_token", "Token for the file endpoint. `mj auth login --files` saves it."),
+    ("defaults.mode", "Speed and price tier of jobs: `fast`, `relax` or `turbo`."),
+    ("defaults.output", "Directory for downloads."),
+    ("defaults.download", "`true` saves the files of every job, like `--download`."),
+    ("defaults.suffix", "Text to append to every prompt, such as `--style raw`."),
+    ("presets.NAME.suffix", "Text that `--preset NAME` appends to the prompt."),
+    ("profiles.NAME.KEY", "`base_url`, `token_in` or `files_url` of a profile other than the active one."),
+)
+
+FILES: Rows = (
+    (
+        "config.toml",
+        "Profiles, defaults and presets, in the user's config directory for mj; `mj config path` prints the"
+        " path. Its mode is 0600, in a directory of mode 0700.",
+    ),
+    ("ledger.db", "The ledger, a record of every job, in the user's data directory for mj."),
+    ("sandbox.db", "The tasks and images of the sandbox, next to the ledger."),
+)
+
+PLACEHOLDERS: Rows = (
+    ("{prompt}", "The prompt, shortened to a file name."),
+    ("{image_id}", "The id of the image."),
+    ("{task_id}", "The id of the task."),
+    ("{action}", "The action that made the image, such as `upscale4`."),
+    ("{index}", "The number of the file within the job."),
+    ("{date}", "The local date of the job."),
+    ("{ext}", "The extension of the actual file type; appended to a name without an extension."),
+)
+
+ROOT_DESCRIPTION: tuple[str, ...] = (
+    "Global options may come before or after the command. Results go to standard output; progress, notices"
+    " and errors go to standard error.",
+    "Options override environment variables, which override the config file.",
+)
+
+ROOT_EXAMPLES: tuple[str, ...] = (
+    "# Create an image and save it",
+    'mj imagine "a lighthouse in a storm" --download',
+    "# Upscale the fourth image of the grid",
+    "mj action upscale4 @last",
+    "# Try everything without an account, for free",
+    'mj --sandbox imagine "a cat"',
+    "# Use the link in a script",
+    'url=$(mj imagine "a cat" --quiet)',
+)

@@ -1,0 +1,155 @@
+"""What to type next: commands built from words, for the facts that an error carries."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from mjcli.errors import (
+    ApiError,
+    ConfigError,
+    ExitCode,
+    Interrupted,
+    LostResponse,
+    MjError,
+    Remedy,
+    StillRunning,
+)
+
+
+def command(*words: str, note: str = "") -> str:
+    """One line to type: `mj` and these words, quoted for the shell, and a comment that says what it does."""
+    line = " ".join(["mj", *map(_quoted, words)])
+    return f"{line}  # {note}" if note else line
+
+
+def _quoted(word: str) -> str:
+    """A word as people quote it: in double quotes where the shell leaves what is between them alone."""
+    quoted = shlex.quote(word)
+    plain = word and not set(word) & set('"$`!\\') and word.isprintable()
+    return f'"{word}"' if quoted != word and plain else quoted
+
+
+def with_globals(line: str, options: Sequence[str]) -> str:
+    """A line with global options (`--profile work`) after its `mj`; a line that is not a command is unchanged."""
+    if not line.startswith("mj ") or not options or " --profile " in line:
+        return line
+    return " ".join(["mj", *map(_quoted, options), line[3:]])
+
+
+def resume(job: str) -> str:
+    """Resume a job of the ledger, named by its task or its id prefix."""
+    return command("resume", job)
+
+
+def follow(task_id: str, output: str | None = None) -> str:
+    """Wait for a task that no ledger knows and save its images, in `output` if given."""
+    return command("describe-task", task_id, "--wait", "--download", *(["-o", output] if output else []))
+
+
+def for_error(error: MjError) -> list[str]:
+    """The lines to show below an error: its own, then those that follow from its facts."""
+    lines = (error.hint or "").splitlines()
+    if isinstance(error, ConfigError) and error.job is not None:
+        lines.append(command("resume", error.job, "--give-up", note="removes the queued job"))
+    if isinstance(error.__cause__, ApiError) and error.__cause__.exit_code == ExitCode.AUTH:
+        lines += for_error(error.__cause__)
+    if error.hint:
+        pass
+    elif error.remedy is not None:
+        lines += _for_remedy(error.remedy, error.profile)
+    elif isinstance(error, LostResponse):
+        lines += _for_lost(error)
+    elif isinstance(error, StillRunning):
+        lines += _for_job(error.job, error.task_id)
+    elif isinstance(error, ApiError):
+        lines += _BY_CODE.get(error.code, ())
+    return list(dict.fromkeys(lines))
+
+
+def for_interruption(stop: Interrupted) -> list[str]:
+    """The lines to show when a signal ended the program."""
+    lines = (stop.hint or "").splitlines() or _for_job(stop.job, stop.task_id)
+    if stop.job and not (stop.sent or stop.task_id or stop.by_choice):
+        lines.append(command("resume", stop.job, "--give-up", note="cancels it"))
+    return lines
+
+
+def _for_job(job: str | None, task_id: str | None) -> list[str]:
+    if job is not None:
+        return [resume(job)]
+    return [follow(task_id)] if task_id is not None else []
+
+
+def _for_lost(error: LostResponse) -> list[str]:
+    if error.candidates:
+        assign = (
+            [command("resume", error.job, "--task", "TASK", note="selects the right one")]
+            if error.job
+            else []
+        )
+        return [command("describe-task", *error.candidates), *assign]
+    if error.job is None:
+        return _for_job(None, error.task_id) or [
+            "check your tasks on the service's website before you try again"
+        ]
+    return [
+        command("resume", error.job, note="searches again"),
+        command("resume", error.job, "--resubmit", note="sends it again; it may be billed twice"),
+        command("resume", error.job, "--give-up", note="stops searching"),
+    ]
+
+
+def log_in(profile: str | None = None, *, files: bool = False, note: str = "") -> str:
+    """Save a token in a profile (None: the active one)."""
+    named = profile is not None and profile != "default"
+    options = [*(["--files"] if files else []), *(["--profile", str(profile)] if named else [])]
+    return command("auth", "login", *options, note=note)
+
+
+_CHECK_TOKEN = [
+    command("auth", "status", note="shows where the token comes from"),
+    log_in(note="saves another token"),
+]
+_CONFIG = command("config", "list", note="shows the address (base_url) and where it comes from")
+_FILES_CONFIG = command("config", "list", note="shows the address of the file endpoint (files_url)")
+_HOST_IT = "or host the image yourself and pass its link"
+
+_BY_CODE = {
+    "no_token": [log_in()],
+    "invalid_token": _CHECK_TOKEN,
+    "token_expired": [log_in(note="with a new token")],
+    "token_mismatched": _CHECK_TOKEN,
+    "used_up": ["top up the balance on the service's website, then try again"],
+    "too_many_requests": ["wait a minute, then try again"],
+    "no_api": [_CONFIG],
+    "api_error": ["try again later"],
+}
+
+
+def _for_remedy(remedy: Remedy, profile: str | None) -> list[str]:
+    return {
+        Remedy.NO_TOKEN: [
+            log_in(profile, note="or set MJ_TOKEN"),
+            command("--sandbox", "imagine", "a cat", note="needs no account"),
+        ],
+        Remedy.LOG_IN: [log_in(profile)],
+        Remedy.LOG_IN_FILES: [log_in(profile, files=True)],
+        Remedy.LOG_OUT: [command("auth", "logout")],
+        Remedy.LOG_OUT_FILES: [command("auth", "logout", "--files")],
+        Remedy.TOKEN_STATUS: [command("auth", "status")],
+        Remedy.CHECK_BASE_URL: [
+            command("config", "get", "base_url", note="shows the address, which is probably wrong")
+        ],
+        Remedy.CHECK_CONNECTION: ["try again", _CONFIG],
+        Remedy.FILES_ADDRESS: [_FILES_CONFIG, _HOST_IT],
+        Remedy.FILES_CONNECTION: ["try again", _FILES_CONFIG, _HOST_IT],
+        Remedy.FILES_TOKEN: [
+            log_in(files=True, note="saves a token for the file endpoint; so does MJ_FILES_TOKEN"),
+            _HOST_IT,
+        ],
+        Remedy.LEDGER_REPLACED: [
+            "run the command again",
+            command("describe-task", "TASK", "--wait", "--download", note="saves a job from the old ledger"),
+        ],
+    }[remedy]

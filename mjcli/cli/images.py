@@ -1,0 +1,212 @@
+"""The links of the images in a request: resolved from names, checked, and uploaded from files."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from mjcli.cli.inputs import is_file, names_image_file
+from mjcli.errors import ConfigError, UsageError
+from mjcli.prompt.parse import is_link
+
+if TYPE_CHECKING:
+    from mjcli.api import Client, FileStore
+    from mjcli.cli.context import Context
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.output.sink import Output
+    from mjcli.jobs.ledger import Ledger
+    from mjcli.media.probe import LinkCheck
+    from mjcli.settings.load import Settings
+
+REFERENCE_PARAMETERS = ("sref", "cref", "oref")  # prompt parameters whose values are images
+_PLACEHOLDER = "https://upload.invalid/"
+
+_SUFFIXES = {"jpg": (".jpg", ".jpeg")}  # formats whose files may have another suffix
+
+
+def is_placeholder(link: str) -> bool:
+    """Whether a link stands for a file that has not been uploaded yet."""
+    return link.startswith(_PLACEHOLDER)
+
+
+def bad_links(settings: Settings, urls: Iterable[str]) -> dict[str, LinkCheck]:
+    """The links that do not lead to an image, or could not be checked, by their URL."""
+    unique = list(dict.fromkeys(urls))
+    if not unique:
+        return {}
+    from mjcli.media.probe import check_links
+
+    checks = check_links(
+        unique, allow_private=settings.api_is_local, use_environment=not settings.sandbox.value
+    )
+    return {each.url: each for each in checks if each.verdict in ("refused", "doubtful")}
+
+
+def problem_of(subject: str, check: LinkCheck) -> str:
+    """What is wrong with a link, as a sentence about `subject`; the reasons of checks are about "it"."""
+    return f"{subject} {check.reason.removeprefix('It ')}"
+
+
+class Uploader:
+    """Uploads files of this machine, each content once: the ledger remembers the links.
+
+    `client`, `files` and `ledger` are called when first needed; `client` raises `NoTokenError` when the job
+    could not be sent either.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        settings: Settings,
+        *,
+        client: Callable[[], Client],
+        files: Callable[[], FileStore],
+        ledger: Callable[[], Ledger],
+    ) -> None:
+        self._output, self._settings = output, settings
+        self._client, self._files, self._ledger = client, files, ledger
+
+    @classmethod
+    def of(cls, context: Context) -> Uploader:
+        """The uploader of this run."""
+        return cls(
+            context.output,
+            context.settings,
+            client=lambda: context.client,
+            files=lambda: context.files,
+            ledger=lambda: context.ledger,
+        )
+
+    def upload(self, path: Path, *, remember: bool = True) -> str:
+        """The link of an image file, uploaded unless the same content was before.
+
+        Without `remember` the ledger is neither read nor written. Raises `UsageError` for a file that is not
+        an image, `NoTokenError`, `ConfigError` for an unusable ledger, and as `FileStore.upload` does.
+        """
+        from mjcli.media.local import format_size, read_image
+
+        data = read_image(path)
+        self._client()  # nothing is uploaded for a job that cannot be sent
+        files = self._files()
+        # A sandbox has another port each time.
+        remember = remember and not self._settings.sandbox.value
+        digest = _digest(data) if remember else ""
+        if remember and (link := self._remembered(digest, files.url)) is not None:
+            self._output.notice(f"{path.name} was uploaded before; reusing its link.")
+            return link
+        once = " (once; later jobs reuse the link)" if remember else ""
+        size = format_size(len(data))
+        self._output.notice(f"Uploading {path.name}, {size}, to {urlsplit(files.url).netloc}{once}.")
+        link = files.upload(_file_name(path, data), data)
+        self._output.detail(f"Uploaded {path.name}: {link}")
+        if remember:
+            with contextlib.suppress(ConfigError):  # the link is valid, recorded or not
+                self._ledger().remember_upload(digest, files.url, link)
+        return link
+
+    def _remembered(self, digest: str, endpoint: str) -> str | None:
+        """The link of an earlier upload, unless it certainly leads to no image any more."""
+        ledger = self._ledger()
+        link = ledger.find_upload(digest, endpoint)
+        if link is None:
+            return None
+        from mjcli.media.download import expired
+        from mjcli.media.probe import check_links
+
+        if not expired(link, time.time()):
+            local = self._settings.files_are_local
+            (check,) = check_links([link], allow_private=local, use_environment=not local)
+            if check.verdict != "refused":
+                return link
+        ledger.forget_upload(digest, endpoint)
+        return None
+
+
+class ImageLinks:
+    """The images of one request. A file has a placeholder link until it is uploaded.
+
+    With `refresh` the service is asked for new links where old ones have expired.
+    """
+
+    def __init__(
+        self, output: Output, settings: Settings, lookup: Lookup, uploader: Uploader, *, refresh: bool
+    ) -> None:
+        self._output, self._settings, self._lookup = output, settings, lookup
+        self._uploader, self._refresh = uploader, refresh
+        self._files: dict[str, Path] = {}
+        self._uploaded: dict[str, str] = {}
+        #: Links that came from the service itself, which need no check.
+        self.trusted: set[str] = set()
+
+    def link(self, name: str) -> str:
+        """The link of an image given as a link, reference, id or file. Raises `UsageError`."""
+        if is_file(name):
+            from mjcli.media.local import read_image
+
+            read_image(Path(name))  # reports a bad file before anything is sent
+            placeholder = f"{_PLACEHOLDER}{len(self._files) + 1}/{quote(Path(name).name)}"
+            self._files[placeholder] = Path(name)
+            return placeholder
+        link = self._lookup.link(name, refresh=self._refresh)
+        if not is_link(name):
+            self.trusted.add(link)
+        return link
+
+    def in_parameters(self, parameters: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """The prompt parameters with links in place of files and references."""
+        return {
+            name: [
+                self.link(each)
+                if name in REFERENCE_PARAMETERS and (each.startswith("@") or names_image_file(each))
+                else each
+                for each in values
+            ]
+            for name, values in parameters.items()
+        }
+
+    def report_placeholders(self) -> None:
+        """Show which files would be uploaded, for commands that send nothing."""
+        for placeholder, path in self._files.items():
+            self._output.notice(f"{path} would be uploaded first; {placeholder} stands for its link.")
+
+    def check(self, links: Collection[str], *, strict: bool) -> None:
+        """Refuse links that do not lead to an image, for links outside a prompt. Raises `UsageError`."""
+        unknown = (each for each in links if each not in self.trusted and not is_placeholder(each))
+        for url, check in bad_links(self._settings, unknown).items():
+            problem = problem_of(f'The image "{url}"', check)
+            if check.verdict != "refused" and not strict:
+                self._output.warning(problem)
+                continue
+            raise UsageError(
+                f"{problem} Nothing was sent.",
+                hint="--no-check sends it anyway"
+                if check.verdict == "refused"
+                else "omit --strict to send it",
+            )
+
+    def upload(self, texts: Sequence[str], *, remember: bool) -> list[str]:
+        """Prompts or links with placeholders replaced by the links of the uploaded files."""
+        for placeholder, path in self._files.items():
+            if placeholder not in self._uploaded:
+                self._uploaded[placeholder] = self._uploader.upload(path, remember=remember)
+            texts = [each.replace(placeholder, self._uploaded[placeholder]) for each in texts]
+        return list(texts)
+
+
+def _digest(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
+
+
+def _file_name(path: Path, data: bytes) -> str:
+    """The file's name with a suffix that fits its bytes: the endpoint may go by it."""
+    from mjcli.media.formats import extension_of
+
+    kind = extension_of(data[:16]) or ""
+    fits = path.suffix.lower() in _SUFFIXES.get(kind, (f".{kind}",))
+    return path.name if fits else f"{path.name}.{kind}"

@@ -1,0 +1,369 @@
+"""The sink: what goes to standard output and standard error, in which form, and the exit status of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+from mjcli.cli.hints import command, for_error, for_interruption, with_globals
+from mjcli.cli.output.redact import Secret
+from mjcli.cli.output.terminal import discard, folded, terminal_width
+from mjcli.cli.output.text import (
+    encode,
+    encode_json,
+    json_line,
+    parse_field,
+    raw_json_line,
+    raw_value,
+    select_field,
+    visible,
+)
+from mjcli.errors import DownloadError, ExitCode, Interrupted, MjError, PromptRefused, UsageError
+
+if TYPE_CHECKING:
+    from mjcli.cli.output.live import Live
+
+Lines = Sequence[tuple[str, str]]
+
+
+class Streams(NamedTuple):
+    """The standard streams of a run."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+
+
+class Mode(NamedTuple):
+    """The global options that concern the output."""
+
+    json: bool = False
+    field: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+
+
+class Output:
+    """Standard output for results, standard error for everything else.
+
+    `global_options` returns the words that a suggested command needs to reach the same profile or sandbox.
+    Raises `UsageError` when `--field` is not a path, before anything is done.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        environ: Mapping[str, str],
+        mode: Mode,
+        *,
+        global_options: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        self.stdin, self.stdout, self.stderr = streams
+        self._environ = environ
+        self.mode = mode
+        self._global_options = global_options
+        self.live: Live | None = None
+        self.secret = Secret()  # set as soon as a token is in use
+        #: The exit status of the run: that of the first failure.
+        self.status: int = ExitCode.OK
+        self._field: list[str | int] | None = None
+        if mode.field is not None:
+            try:
+                self._field = parse_field(mode.field)
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+
+    @property
+    def json(self) -> bool:
+        """Whether standard output carries JSON, or a field of it."""
+        return self.mode.json or self.mode.field is not None
+
+    @property
+    def animates(self) -> bool:
+        """Whether standard error is a terminal that can show a live display."""
+        return (
+            not self.mode.quiet and self.stderr.isatty() and self._environ.get("TERM", "") not in ("", "dumb")
+        )
+
+    @property
+    def stdout_is_terminal(self) -> bool:
+        """Whether a person reads the result as it appears."""
+        return self.stdout.isatty()
+
+    @property
+    def _one_screen(self) -> bool:
+        """Whether one person sees both streams, so that nothing needs repeating."""
+        return self.stdout.isatty() and self.stderr.isatty() and not self.mode.quiet
+
+    def colours(self, stream: TextIO) -> bool:
+        """Whether to colour output on `stream` (NO_COLOR, FORCE_COLOR, TERM=dumb, --no-color)."""
+        if self.mode.no_color or self._environ.get("NO_COLOR"):
+            return False
+        if self._environ.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and self._environ.get("TERM", "") not in ("", "dumb")
+
+    def width(self, stream: TextIO) -> int:
+        """Columns of the terminal behind `stream`."""
+        return terminal_width(stream, self._environ)
+
+    def next_command(self, line: str) -> str:
+        """A command to type next, with the global options that reach the same profile or sandbox."""
+        return with_globals(line, self._global_options())
+
+    # -- standard output ---------------------------------------------------------------------------
+
+    def answer(
+        self,
+        document: Mapping[str, Any],
+        people: Lines,
+        quiet: Sequence[str] = (),
+        problem: MjError | None = None,
+    ) -> None:
+        """Print one result: an object for scripts, `name: value` lines for people, bare lines for --quiet.
+
+        With a problem, what is known is printed first and then the failure, under --json in one object.
+        """
+        if problem is None or not self.json:
+            if self.json:
+                self._document(document)
+            elif self.mode.quiet:
+                self._write("".join(f"{visible(line)}\n" for line in quiet))
+            else:
+                self._write(self._people(people))
+        if problem is not None:
+            self.failure(problem, document)
+
+    def event(self, raw: bytes, document: Mapping[str, Any]) -> None:
+        """Print one event of a stream as received, for `--json --stream`; the caller flushes."""
+        if self._field is not None:
+            self._document(document, flush=False)
+        else:
+            self._write_bytes(raw_json_line(raw) + b"\n", flush=False)
+
+    def flush(self) -> None:
+        """Flush standard output."""
+        self._write_bytes(b"")
+
+    def text(self, text: str) -> None:
+        """Print text as it is."""
+        self._write(text)
+
+    def _document(self, document: Mapping[str, Any], *, flush: bool = True) -> None:
+        field = self._field
+        line = json_line(document) if field is None else raw_value(select_field(document, field))
+        self._write_bytes(encode_json(line + "\n"), flush=flush)
+
+    def _people(self, lines: Lines) -> str:
+        lines = [(visible(name), visible(value)) for name, value in lines]
+        if not self.stdout.isatty():
+            return "".join(f"{name}: {value}\n" for name, value in lines)
+        on, off = ("\x1b[36m", "\x1b[0m") if self.colours(self.stdout) else ("", "")
+        indent = max((len(name) for name, _ in lines), default=0) + 2
+        width = self.width(self.stdout)
+        return "".join(
+            f"{on}{name.ljust(indent)}{off}{value if name == 'next' else folded(value, width, indent)}\n"
+            for name, value in lines
+        )
+
+    def _write(self, text: str) -> None:
+        self._write_bytes(encode(text, self.stdout.encoding))
+
+    def _write_bytes(self, data: bytes, *, flush: bool = True) -> None:
+        try:
+            self.stdout.buffer.write(self.secret.hide_bytes(data))
+            if flush:
+                self.stdout.buffer.flush()
+        except BrokenPipeError:
+            discard(self.stdout)
+            raise Interrupted(ExitCode.SIGPIPE - 128) from None
+        except OSError as error:
+            discard(self.stdout)
+            raise DownloadError(f"Cannot write to standard output: {error.strerror}.") from error
+
+    def printable_json(self, document: object) -> str:
+        """JSON that standard output can carry as text in its own encoding."""
+        line = json_line(document)
+        try:
+            line.encode(self.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:
+            return json.dumps(document)
+        return line
+
+    # -- standard error ----------------------------------------------------------------------------
+
+    def notice(self, text: str) -> None:
+        """Show something worth knowing that is not the result; silent under --quiet."""
+        if not self.mode.quiet:
+            self._say(visible(text))
+
+    def detail(self, text: str) -> None:
+        """Show something for debugging: under --verbose only."""
+        if self.mode.verbose and not self.mode.quiet:
+            self._say(visible(text))
+
+    def warning(self, text: str, *, prompt: str = "", start: int = 0, end: int = 0) -> None:
+        """Show a warning that did not stop the work, with its position in a prompt if given; silent under --quiet."""
+        if not self.mode.quiet:
+            place = self._place(prompt, start, end) if prompt else []
+            self._say("\n".join([f"{self._paint('warning:', '33')} {visible(text)}", *place]))
+
+    def alarm(self, text: str) -> None:
+        """Show a problem that did not stop the work, even under --quiet."""
+        self._say(f"{self._paint('warning:', '33')} {visible(text)}")
+
+    def ask(self, question: str) -> bool:
+        """Ask a yes-or-no question on the terminal; the default is no."""
+        self.stderr.write(f"{visible(question)} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in ("y", "yes")
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer a question."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    # -- failures ----------------------------------------------------------------------------------
+
+    def fail(self, status: int) -> None:
+        """Record a failure; the first one decides the exit status."""
+        if self.status == ExitCode.OK:
+            self.status = status
+
+    def failure(self, error: MjError, document: Mapping[str, Any] | None = None) -> None:
+        """Show and record a failure: a sentence for people and, under --json, an object for scripts.
+
+        `document` is what is known of the result; the failure's own fields are laid over it.
+        """
+        self.fail(error.exit_code)
+        self._failure_for_people(error)
+        if self.json:
+            self._document({**(document or {}), **failure_document(error)})
+        elif error.task_id and error.exit_code in _UNFINISHED and not self._one_screen:
+            # The task id is all that a script gets.
+            self._write(
+                f"{visible(error.task_id)}\n" if self.mode.quiet else self._people([("task", error.task_id)])
+            )
+
+    def _failure_for_people(self, error: MjError) -> None:
+        lines = [f"{self._paint('mj:', '1;31')} {visible(error.sentence)}"]
+        if isinstance(error, PromptRefused):
+            for finding in error.findings:
+                lines += [
+                    f"  {visible(finding.message)}",
+                    *self._place(error.prompt, finding.start, finding.end),
+                ]
+        if error.task_id:
+            lines.append(f"  task: {visible(error.task_id)}")
+        if error.trace_id:
+            lines.append(f"  trace: {visible(error.trace_id)} (for the service's support)")
+        for line in for_error(error):
+            label = "next" if line.startswith("mj ") else "hint"
+            lines.append(f"  {label}: {visible(self.next_command(line))}")
+        self._say("\n".join(lines))
+
+    def _place(self, text: str, start: int, end: int) -> list[str]:
+        """An excerpt of a prompt with carets below the position."""
+        from mjcli.cli.output.excerpt import excerpt
+
+        return [f"    {line}" for line in excerpt(text, start, end, self.width(self.stderr) - 5)]
+
+    def interrupted(self, stop: Interrupted, *, resuming: bool) -> None:
+        """Report that a signal ended the program: the status of the job, and how to resume it.
+
+        `resuming` says that the command works on jobs that were sent before.
+        """
+        if resuming and not (stop.finished or stop.task_id or stop.sent or stop.job):
+            stop.hint = stop.hint or command("resume")
+        error = MjError(
+            _interruption(stop, resuming=resuming),
+            code="interrupted",
+            hint="\n".join(for_interruption(stop)),
+            task_id=stop.task_id,
+        )
+        if stop.closed_pipe:
+            if stop.sent:
+                self._failure_for_people(error)
+            return
+        error.exit_code = ExitCode(128 + stop.signal_number)
+        self.failure(error)
+
+    def restore_terminal(self) -> None:
+        """Show the cursor again at once, for an end that runs no clean-up."""
+        if self.live is not None:
+            os.write(self.stderr.fileno(), b"\x1b[?25h\n")
+
+    def skipped(self, count: int, error: MjError, verb: str) -> None:
+        """Report items that were not tried because of a failure; under --json each is an object.
+
+        `verb` is the participle of what was not done to them, such as "sent".
+        """
+        if count and not self.json:
+            self.notice(f"{count} more {'was' if count == 1 else 'were'} not {verb}.")
+        for _ in range(count if self.json else 0):
+            self._document(
+                failure_document(
+                    MjError(f"Not {verb} because of an earlier error: {error.message}", code=error.code)
+                )
+            )
+
+    def traceback(self, text: str) -> None:
+        """Show a Python traceback."""
+        self._say("\n".join(visible(line) for line in text.rstrip().split("\n")))
+
+    def _paint(self, text: str, sgr: str) -> str:
+        return f"\x1b[{sgr}m{text}\x1b[0m" if self.colours(self.stderr) else text
+
+    def _say(self, text: str) -> None:
+        text = self.secret.hide(text)
+        if self.stderr.isatty():
+            width = self.width(self.stderr)
+            text = "\n".join(
+                # A command is for copying, so it stays on one line.
+                line
+                if line.startswith("  next: ")
+                else folded(line, width, len(line) - len(line.lstrip()) + 2)
+                for line in text.split("\n")
+            )
+        if self.live is not None:
+            self.live.above(text)
+            return
+        try:
+            self.stderr.buffer.write(encode(text + "\n", self.stderr.encoding))
+            self.stderr.buffer.flush()
+        except OSError:
+            discard(self.stderr)  # the result and the exit status still count
+
+
+# Exit statuses that leave a job to resume.
+_UNFINISHED = (ExitCode.RUNNING, ExitCode.UNKNOWN, ExitCode.SIGINT, ExitCode.SIGTERM, ExitCode.SIGHUP)
+
+
+def _interruption(stop: Interrupted, *, resuming: bool) -> str:
+    """What an interruption means for the job and the bill."""
+    if stop.finished:
+        return "Interrupted. The job is done and billed; only its files may be missing."
+    if stop.task_id:
+        return "Interrupted. The job continues at the service and is billed if it succeeds."
+    if stop.sent:
+        return "Interrupted after the request was sent. The job may have been accepted and billed."
+    if resuming:
+        return "Interrupted. Nothing more was sent; jobs sent before continue and are billed if they succeed."
+    if stop.job and not stop.by_choice:
+        return "Interrupted. Nothing was sent; the job waits in the ledger until it is resumed."
+    return "Interrupted. Nothing was sent."
+
+
+def failure_document(error: MjError) -> dict[str, Any]:
+    """The object that a failure is under --json."""
+    document: dict[str, Any] = {"success": False, "error": {"code": error.code, "message": error.message}}
+    if error.task_id:
+        document["task_id"] = error.task_id
+    if error.trace_id:
+        document["trace_id"] = error.trace_id
+    if isinstance(error, PromptRefused):
+        document |= {"prompt": error.prompt, "findings": [dict(each._asdict()) for each in error.findings]}
+    return document

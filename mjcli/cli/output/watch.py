@@ -1,0 +1,109 @@
+"""Progress of jobs and downloads: a live bar on a terminal, plain lines elsewhere, events for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mjcli.cli.output.sink import Output
+from mjcli.cli.signals import undisturbed
+
+if TYPE_CHECKING:
+    from mjcli.api.models import Result
+
+
+class JobWatch:
+    """Shows the progress of one job (an `Observer` of `mjcli.jobs`); use it as a context manager.
+
+    `bar` says that progress will come (else a spinner turns); `print_events` prints every event, as
+    `--json --stream` asks; `at_once` says that only the task id is waited for.
+    """
+
+    def __init__(
+        self, output: Output, *, bar: bool = True, print_events: bool = False, at_once: bool = False
+    ) -> None:
+        self._output = output
+        self._bar = bar
+        self._print_events = print_events
+        self._at_once = at_once
+        self._percent = -1
+
+    def __enter__(self) -> JobWatch:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        _end(self._output, done=kind is None and not self._at_once)
+
+    def sent(self) -> None:
+        output = self._output
+        output.detail("The request was sent; waiting for the response.")
+        # Events on the same terminal would run into a bar.
+        crowded = self._print_events and output.stdout_is_terminal
+        if output.animates and not crowded and output.live is None:
+            from mjcli.cli.output.live import Live
+
+            # A signal between hiding the cursor and storing the display would leave it hidden.
+            with undisturbed():
+                output.live = Live.for_job(output.stderr, colour=output.colours(output.stderr), bar=self._bar)
+
+    def accepted(self, task_id: str) -> None:
+        if self._output.live is None:
+            self._output.notice(f"task: {task_id}")
+
+    def event(self, event: Result) -> None:
+        if self._print_events:
+            self._output.event(event.raw, event.document)
+        self.progress(event.progress)
+
+    def drained(self) -> None:
+        if self._print_events:
+            self._output.flush()
+
+    def progress(self, percent: int | None) -> None:
+        # Never backwards: a lower number is the service counting another stage.
+        if percent is None or percent <= self._percent:
+            return
+        self._percent = percent
+        if self._output.live is not None:
+            self._output.live.update(percent)
+        elif not self._print_events:
+            self._output.notice(f"progress: {percent}%")
+
+    def notice(self, sentence: str) -> None:
+        self._output.notice(sentence)
+
+    def warning(self, sentence: str) -> None:
+        self._output.warning(sentence)
+
+
+class FilesWatch:
+    """Shows the progress of downloads: a bar for each file on a terminal, nothing elsewhere."""
+
+    def __init__(self, output: Output, count: int) -> None:
+        self._output = output
+        numbers = range(1, count + 1)
+        self._labels: Sequence[str] = [f"file {n}/{count}" for n in numbers] if count > 1 else ["file"]
+
+    def __enter__(self) -> Callable[[int, int, int | None], None]:
+        output = self._output
+        if not output.animates or output.live is not None:
+            return lambda *_: None
+        from mjcli.cli.output.live import Live
+
+        with undisturbed():
+            output.live = live = Live.for_files(
+                output.stderr, self._labels, colour=output.colours(output.stderr)
+            )
+        return live.file_progress
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        _end(self._output, done=kind is None)
+
+
+def _end(output: Output, *, done: bool) -> None:
+    """Remove the live display; until it is gone, a forced exit can still restore the cursor."""
+    if output.live is not None:
+        try:
+            output.live.stop(done=done)
+        finally:
+            output.live = None

@@ -1,0 +1,266 @@
+"""From words and options to requests that are ready to send: composed, permuted, checked, confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mjcli.cli.hints import command
+from mjcli.cli.images import REFERENCE_PARAMETERS, ImageLinks, Uploader, bad_links, is_placeholder, problem_of
+from mjcli.cli.options import CheckOptions, PromptOptions
+from mjcli.errors import PromptRefused, UsageError
+from mjcli.prompt.check import ERROR, WARNING, Finding, check
+from mjcli.prompt.compose import TYPED, Composed, Suffix, body_fields, compose
+from mjcli.prompt.parse import is_link, parse
+
+if TYPE_CHECKING:
+    from mjcli.cli.context import Context
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.options import SubmitOptions
+    from mjcli.cli.output.sink import Output
+    from mjcli.settings.load import Settings
+
+MAX_UNCONFIRMED = 40  # jobs that one prompt may make without --yes
+MAX_JOBS = 10_000
+
+_SEVERITY = {"refused": ERROR, "doubtful": WARNING}  # of a checked link
+
+
+class Words(NamedTuple):
+    """What was typed for a prompt: the words, the image prompts before them, and the parameters as options."""
+
+    text: str
+    images: Sequence[str] = ()
+    parameters: Mapping[str, Sequence[str]] = {}
+
+
+class Request(NamedTuple):
+    """A request body, and the words that name its files."""
+
+    subject: str
+    body: dict[str, Any]
+
+
+class RequestBuilder:
+    """Builds and checks the request bodies of one command; nothing is sent but uploads and link checks."""
+
+    def __init__(
+        self,
+        output: Output,
+        settings: Settings,
+        lookup: Lookup,
+        uploader: Uploader,
+        prompt: PromptOptions = PromptOptions(),  # noqa: B008 - an immutable tuple
+        check: CheckOptions = CheckOptions(),  # noqa: B008
+    ) -> None:
+        self._output, self._settings, self._lookup, self._uploader = output, settings, lookup, uploader
+        self._prompt, self._check = prompt, check
+
+    @classmethod
+    def of(
+        cls,
+        context: Context,
+        lookup: Lookup,
+        prompt: PromptOptions = PromptOptions(),  # noqa: B008
+        check: CheckOptions = CheckOptions(),  # noqa: B008
+    ) -> RequestBuilder:
+        """The builder of this run."""
+        return cls(context.output, context.settings, lookup, Uploader.of(context), prompt, check)
+
+    def image_links(self, *, refresh: bool) -> ImageLinks:
+        """The links of the images of one request."""
+        return ImageLinks(self._output, self._settings, self._lookup, self._uploader, refresh=refresh)
+
+    def requests(
+        self,
+        words: Words,
+        submit: SubmitOptions,
+        *,
+        endpoint: str = "imagine",
+        image_fields: Mapping[str, str | None] | None = None,
+        **fields: object,
+    ) -> list[Request]:
+        """The requests of a prompt: one, or one for each permutation.
+
+        Images in the words and in `image_fields` (body fields) are named as people do: link, reference, id or
+        file. They are checked and uploaded unless this is a dry run. Fields that are None are left out.
+        Raises `UsageError` (`PromptRefused`), and as `Uploader.upload` does.
+        """
+        images = self.image_links(refresh=not submit.dry_run)
+        links = [images.link(each) for each in words.images]
+        linked = {name: images.link(each) for name, each in (image_fields or {}).items() if each is not None}
+        parameters = images.in_parameters(words.parameters)
+        prompts = self.compose(Words(words.text, links, parameters), endpoint)
+        texts = [each.text for each in prompts]
+        body: dict[str, Any] = dict(linked)
+        if submit.dry_run:
+            images.report_placeholders()
+        else:
+            self._confirm(prompts)
+            if not self._check.no_check:
+                self._check_links(prompts, images.trusted)
+            body = self._uploaded(images, linked, submit)
+            texts = images.upload(texts, remember=not submit.no_ledger)
+        if endpoint == "imagine":  # the other endpoints have no such fields
+            body |= body_fields(words.parameters, checked=not self._check.no_check)
+        body |= {name: value for name, value in fields.items() if value is not None}
+        return [
+            Request(prompt.typed, {"action": "generate", "prompt": text, **body})
+            for prompt, text in zip(prompts, texts, strict=True)
+        ]
+
+    def image_request(self, image_fields: Mapping[str, str], submit: SubmitOptions) -> dict[str, Any]:
+        """The body of a request without a prompt, its images resolved, checked and uploaded as in `requests`."""
+        images = self.image_links(refresh=not submit.dry_run)
+        links = {name: images.link(each) for name, each in image_fields.items()}
+        if submit.dry_run:
+            images.report_placeholders()
+            return dict(links)
+        return self._uploaded(images, links, submit)
+
+    def compose(self, words: Words, endpoint: str = "imagine") -> list[Composed]:
+        """The prompts as they would be sent, one for each permutation; nothing is sent.
+
+        `words` has links and values only. Shows warnings. Raises `PromptRefused`, `UsageError`.
+        """
+        checked = not self._check.no_check
+        # The defaults of image prompts do not apply to videos.
+        suffixes = [] if endpoint == "videos" else self._suffixes()
+        texts = self._permuted(words.text)
+        if checked:
+            texts = self._repaired(texts)
+        composed = [
+            compose(words.images, each, words.parameters, suffixes, checked=checked) for each in texts
+        ]
+        self._show_notices(notice for each in composed for notice in each.notices)
+        if checked:
+            self._judge(composed, [_findings(each, endpoint) for each in composed])
+        return composed
+
+    def check_words(self, words: str) -> str:
+        """Words that stand alone, repaired and checked as a prompt. Raises `PromptRefused`."""
+        composed = [compose([], each, {}) for each in self._repaired([words])]
+        self._judge(composed, [_findings(each) for each in composed])
+        return composed[0].text
+
+    # -- parts -------------------------------------------------------------------------------------
+
+    def _uploaded(
+        self, images: ImageLinks, links: Mapping[str, str], submit: SubmitOptions
+    ) -> dict[str, Any]:
+        """Body fields with links, checked, and files uploaded."""
+        if not self._check.no_check:
+            images.check(links.values(), strict=self._check.strict)
+        uploaded = images.upload(list(links.values()), remember=not submit.no_ledger)
+        return dict(zip(links, uploaded, strict=True))
+
+    def _confirm(self, prompts: Sequence[Composed]) -> None:
+        """Ask before several jobs are started. Raises `UsageError` when the answer is no."""
+        output = self._output
+        if len(prompts) < 2 or self._prompt.yes or not output.can_ask:
+            return
+        for number, each in enumerate(prompts, start=1):
+            output.notice(f"{number}. {each.text}")
+        if not output.ask(f"This starts {len(prompts)} jobs, each billed separately. Continue?"):
+            raise UsageError("Cancelled; nothing was sent.")
+
+    def _check_links(self, prompts: Sequence[Composed], trusted: Collection[str]) -> None:
+        """Refuse image prompts that do not lead to an image. Raises `PromptRefused`."""
+        places = [[link for link in _links_in(each.text) if link[0] not in trusted] for each in prompts]
+        bad = bad_links(self._settings, (url for each in places for url, _, _ in each))
+        findings = [
+            [
+                Finding(_SEVERITY[bad[url].verdict], "image", problem_of("The link", bad[url]), start, end)
+                for url, start, end in each
+                if url in bad
+            ]
+            for each in places
+        ]
+        self._judge(prompts, findings)
+
+    def _suffixes(self) -> list[Suffix]:
+        """What defaults and presets append to the prompt; later ones win."""
+        settings = self._settings
+        found = [Suffix("defaults", settings.suffix.value)] if settings.suffix.value else []
+        for name in self._prompt.preset or ():
+            if name not in settings.presets:
+                known = ", ".join(settings.presets) or "none"
+                raise UsageError(
+                    f'Unknown preset "{name}"; defined presets: {known}.',
+                    hint=command("config", "set", "presets.NAME.suffix", "--ar 2:3", note="defines a preset"),
+                )
+            found.append(Suffix(f"preset {name}", settings.presets[name].value))
+        return found
+
+    def _permuted(self, text: str) -> list[str]:
+        if "{" not in text and "}" not in text:
+            return [text]
+        from mjcli.prompt.permute import BracesError, count, has_braces, permutations
+
+        if not self._prompt.permute:
+            if not self._check.no_check and has_braces(text):
+                self._output.notice("Braces are sent as typed; --permute starts a job for each choice.")
+            return [text]
+        most = MAX_JOBS if self._prompt.yes else MAX_UNCONFIRMED
+        try:
+            number = count(text)
+            if number > most:
+                raise UsageError(
+                    f"The braces make {number} jobs, each billed separately; the limit is {most}."
+                    " Nothing was sent.",
+                    hint=None if number > MAX_JOBS else "--yes starts them all; each is billed separately",
+                )
+            return permutations(text)
+        except BracesError as error:
+            finding = Finding(ERROR, "braces", str(error), error.place, error.place + 1)
+            raise PromptRefused(text, [finding]) from None
+
+    def _repaired(self, texts: Sequence[str]) -> list[str]:
+        if all(map(str.isascii, texts)):  # only other characters can need a repair
+            return list(texts)
+        from mjcli.prompt.typography import repair
+
+        repaired = [repair(each) for each in texts]
+        self._show_notices(notice for _, notices in repaired for notice in notices)
+        return [text for text, _ in repaired]
+
+    def _show_notices(self, notices: Iterable[str]) -> None:
+        for notice in dict.fromkeys(notices):
+            self._output.notice(notice)
+
+    def _judge(self, prompts: Sequence[Composed], findings: Sequence[Sequence[Finding]]) -> None:
+        """Show warnings. Raises `PromptRefused` for the first prompt with an error."""
+        shown: set[str] = set()
+        strict = self._check.strict
+        for prompt, found in zip(prompts, findings, strict=True):
+            errors = [each for each in found if strict or each.severity == ERROR]
+            if errors:
+                only_warnings = all(each.severity == WARNING for each in errors)
+                hint = "omit --strict to send it" if only_warnings else "--no-check sends it anyway"
+                raise PromptRefused(prompt.text, errors, hint=hint if prompt.text else None)
+            for each in found:
+                if each.message not in shown:
+                    shown.add(each.message)
+                    self._output.warning(each.message, prompt=prompt.text, start=each.start, end=each.end)
+
+
+def _links_in(prompt: str) -> Iterable[tuple[str, int, int]]:
+    """The image links in a prompt, with their positions."""
+    for part in parse(prompt).parts:
+        is_reference = part.parameter is not None and part.parameter.name in REFERENCE_PARAMETERS
+        for token in part.tokens if part.kind == "image" else part.values if is_reference else ():
+            if is_link(token.text) and not is_placeholder(token.text):
+                scheme, _, rest = token.text.partition("://")
+                yield f"{scheme}://{rest.partition('::')[0]}", token.start, token.end
+
+
+def _findings(prompt: Composed, endpoint: str = "imagine") -> list[Finding]:
+    """What the checker finds, naming the origin of what was not typed in the prompt."""
+    found = []
+    for each in check(prompt.text):
+        if endpoint == "videos" and each.code == "unknown_parameter":
+            each = each._replace(severity=WARNING)  # videos have parameters of their own
+        origin = prompt.origin(each.start)
+        typed = origin == TYPED or origin.startswith("option ")
+        found.append(each if typed else each._replace(message=f"{each.message} (from {origin})"))
+    return found

@@ -1,0 +1,355 @@
+"""Submit orders and resume jobs: run each to its end, then finish it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from mjcli.api.endpoints import endpoint as endpoint_named
+from mjcli.cli.finished import FinishedJob
+from mjcli.cli.hints import command, follow, resume
+from mjcli.cli.options import ImageOptions, SubmitOptions, WaitOptions
+from mjcli.cli.output.result import print_result
+from mjcli.cli.output.text import shortened
+from mjcli.cli.output.watch import JobWatch
+from mjcli.cli.save import Saver, file_target, target_record
+from mjcli.errors import (
+    ConfigError,
+    DownloadError,
+    ExitCode,
+    Interrupted,
+    MjError,
+    StillRunning,
+    UsageError,
+    full_stop,
+)
+
+if TYPE_CHECKING:
+    from mjcli.api import Client
+    from mjcli.cli.context import Context
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.options import FileOptions
+    from mjcli.cli.output.sink import Output
+    from mjcli.jobs.job import Job
+    from mjcli.jobs.ledger import Ledger
+    from mjcli.jobs.order import Order, Outcome
+    from mjcli.jobs.runner import Runner
+    from mjcli.media.names import Target
+    from mjcli.settings.load import Settings
+
+T = TypeVar("T")
+
+_PLACEHOLDER_URL = "https://callback.invalid/"  # for the receiver that a dry run does not open
+
+# After one of these the next of several jobs can still succeed.
+_ONE_JOB_ONLY = (ExitCode.REFUSED, ExitCode.RUNNING, ExitCode.FILE, ExitCode.UNKNOWN)
+
+
+class JobOptions(NamedTuple):
+    """How jobs are submitted and waited for."""
+
+    submit: SubmitOptions
+    wait: WaitOptions = WaitOptions()
+    image: ImageOptions = ImageOptions()
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the response is a task id instead of a result."""
+        return self.wait.no_wait or self.wait.callback_url is not None
+
+    def check(self) -> None:
+        """Refuse options that contradict one another. Raises `UsageError`."""
+        timeout, wait = self.submit.timeout, self.wait
+        if timeout is not None and not math.isfinite(timeout):
+            raise UsageError("--timeout must be a number of seconds.")
+        url = wait.callback_url
+        if url is not None and not url.lower().startswith(("http://", "https://")):
+            raise UsageError("--callback-url must start with http:// or https://.")
+        if wait.listen and self.at_once:
+            other = "--no-wait" if url is None else "--callback-url"
+            raise UsageError(f"--listen waits for its own callback, so it cannot be combined with {other}.")
+        if not wait.listen and (wait.host, wait.port, wait.public_url) != ("127.0.0.1", 0, None):
+            raise UsageError("--host, --port and --public-url need --listen.")
+
+    def streams(self, endpoint: str) -> bool:
+        """Whether the response is a stream of progress."""
+        stream = bool(self.wait.stream) if self.at_once else self.wait.stream is not False
+        return stream and endpoint_named(endpoint).streams
+
+
+def prepare(
+    settings: Settings, options: JobOptions, files: FileOptions, *, split: bool = False
+) -> Target | None:
+    """Where files go; all that could prevent the jobs is found before anything is sent. Raises `UsageError`."""
+    options.check()
+    return file_target(settings, files, split=split)
+
+
+def given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value; the service has its own defaults for the rest."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class Submitter:
+    """Carries out orders and resumes jobs for one command.
+
+    `client` and `ledger` return the API client and the ledger; both are called when first needed.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        settings: Settings,
+        saver: Saver,
+        *,
+        client: Callable[[], Client],
+        ledger: Callable[[], Ledger],
+    ) -> None:
+        self._output, self._settings, self._saver = output, settings, saver
+        self._client, self._ledger = client, ledger
+
+    @classmethod
+    def of(cls, context: Context, lookup: Lookup) -> Submitter:
+        """The submitter of this run."""
+        return cls(
+            context.output,
+            context.settings,
+            Saver.of(context, lookup),
+            client=lambda: context.client,
+            ledger=lambda: context.ledger,
+        )
+
+    # -- new jobs ----------------------------------------------------------------------------------
+
+    def submit_all(
+        self,
+        orders: Sequence[Order],
+        options: JobOptions,
+        target: Target | None = None,
+        files: FileOptions | None = None,
+    ) -> None:
+        """Submit orders one after the other; `files` is None for those that make none."""
+        if target is not None and len(orders) > 1:
+            from mjcli.media.names import check_for_several
+
+            check_for_several(target)
+        one_by_one(
+            self._output, orders, lambda order: self.submit(order, options, target, files), verb="sent"
+        )
+
+    def submit(
+        self,
+        order: Order,
+        options: JobOptions,
+        target: Target | None = None,
+        files: FileOptions | None = None,
+        *,
+        show: bool = True,
+    ) -> Outcome | None:
+        """Submit an order, finish its job, and print the result if `show`; None when nothing was sent."""
+        stream = options.streams(order.endpoint)
+        body = {**order.body, **self._shared_fields(order.endpoint, options)}
+        if options.submit.dry_run:
+            self._dry_run(order.path, body, options, stream=stream)
+            return None
+        force, output = (files.force, files.output) if files is not None else (False, None)
+        order = order._replace(
+            body=body,
+            files=target_record(target, force=force),
+            stream=stream,
+            at_once=options.at_once,
+            timeout=options.submit.timeout,
+        )
+        with self._listening(order, options.wait) as order:
+            outcome = self._run(order, options, output)
+        retry = _retry(outcome, output)
+        with _after_acceptance(outcome, retry):
+            if options.at_once and outcome.result.state() != "done":
+                self._print_task(outcome, retry, files_requested=target is not None)
+            elif show:
+                self._finish(order, outcome, target, force=force, retry=retry)
+        return outcome
+
+    def _run(self, order: Order, options: JobOptions, output: str | None) -> Outcome:
+        """Send an order and watch its job; however it ends, the error says what that means for the bill."""
+        client, sink = self._client(), self._output
+        client.retries = options.submit.retries
+        sink.detail(
+            f"POST {client.base_url}{order.path}, profile {self._settings.profile.value}: "
+            f"{shortened(dict(order.body))}"
+        )
+        print_events = sink.json and options.wait.stream is True
+        record = not options.submit.no_ledger
+        with JobWatch(sink, bar=order.stream, print_events=print_events, at_once=order.at_once) as watch:
+            try:
+                if record:
+                    sink.detail(f"Ledger: {self._ledger().path}")
+                return self._runner(record=record).run(order, watch)
+            except (Interrupted, StillRunning) as error:
+                if error.task_id and not record:
+                    error.hint = follow(error.task_id, output)
+                raise
+            except ConfigError as error:  # of the ledger, before the request was sent
+                error.message = f"{full_stop(error.message)} Nothing was sent."
+                unrecorded = "--no-ledger sends the job without recording it"
+                error.hint = "\n".join(each for each in (error.hint, unrecorded) if each)
+                raise
+
+    def _runner(self, *, record: bool = True) -> Runner:
+        from mjcli.jobs.runner import Runner
+
+        settings = self._settings
+        ledger = self._ledger() if record else None
+        return Runner(self._client(), ledger, profile=settings.profile.value, host=settings.host)
+
+    def _shared_fields(self, endpoint: str, options: JobOptions) -> dict[str, Any]:
+        """The body fields for how a job is made and waited for; the text endpoints have none of them."""
+        if not endpoint_named(endpoint).streams:
+            return {}
+        mode = options.image.mode or self._settings.mode.value
+        if endpoint == "videos" and mode == "relax":  # from the settings: the option does not offer it
+            self._output.notice("Videos have no relax mode; using the service's default.")
+            mode = None
+        timeout = options.submit.timeout
+        return given(
+            {
+                "mode": mode,
+                "split_images": options.image.split_images,
+                "timeout": None if timeout is None else math.ceil(timeout),
+                "callback_url": options.wait.callback_url,
+                "async": True if options.wait.no_wait else None,
+            }
+        )
+
+    def _dry_run(self, path: str, body: dict[str, Any], options: JobOptions, *, stream: bool) -> None:
+        from mjcli.cli.dry_run import print_request
+
+        if options.wait.listen:
+            self._output.notice(f"{_PLACEHOLDER_URL} stands for the receiver's address.")
+            body["callback_url"] = _PLACEHOLDER_URL
+        print_request(self._output, self._settings, path, body, stream=stream)
+
+    @contextlib.contextmanager
+    def _listening(self, order: Order, wait: WaitOptions) -> Iterator[Order]:
+        """With --listen, the order with the address of a receiver, which is open meanwhile."""
+        if not wait.listen:
+            yield order
+            return
+        from mjcli.jobs.callbacks import mailbox
+
+        with mailbox(host=wait.host, port=wait.port, public_url=wait.public_url) as box:
+            self._output.detail(f"Receiving callbacks at {box.url}")
+            if wait.public_url is None and not is_reachable(self._settings, wait.host):
+                self._output.warning(
+                    f"The service cannot reach {box.url}, so the task is polled instead."
+                    " --public-url takes the address of a tunnel."
+                )
+            yield order._replace(body={**order.body, "callback_url": box.url}, callbacks=box)
+
+    # -- jobs of the ledger ------------------------------------------------------------------------
+
+    def resume(self, job: Job, target: Target | None, *, force: bool, timeout: float | None) -> None:
+        """Resume a job of the ledger and finish it; its files go to `target`."""
+        from mjcli.jobs.order import Order
+
+        with JobWatch(self._output) as watch:
+            outcome = self._runner().resume(job, watch, timeout=timeout)
+        retry = resume(job.reference)
+        with _after_acceptance(outcome, retry):
+            self._finish(Order.of(job), outcome, target, force=force, retry=retry, earlier=job)
+
+    # -- ends --------------------------------------------------------------------------------------
+
+    def _finish(
+        self,
+        order: Order,
+        outcome: Outcome,
+        target: Target | None,
+        *,
+        force: bool,
+        retry: str | None,
+        earlier: Job | None = None,
+    ) -> None:
+        if target is None and self._settings.sandbox.value and outcome.result.file_urls:
+            self._output.notice(
+                "Sandbox links stop working when this command ends; --download saves the image."
+            )
+        more = self._next_lines(order, outcome)
+
+        def show(job: FinishedJob, saved: list[str], problem: DownloadError | None) -> None:
+            print_result(self._output, job.result, saved, problem, more)
+
+        finished = FinishedJob.of_outcome(order, outcome, earlier)
+        self._saver.finish(finished, target, force=force, retry=retry, show=show)
+
+    def _next_lines(self, order: Order, outcome: Outcome) -> list[tuple[str, str]]:
+        """What to type after a text result."""
+        if order.kind == "describe" and outcome.job is not None:
+            return [("next", self._output.next_command(command("describe", outcome.job, "--use", "1")))]
+        if order.kind == "shorten":
+            return [("next", self._output.next_command(command("imagine", outcome.result.texts[0])))]
+        return []
+
+    def _print_task(self, outcome: Outcome, retry: str | None, *, files_requested: bool) -> None:
+        """Print the task id of a job that is not waited for."""
+        if files_requested:
+            self._output.notice("To save the images once they are ready, run the command below.")
+        task_id = outcome.result.task_id or ""
+        self._output.answer(
+            {**outcome.result.document, "files": []},
+            [("task", task_id), ("next", self._output.next_command(retry or ""))],
+            [task_id],
+        )
+
+
+def one_by_one(output: Output, items: Sequence[T], do: Callable[[T], object], *, verb: str) -> None:
+    """Do something for each item; one that fails by itself does not stop the rest.
+
+    `verb` is the participle for what is not done to the items left over, such as "sent".
+    """
+    for number, item in enumerate(items):
+        try:
+            do(item)
+        except MjError as error:
+            if len(items) == 1:
+                raise
+            output.failure(error)
+            if error.exit_code not in _ONE_JOB_ONLY:
+                output.skipped(len(items) - number - 1, error, verb)
+                return
+
+
+def is_reachable(settings: Settings, host: str) -> bool:
+    """Whether the API may reach a receiver bound to `host`."""
+    from mjcli.settings.schema import is_loopback
+
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - which interface leads outside is unknown
+        host = "localhost"
+    address = f"[{host}]" if ":" in host else host
+    return settings.api_is_local or not is_loopback(f"http://{address}")
+
+
+def _retry(outcome: Outcome, output: str | None) -> str | None:
+    """The command that resumes a job, or saves its files."""
+    if outcome.uuid is not None:
+        return resume(outcome.job or "")
+    return follow(outcome.task_id, output) if outcome.task_id else None
+
+
+@contextlib.contextmanager
+def _after_acceptance(outcome: Outcome, retry: str | None) -> Iterator[None]:
+    """Errors from here on cannot undo the accepted job; they say so."""
+    complete = outcome.result.state() == "done"
+    try:
+        yield
+    except Interrupted as stop:
+        stop.sent, stop.finished, stop.task_id, stop.hint = True, complete, outcome.task_id, retry
+        raise
+    except DownloadError as error:
+        error.task_id = error.task_id or outcome.task_id
+        state = "done and billed once" if complete else "accepted and continues at the service"
+        error.message = f"The job is {state}, but: {error.message}"
+        error.hint = retry
+        raise

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service import Service, serve
+from tests.support.service import Service, serve
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,11 +15,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=20,
         metavar="N",
-        help="How many cases of killed jobs to try (default 20).",
+        help="number of random cases of killed jobs (default 20)",
     )
 
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    """A scripted service on a loopback port of its own."""
+    """A scripted service on its own loopback port."""
     yield from serve()

@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands, and shows every request that the client can make."""
+"""The Python examples of the README run as printed and cover every request of the client."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mjcli.sandbox import Sandbox, SandboxOptions
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-#: What is no request of its own: the means that the others are made of.
-MEANS = {"close", "wait", "stream"}
+#: Methods that are not requests themselves.
+NOT_REQUESTS = {"close", "wait", "stream"}
 
 
 def test_there_are_examples() -> None:
@@ -26,7 +26,7 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_each_block_is_python(block: str) -> None:
+def test_each_example_is_valid_python(block: str) -> None:
     ast.parse(block)
 
 
@@ -34,13 +34,13 @@ def test_each_request_of_the_client_has_an_example() -> None:
     methods = {
         name
         for name, _ in inspect.getmembers(Client, inspect.isfunction)
-        if not name.startswith("_") and name not in MEANS
+        if not name.startswith("_") and name not in NOT_REQUESTS
     }
     shown = {node.attr for node in ast.walk(ast.parse("\n".join(BLOCKS))) if isinstance(node, ast.Attribute)}
     assert not methods - shown
 
 
-def test_the_blocks_run_one_after_the_other(tmp_path: Path) -> None:
+def test_the_examples_run_in_order(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "sandbox.db", SandboxOptions(seconds=0.1, seed=1)) as sandbox:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", "\n".join(BLOCKS)],

@@ -1,4 +1,4 @@
-"""What is not loaded: each import costs everybody who types the command. Times belong in a benchmark."""
+"""Modules that commands must not import, since imports dominate the start-up time. Times are measured in benchmarks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.service import Received, Reply, Service
+from tests.support.service import Received, Reply, Service
 
-# Runs `main` in a fresh interpreter and tells, on the standard error's last line, what it loaded.
+# Runs `main` in a fresh interpreter and prints the imported modules on the last line of standard error.
 PROBE = """
 import sys
+sys.modules["click"] = None  # httpx imports it where a development tool has installed it
 before = set(sys.modules)
 from mjcli.__main__ import main
 watched, contexts = {watched!r}, []
@@ -38,13 +39,13 @@ sys.stderr.write("\\n" + json.dumps([status, loaded, contexts]) + "\\n")
 
 
 class Loaded:
-    """How a run ended, and what it loaded on the way."""
+    """The exit status, imported modules and output of a run."""
 
     def __init__(self, status: int, modules: list[str], contexts: list[int], out: str) -> None:
         self.status, self.modules, self.contexts, self.out = status, modules, contexts, out
 
     def of(self, *packages: str) -> list[str]:
-        """Those of these packages that were loaded."""
+        """Which of these packages were imported."""
         return [package for package in packages if package in self.modules]
 
 
@@ -89,11 +90,11 @@ def test_help_needs_no_parser_and_no_network(tmp_path: Path, path: tuple[str, ..
     assert loaded.out
     assert not loaded.of(
         "typer", "click", "rich", "httpx", "sqlite3", "inspect", "dataclasses", "asyncio", "tomllib", "tomlkit",
-        "platformdirs", "importlib.metadata", "threading", "socket", "ssl", "mjcli.app", "mjcli.options",
+        "platformdirs", "importlib.metadata", "threading", "socket", "ssl", "mjcli.cli.app", "mjcli.cli.options",
     )  # fmt: skip
 
 
-def test_no_arguments_show_the_help_as_cheaply(tmp_path: Path) -> None:
+def test_no_arguments_show_the_help_without_the_parser(tmp_path: Path) -> None:
     loaded = run(tmp_path)
     assert loaded.out
     assert not loaded.of("typer", "click", "rich", "httpx", "sqlite3", "inspect", "dataclasses")
@@ -135,7 +136,7 @@ def test_a_prompt_is_checked_without_network_or_ledger(tmp_path: Path, prompt: s
     assert not loaded.of("httpx", "rich", "sqlite3", "tomlkit", "asyncio", "click", "pydantic", "ssl")
 
 
-def test_a_usage_mistake_is_found_without_network_or_ledger(tmp_path: Path) -> None:
+def test_a_usage_error_is_found_without_network_or_ledger(tmp_path: Path) -> None:
     loaded = run(tmp_path, "imagine", "a cat", "--nope")
     assert loaded.status == 2
     assert not loaded.of("httpx", "sqlite3", "rich", "asyncio", "tomlkit")
@@ -143,14 +144,15 @@ def test_a_usage_mistake_is_found_without_network_or_ledger(tmp_path: Path) -> N
 
 HEAVY = (
     "rich", "click", "asyncio", "tomlkit", "importlib.metadata", "pydantic", "markdown_it", "pygments",
-    "mjcli.sandbox", "mjcli.downloads", "mjcli.reference", "mjcli.gen", "mjcli.links", "mjcli.uploads",
-    "mjcli.addresses", "mjcli.filetypes", "mjcli.api.files", "mjcli.api.fields", "mjcli.callbacks",
-    "mjcli.receiver", "mjcli.masks", "mjcli.grids", "mjcli.sources", "waitress", "PIL",
+    "mjcli.sandbox", "mjcli.media.download", "mjcli.cli.help.data", "mjcli.gen", "mjcli.media.probe",
+    "mjcli.cli.uploads",
+    "mjcli.media.web", "mjcli.media.formats", "mjcli.api.uploads", "mjcli.api.fields", "mjcli.jobs.callbacks",
+    "mjcli.jobs.receiver", "mjcli.media.mask", "mjcli.media.grid", "mjcli.cli.sources", "waitress", "PIL",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("output", [(), ("--json",), ("-q",)])
-def test_a_job_loads_nothing_heavy_when_nobody_watches(
+def test_a_job_without_a_terminal_imports_nothing_heavy(
     tmp_path: Path, service: Service, output: tuple[str, ...]
 ) -> None:
     service.answer(service.result())
@@ -164,12 +166,12 @@ def test_a_job_loads_nothing_heavy_when_nobody_watches(
     assert loaded.contexts == [0]
 
 
-def test_up_to_the_request_itself_nothing_heavy_is_loaded(tmp_path: Path, service: Service) -> None:
-    """Told by the interpreter as it imports; what comes after the request's arrival is another matter."""
-    told: list[str] = []
+def test_nothing_heavy_is_imported_before_the_request_is_sent(tmp_path: Path, service: Service) -> None:
+    """The list is read when the request arrives; later imports do not delay it."""
+    logs: list[str] = []
 
     def script(_request: Received, reply: Reply) -> None:
-        told.append((tmp_path / "imports").read_text(encoding="utf-8", errors="replace"))
+        logs.append((tmp_path / "imports").read_text(encoding="utf-8", errors="replace"))
         reply.json(service.result())
 
     service.imagine(script)
@@ -184,10 +186,10 @@ def test_up_to_the_request_itself_nothing_heavy_is_loaded(tmp_path: Path, servic
             timeout=60,
         )
     assert done.returncode == 0
-    (text,) = told
+    (text,) = logs
     names = {line.rpartition("|")[2].strip() for line in text.splitlines() if line.startswith("import time:")}
     assert "httpx" in names
-    # A module that is not installed is looked for in vain; the interpreter tells of that, too.
+    # The interpreter also lists modules that it searched for and did not find.
     heavy = {name for name in names & set(HEAVY) if importlib.util.find_spec(name.partition(".")[0])}
     assert not heavy
 

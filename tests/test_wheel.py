@@ -1,4 +1,4 @@
-"""What a user installs: the built wheel is opened and looked into."""
+"""The contents of the built wheel."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from mjcli.app import COMMANDS
+from mjcli.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Every file of the wheel, by its name without the version's directory."""
-    pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
+    """Every file of the wheel by name, without the versioned directory."""
+    pytest.importorskip("hatchling", reason="hatchling is not installed")
     place = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)],
@@ -30,7 +30,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         return {name.split(".data/", 1)[-1]: archive.read(name) for name in archive.namelist()}
 
 
-def test_it_holds_a_man_page_for_the_program_and_for_each_command(names: dict[str, bytes]) -> None:
+def test_it_contains_a_man_page_for_the_program_and_each_command(names: dict[str, bytes]) -> None:
     pages = {"mj.1", *(f"mj-{command}.1" for command in COMMANDS)}
     assert {f"data/share/man/man1/{page}" for page in pages} <= names.keys()
 
@@ -44,17 +44,19 @@ def test_it_holds_a_man_page_for_the_program_and_for_each_command(names: dict[st
         "share/mj/mj.ps1",
     ],
 )
-def test_it_puts_the_completion_where_the_shell_looks(names: dict[str, bytes], place: str) -> None:
+def test_completion_scripts_are_where_the_shells_search(names: dict[str, bytes], place: str) -> None:
     assert b"mj" in names[f"data/{place}"]
 
 
-def test_its_program_gets_the_environments_own_python(names: dict[str, bytes]) -> None:
-    assert names["scripts/mj"].startswith(b"#!python\n")
+def test_mj_and_mjcli_are_entry_points_so_that_both_exist_on_windows(names: dict[str, bytes]) -> None:
+    (entry_points,) = [data for name, data in names.items() if name.endswith("/entry_points.txt")]
+    assert b"mj = mjcli.__main__:main" in entry_points
+    assert b"mjcli = mjcli.__main__:main" in entry_points
 
 
-def test_it_is_typed_and_holds_the_reference_that_help_is_printed_from(names: dict[str, bytes]) -> None:
-    assert {"mjcli/py.typed", "mjcli/reference/commands.json"} <= names.keys()
+def test_it_contains_the_type_marker_and_the_help_data(names: dict[str, bytes]) -> None:
+    assert {"mjcli/py.typed", "mjcli/cli/help/commands.json"} <= names.keys()
 
 
-def test_it_holds_no_tests(names: dict[str, bytes]) -> None:
+def test_it_contains_no_tests(names: dict[str, bytes]) -> None:
     assert not [name for name in names if name.startswith("tests/")]

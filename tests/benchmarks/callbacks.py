@@ -1,8 +1,8 @@
-"""What `mj listen` bears: `python -m tests.benchmarks.callbacks`.
+"""`mj listen` under load: `python -m tests.benchmarks.callbacks`.
 
-2,000 callbacks for 2,000 jobs of the ledger come over 50 connections at once. Each is confirmed at a tasks
-endpoint on the loopback interface and committed before it is answered. Told are the time, the most memory that
-the listener took (VmHWM), how many events it printed, and how many jobs stand in the ledger as done.
+2,000 callbacks for 2,000 jobs of the ledger arrive over 50 connections at once. Each is confirmed at a tasks
+endpoint on the loopback interface and committed before the response. The report shows the time, the peak
+memory of the listener (VmHWM), the number of printed events and the number of done jobs in the ledger.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mjcli.ledger import Ledger
-from tests.service import Service, serve, task_record
+from mjcli.jobs.ledger import Ledger
+from tests.support.service import Service, serve, task_record
 
 MEGABYTES = 80.0  # budget
 ROOT = Path(__file__).parents[2]
 
 
 def main() -> int:
-    """Run it once; the exit status says whether nothing was lost and the memory was within its budget."""
+    """Run it once; exit status 1 if an event was lost or the memory budget exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callbacks", type=int, default=2000)
     parser.add_argument("--connections", type=int, default=50)
@@ -74,7 +74,7 @@ def _measure(service: Service, home: Path, count: int, connections: int) -> int:
 
 
 def _jobs(service: Service, path: Path, count: int) -> list[str]:
-    """Jobs in the ledger whose tasks have ended at the service."""
+    """Jobs in the ledger whose tasks have finished at the service."""
     ledger = Ledger.open(path, notice=lambda _: None)
     tasks = [f"{number:08d}-0000-4000-8000-000000000000" for number in range(count)]
     for task_id in tasks:
@@ -89,8 +89,8 @@ def _jobs(service: Service, path: Path, count: int) -> list[str]:
             parent_image=None,
             subject="a cat",
         )
-        ledger.leaving(identity)
-        ledger.running(identity, task_id)
+        ledger.mark_sent(identity)
+        ledger.mark_running(identity, task_id)
         service.tasks[task_id] = task_record(task_id, body, {**service.result(), "task_id": task_id})
     ledger.close()
     return tasks
@@ -101,7 +101,7 @@ def _parts(tasks: list[str], count: int) -> list[list[str]]:
 
 
 def _call(url: str, tasks: list[str], service: Service) -> list[int]:
-    """One sender's callbacks over one connection; the statuses of the answers."""
+    """Send callbacks over one connection; the statuses of the responses."""
     address, statuses = urlsplit(url), []
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=120)
     with contextlib.closing(connection):
@@ -125,7 +125,7 @@ def _first_line(path: Path) -> dict[str, str]:
 
 
 def _events(path: Path, count: int) -> int:
-    """How many different tasks were told of, once all were or none comes any more."""
+    """The number of distinct tasks in the events, once it stops growing."""
     told, quiet_since = -1, time.monotonic()
     while time.monotonic() - quiet_since < 5:
         lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
@@ -146,7 +146,7 @@ def _done(path: Path) -> int:
 
 
 def _resident(pid: int, name: str = "VmRSS") -> float:
-    """Megabytes of memory that a process has, or (`VmHWM`) had at most."""
+    """Megabytes of memory that a process uses, or, for `VmHWM`, used at peak."""
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith(name))
     return int(line.split()[1]) / 1024

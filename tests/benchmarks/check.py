@@ -1,6 +1,6 @@
-"""How long the check of a prompt takes: `python -m tests.benchmarks.check`.
+"""The time to check a prompt: `python -m tests.benchmarks.check`.
 
-A prompt of 2,000 characters is put right, taken apart, checked and put together again, as before a job.
+A prompt of 2,000 characters is repaired, parsed, checked and composed again, as before a job.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROMPTS = {
 
 
 def main() -> int:
-    """Measure each kind of prompt; the exit status says whether the budget was held by the median."""
+    """Measure each kind of prompt; exit status 1 if a median exceeds the budget."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=300)
     runs = parser.parse_args().runs

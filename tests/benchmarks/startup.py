@@ -1,8 +1,7 @@
-"""How long commands take to start, as ratios to a bare interpreter: `python -m tests.benchmarks.startup`.
+"""Start-up times as ratios to a bare interpreter: `python -m tests.benchmarks.startup`.
 
-The machine is taken to be busy: the contenders take turns in each round, and budgets are judged by the medians
-(a lone fast round, when the clock was raised for one contender, decides nothing). The first byte of a request
-is timed by the server that it arrives at.
+For a busy machine: the contenders take turns in each round, and budgets apply to the medians, so that a single
+fast round decides nothing. The first byte of a request is timed by the server that receives it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ RESULT = {
 
 
 class FirstByte:
-    """A server that notes when the first byte of a connection arrives, and answers any request as done."""
+    """A server that records when the first byte of a connection arrives, and completes every job at once."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -69,7 +68,7 @@ class FirstByte:
 
 @dataclass
 class Contender:
-    """A command that takes part; each of its budgets gives the most that it may take from the times of all."""
+    """A measured command; each budget computes its limit from the times of all contenders."""
 
     name: str
     command: list[str]
@@ -79,7 +78,7 @@ class Contender:
     times: list[float] = field(default_factory=list)
 
     def run(self) -> None:
-        """One round, in a home that nobody has used."""
+        """Run one round in a new home directory."""
         with tempfile.TemporaryDirectory() as home:
             env = {"PATH": os.environ["PATH"], "HOME": home, "LC_ALL": "C.UTF-8", **self.env}
             if self.first_byte is not None:
@@ -102,7 +101,7 @@ class Contender:
 
 
 def installed_mj() -> list[str]:
-    """The console script beside this interpreter, else what it does, in the checkout."""
+    """The console script next to this interpreter, or its equivalent from the checkout."""
     script = Path(sys.executable).with_name("mj")
     if script.exists():
         return [str(script)]
@@ -147,7 +146,7 @@ def contenders(server: FirstByte, midjourney: str | None) -> list[Contender]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=15, help="rounds, after one that does not count")
+    parser.add_argument("--runs", type=int, default=15, help="rounds, after one warm-up round")
     parser.add_argument(
         "--midjourney", default=shutil.which("midjourney"), help="the official client's program"
     )
@@ -157,7 +156,7 @@ def main() -> int:
         for contender in taking_part:
             contender.run()
             if number == 0:
-                contender.times.clear()  # it compiled modules and filled caches
+                contender.times.clear()  # the warm-up round compiles modules and fills caches
     least = {each.name: min(each.times) for each in taking_part}
     medians = {each.name: statistics.median(each.times) for each in taking_part}
     bare, median_bare = least["python -c pass"], medians["python -c pass"]

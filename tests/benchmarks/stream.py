@@ -1,7 +1,7 @@
-"""How fast a stream goes through `mj imagine --json --stream`: `python -m tests.benchmarks.stream`.
+"""Throughput and latency of `mj imagine --json --stream`: `python -m tests.benchmarks.stream`.
 
-Two things are measured: many events at once against `json.loads` of the same lines alone, and the time from an
-event's departure at the server to its line at the reader of standard output.
+The throughput of many events is compared with `json.loads` of the same lines. The latency is the time from
+sending an event at the server to reading its line from standard output.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.service import Received, Reply, Service, fixture_lines, serve
+from tests.support.service import Received, Reply, Service, fixture_lines, serve
 
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def streaming(service: Service) -> Iterator[subprocess.Popen[bytes]]:
-    """`mj` waiting for this service's stream."""
+    """Run `mj` with a stream of this service."""
     with tempfile.TemporaryDirectory() as home:
         env = {
             "PATH": os.environ["PATH"],
@@ -51,13 +51,13 @@ def streaming(service: Service) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def lines(count: int) -> list[bytes]:
-    """So many events as the service sends them, and a final one."""
+    """This many events in the format of the service, and a final one."""
     first, final = fixture_lines("stream.ndjson")[0], fixture_lines("stream.ndjson")[-1]
     return [first] * (count - 1) + [final]
 
 
 def throughput(service: Service, count: int) -> tuple[float, float]:
-    """Events a second through the program (from the first line out to the last), and through `json.loads`."""
+    """Events per second through the program, from the first line to the last, and through `json.loads`."""
     events = lines(count)
     data = b"".join(line + b"\r\n" for line in events)
 
@@ -84,7 +84,7 @@ def throughput(service: Service, count: int) -> tuple[float, float]:
 
 
 def latencies(service: Service, count: int) -> list[float]:
-    """Seconds from the sending of an event to its line on standard output, one event at a time."""
+    """Seconds from sending an event to its line on standard output, one event at a time."""
     events = lines(count)
     sent: list[float] = []
     go_on = threading.Semaphore(1)
@@ -108,7 +108,7 @@ def latencies(service: Service, count: int) -> list[float]:
             go_on.release()
         process.stdout.read()
         process.wait()
-    return took[1:-1]  # the first waits for the ledger, the last for the end of the stream
+    return took[1:-1]  # the first includes the ledger, the last the end of the stream
 
 
 def main() -> int:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Service, fixture, fixture_lines, png
+from tests.support.images import png
+from tests.support.program import Mj
+from tests.support.service import Service, fixture, fixture_lines
 
 PNG = png()
 
@@ -82,7 +83,7 @@ def test_an_image_that_offers_the_old_name_gets_the_old_name(online: Mj, service
         ("panleft", "pan_left"),
     ],
 )
-def test_a_slip_is_refused_and_the_nearest_name_is_said(
+def test_a_misspelled_action_is_refused_with_a_suggestion(
     online: Mj, service: Service, typed: str, meant: str
 ) -> None:
     result = online("action", typed, "1234", "--json", check=2)
@@ -91,7 +92,7 @@ def test_a_slip_is_refused_and_the_nearest_name_is_said(
     assert service.received == []
 
 
-def test_an_action_that_looks_like_nothing_is_refused_too(online: Mj, service: Service) -> None:
+def test_an_action_without_a_similar_name_is_refused_too(online: Mj, service: Service) -> None:
     assert "upscale" in online("action", "frobnicate", "1234", check=2).err
     assert service.received == []
 
@@ -108,19 +109,19 @@ def test_an_action_takes_the_options_of_a_job(online: Mj, done: Service, options
     assert len(body) == 3
 
 
-def test_an_action_does_not_take_parameters_of_a_prompt(online: Mj, service: Service) -> None:
+def test_an_action_takes_no_prompt_parameters(online: Mj, service: Service) -> None:
     online("action", "upscale1", "1234", "--ar", "16:9", check=2)
     assert service.received == []
 
 
 @pytest.mark.parametrize("arguments", [["upscale1"], [], ["upscale1", "1", "2"], ["upscale1", ""]])
-def test_an_action_wants_one_name_and_one_image(online: Mj, service: Service, arguments: list[str]) -> None:
+def test_an_action_needs_one_name_and_one_image(online: Mj, service: Service, arguments: list[str]) -> None:
     online("action", *arguments, check=2)
     assert service.received == []
 
 
 @pytest.mark.parametrize("image", ["https://example.com/a.png", "two words", "x\x1b[31m", "x" * 300])
-def test_what_is_no_image_id_is_refused(online: Mj, service: Service, image: str) -> None:
+def test_a_malformed_image_id_is_refused(online: Mj, service: Service, image: str) -> None:
     result = online("action", "upscale1", image, check=2)
     assert "\x1b" not in result.err
     assert service.received == []
@@ -143,14 +144,14 @@ def test_a_region_without_a_mask_is_refused(online: Mj, service: Service) -> Non
     assert service.received == []
 
 
-def test_mask_and_prompt_are_for_a_region_only(online: Mj, service: Service, mask: Path) -> None:
+def test_only_a_region_takes_a_mask_and_a_prompt(online: Mj, service: Service, mask: Path) -> None:
     online("action", "upscale1", "1234", "--mask", mask, check=2)
     online("action", "upscale1", "1234", "--prompt", "a door", check=2)
     assert service.received == []
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no picture", b"<svg/>", "directory"])
-def test_a_mask_that_is_no_picture_is_refused(
+@pytest.mark.parametrize("content", [None, b"", b"not an image", b"<svg/>", "directory"])
+def test_a_mask_that_is_not_an_image_is_refused(
     online: Mj, service: Service, content: bytes | str | None
 ) -> None:
     file = online.cwd / "mask.png"
@@ -162,7 +163,7 @@ def test_a_mask_that_is_no_picture_is_refused(
     assert service.received == []
 
 
-def test_ids_from_standard_input_are_done_in_their_order_each_over_its_own_connection(
+def test_ids_from_standard_input_are_processed_in_order_over_separate_connections(
     online: Mj, service: Service
 ) -> None:
     service.imagine(
@@ -174,7 +175,7 @@ def test_ids_from_standard_input_are_done_in_their_order_each_over_its_own_conne
     assert len({each.port for each in service.posts()}) == 3
 
 
-def test_one_job_that_fails_does_not_stop_the_others(online: Mj, service: Service) -> None:
+def test_a_failed_job_does_not_stop_the_others(online: Mj, service: Service) -> None:
     failure = {"success": False, "error": {"code": "api_error", "message": "fetch failed"}, "trace_id": "t"}
     service.imagine(
         lambda request, reply: reply.json(failure if request.body["image_id"] == "22" else service.result())
@@ -185,7 +186,7 @@ def test_one_job_that_fails_does_not_stop_the_others(online: Mj, service: Servic
 
 
 @pytest.mark.parametrize(("code", "http", "status"), [("used_up", 403, 5), ("invalid_token", 401, 3)])
-def test_what_fails_for_all_stops_at_once_yet_every_thing_asked_has_its_object(
+def test_a_failure_that_affects_all_jobs_stops_them_but_each_prints_an_object(
     online: Mj, service: Service, code: str, http: int, status: int
 ) -> None:
     service.answer({"error": {"code": code, "message": "no"}}, http)
@@ -194,14 +195,12 @@ def test_what_fails_for_all_stops_at_once_yet_every_thing_asked_has_its_object(
 
 
 @pytest.mark.parametrize("stdin", ["", "\n \n", "11\n@last\n", "11\nhttps://example.com/a.png\n"])
-def test_a_list_with_anything_that_is_no_image_sends_nothing(
-    online: Mj, service: Service, stdin: str
-) -> None:
+def test_a_list_with_an_invalid_id_sends_nothing(online: Mj, service: Service, stdin: str) -> None:
     online("action", "upscale1", "-", stdin=stdin, check=2)
     assert service.received == []
 
 
-def test_the_answer_says_what_to_type_next(online: Mj, service: Service) -> None:
+def test_the_result_suggests_the_next_command(online: Mj, service: Service) -> None:
     service.answer(fixture("upscale4.json"))
     result = online("action", "upscale4", "1234")
     assert "next: mj action upscale_2x 1234202545208033400\n" in result.out
@@ -214,9 +213,9 @@ def test_the_dry_run_of_several_prints_a_command_for_each(online: Mj, service: S
     assert service.received == []
 
 
-def test_one_name_for_the_files_of_several_actions_is_refused_before_anything_is_sent(
+def test_one_file_name_for_several_actions_is_refused_before_anything_is_sent(
     online: Mj, service: Service
 ) -> None:
     result = online("action", "upscale1", "-", "-o", "cat.png", stdin="1234\n5678\n", check=2)
-    assert "several jobs are meant" in result.err
+    assert "there are several jobs" in result.err
     assert service.received == []

@@ -1,4 +1,4 @@
-"""`mj auth`: the token goes into the config file and nowhere else."""
+"""`mj auth`: the token is written to the config file and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj, Result
+from tests.support.program import Mj, Result
 
 SECRET = "sk-very-secret-0123456789"
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file modes and terminals")
@@ -22,8 +22,8 @@ def saved(mj: Mj) -> Any:
     return tomllib.loads(Path(mj.env["MJ_CONFIG"]).read_text(encoding="utf-8"))
 
 
-def silent(result: Result) -> Result:
-    """The result, which does not hold any of the token."""
+def without_token(result: Result) -> Result:
+    """The result, checked to contain no part of the token."""
     assert "secret" not in result.out + result.err
     return result
 
@@ -31,32 +31,32 @@ def silent(result: Result) -> Result:
 @pytest.mark.parametrize(
     "line", [SECRET, f"{SECRET}\n", f"{SECRET}\r\n", f"{SECRET}\nmore\n", f"\ufeff{SECRET}\n"]
 )
-def test_login_takes_one_line_from_standard_input(mj: Mj, line: str) -> None:
-    result = silent(mj("auth", "login", stdin=line))
+def test_login_reads_one_line_from_standard_input(mj: Mj, line: str) -> None:
+    result = without_token(mj("auth", "login", stdin=line))
     assert saved(mj) == {"profiles": {"default": {"token": SECRET}}}
     assert result.out == f"profile: default\ntoken: saved in {mj.env['MJ_CONFIG']}\n"
     assert result.err == ""
 
 
 @posix
-def test_login_keeps_the_file_for_its_owner(mj: Mj) -> None:
+def test_login_makes_the_file_accessible_to_its_owner_only(mj: Mj) -> None:
     mj("auth", "login", stdin=SECRET)
     file = Path(mj.env["MJ_CONFIG"])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_login_under_json_answers_one_object(mj: Mj) -> None:
-    result = silent(mj("auth", "login", "--json", stdin=SECRET))
+def test_login_with_json_prints_one_object(mj: Mj) -> None:
+    result = without_token(mj("auth", "login", "--json", stdin=SECRET))
     assert result.answer == {"profile": "default", "token": True, "config_file": mj.env["MJ_CONFIG"]}
 
 
-def test_login_under_quiet_says_nothing(mj: Mj) -> None:
+def test_login_with_quiet_prints_nothing(mj: Mj) -> None:
     result = mj("auth", "login", "-q", stdin=f"Bearer {SECRET}", env={"MJ_TOKEN": "x"})
     assert (result.out, result.err) == ("", "")
 
 
-def test_login_makes_the_profile_and_keeps_address_and_place(mj: Mj) -> None:
+def test_login_creates_the_profile_and_saves_address_and_token_place(mj: Mj) -> None:
     arguments = ["--profile", "work", "--base-url", "https://h/", "--token-in", "query"]
     mj("auth", "login", *arguments, stdin=SECRET)
     mj("--profile", "home", "auth", "login", stdin="other")
@@ -66,10 +66,10 @@ def test_login_makes_the_profile_and_keeps_address_and_place(mj: Mj) -> None:
     }
 
 
-def test_login_leaves_out_the_word_bearer_and_says_so(mj: Mj) -> None:
+def test_login_removes_the_word_bearer_with_a_notice(mj: Mj) -> None:
     result = mj("auth", "login", stdin=f"Bearer {SECRET}\n")
     assert saved(mj)["profiles"]["default"]["token"] == SECRET
-    assert "Bearer" in result.err
+    assert 'Removed "Bearer"' in result.err
 
 
 @pytest.mark.parametrize(
@@ -86,33 +86,33 @@ def test_login_leaves_out_the_word_bearer_and_says_so(mj: Mj) -> None:
         SECRET * 5000,
     ],
 )
-def test_login_refuses_what_is_no_token_and_does_not_echo_it(mj: Mj, line: str) -> None:
-    result = silent(mj("auth", "login", "--json", stdin=line, check=2))
+def test_login_refuses_an_invalid_token_without_echoing_it(mj: Mj, line: str) -> None:
+    result = without_token(mj("auth", "login", "--json", stdin=line, check=2))
     assert result.answer["error"]["code"] == "usage"
     assert result.err.startswith("mj: ")
     assert not Path(mj.env["MJ_CONFIG"]).exists()
 
 
-def test_login_refuses_bytes_that_are_no_text(mj: Mj) -> None:
-    silent(mj("auth", "login", stdin=SECRET.encode() + b"\xff\xfe\n", check=2))
+def test_login_refuses_bytes_that_are_not_text(mj: Mj) -> None:
+    without_token(mj("auth", "login", stdin=SECRET.encode() + b"\xff\xfe\n", check=2))
 
 
-def test_login_without_any_input_ends_at_once(mj: Mj) -> None:
-    assert "No token came" in mj("auth", "login", check=2).err
+def test_login_without_input_fails_immediately(mj: Mj) -> None:
+    assert "No token on standard input" in mj("auth", "login", check=2).err
 
 
 @pytest.mark.parametrize("url", ["http://example.com", "example.com", "https://u:secret@h"])
-def test_login_refuses_an_address_that_would_betray_the_token(mj: Mj, url: str) -> None:
-    result = silent(mj("auth", "login", "--base-url", url, stdin=SECRET, check=2))
+def test_login_refuses_an_address_that_would_expose_the_token(mj: Mj, url: str) -> None:
+    result = without_token(mj("auth", "login", "--base-url", url, stdin=SECRET, check=2))
     assert "--base-url must" in result.err
     assert not Path(mj.env["MJ_CONFIG"]).exists()
 
 
-def test_login_says_when_the_environment_will_win(mj: Mj) -> None:
+def test_login_warns_if_the_environment_overrides_what_was_saved(mj: Mj) -> None:
     env: dict[str, str | None] = {"ACEDATACLOUD_API_TOKEN": "x", "MJ_BASE_URL": "https://x"}
     result = mj("auth", "login", "--base-url", "https://h", stdin=SECRET, env=env)
-    assert "ACEDATACLOUD_API_TOKEN in the environment wins over the token" in result.err
-    assert "MJ_BASE_URL in the environment wins over the base_url" in result.err
+    assert "ACEDATACLOUD_API_TOKEN in the environment overrides the saved token" in result.err
+    assert "MJ_BASE_URL in the environment overrides the saved base_url" in result.err
 
 
 def test_there_is_no_option_for_the_token(mj: Mj) -> None:
@@ -120,7 +120,7 @@ def test_there_is_no_option_for_the_token(mj: Mj) -> None:
     assert not Path(mj.env["MJ_CONFIG"]).exists()
 
 
-def test_login_repairs_a_token_that_the_file_has_wrong(mj: Mj) -> None:
+def test_login_replaces_an_invalid_token_in_the_file(mj: Mj) -> None:
     mj("auth", "login", stdin="x")
     file = Path(mj.env["MJ_CONFIG"])
     file.write_text('[profiles.default]\ntoken = "two words"\n')
@@ -131,7 +131,7 @@ def test_login_repairs_a_token_that_the_file_has_wrong(mj: Mj) -> None:
 
 @posix
 @pytest.mark.parametrize("typed", [f"{SECRET}\n", f"Bearer {SECRET}\r", "\n", "\x04"])
-def test_on_a_terminal_the_token_is_asked_for_and_not_shown(mj: Mj, typed: str) -> None:
+def test_on_a_terminal_login_prompts_without_showing_the_token(mj: Mj, typed: str) -> None:
     status, shown = on_terminal(mj, ["auth", "login"], typed)
     assert "Token (not shown): " in shown
     assert "secret" not in shown
@@ -141,11 +141,11 @@ def test_on_a_terminal_the_token_is_asked_for_and_not_shown(mj: Mj, typed: str) 
         assert saved(mj)["profiles"]["default"]["token"] == SECRET
     else:
         assert status == 2, shown
-        assert "No token was typed" in shown
+        assert "No token was entered" in shown
 
 
 @posix
-def test_interrupting_the_question_saves_nothing_and_gives_the_echo_back(mj: Mj) -> None:
+def test_interrupting_the_prompt_saves_nothing_and_restores_the_echo(mj: Mj) -> None:
     status, shown = on_terminal(mj, ["auth", "login"], "sk-sec\x03")
     assert status == 130, shown
     assert "sk-sec" not in shown
@@ -154,58 +154,59 @@ def test_interrupting_the_question_saves_nothing_and_gives_the_echo_back(mj: Mj)
 
 
 def on_terminal(mj: Mj, arguments: list[str], typed: str) -> tuple[int, str]:
-    """Run `mj` with a terminal of its own, type once the question is there; its status and all it showed."""
+    """Run `mj` on a new terminal and type at its prompt; its exit status and everything that it showed."""
     import fcntl
     import pty
     import select
     import termios
 
-    ours, theirs = pty.openpty()
+    parent, child = pty.openpty()
     try:
         process = subprocess.Popen(
             mj.command(*arguments),
             env=mj.environment({"TERM": "xterm"}),
             cwd=mj.cwd,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            stdin=child,
+            stdout=child,
+            stderr=child,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         shown = b""
-        asked = False
+        answered = False
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             ended = process.poll() is not None
-            if select.select([ours], [], [], 0 if ended else 0.05)[0]:
-                shown += os.read(ours, 65536)
+            if select.select([parent], [], [], 0 if ended else 0.05)[0]:
+                shown += os.read(parent, 65536)
             elif ended:
                 break
-            if not asked and b"(not shown): " in shown and not termios.tcgetattr(theirs)[3] & termios.ECHO:
-                os.write(ours, typed.encode())
-                asked = True
+            if not answered and b"(not shown): " in shown and not termios.tcgetattr(child)[3] & termios.ECHO:
+                os.write(parent, typed.encode())
+                answered = True
         else:
             process.kill()
         status = process.wait()
-        assert termios.tcgetattr(theirs)[3] & termios.ECHO
+        assert termios.tcgetattr(child)[3] & termios.ECHO
         return status, shown.decode()
     finally:
-        os.close(ours)
-        os.close(theirs)
+        os.close(parent)
+        os.close(child)
 
 
-def test_status_without_a_token_is_3_and_says_what_to_type(mj: Mj) -> None:
+def test_status_without_a_token_exits_with_3_and_suggests_login(mj: Mj) -> None:
     result = mj("auth", "status", "--json", check=3)
     assert result.answer["error"]["code"] == "no_token"
-    assert "mj auth login" in result.err
+    assert 'No token for profile "default"' in result.err
+    assert "next: mj auth login\n" in result.err
 
 
-def test_status_says_where_the_token_comes_from_and_never_what_it_is(mj: Mj) -> None:
+def test_status_shows_where_the_token_comes_from_but_not_the_token(mj: Mj) -> None:
     mj("auth", "login", "--profile", "work", stdin=SECRET)
-    result = silent(mj("auth", "status", "--profile", "work"))
+    result = without_token(mj("auth", "status", "--profile", "work"))
     place = f"profile work in {mj.env['MJ_CONFIG']}"
     assert f"token: set ({place})\n" in result.out
-    result = silent(mj("auth", "status", "--json", env={"MJ_PROFILE": "work"}))
+    result = without_token(mj("auth", "status", "--json", env={"MJ_PROFILE": "work"}))
     assert result.answer == {
         "profile": "work",
         "base_url": "https://api.acedata.cloud",
@@ -216,77 +217,79 @@ def test_status_says_where_the_token_comes_from_and_never_what_it_is(mj: Mj) -> 
         "files_token": False,
         "files_token_source": None,
     }
-    result = silent(mj("auth", "status", "--field", "token_source", env={"MJ_TOKEN": SECRET}))
+    result = without_token(mj("auth", "status", "--field", "token_source", env={"MJ_TOKEN": SECRET}))
     assert result.out == "environment MJ_TOKEN\n"
 
 
-def test_the_token_of_the_file_endpoint_is_kept_beside_the_other(mj: Mj) -> None:
+def test_the_token_for_the_file_endpoint_is_saved_beside_the_api_token(mj: Mj) -> None:
     mj("auth", "login", stdin="api-token-0123")
-    result = silent(mj("auth", "login", "--files", stdin=f"Bearer {SECRET}\n"))
+    result = without_token(mj("auth", "login", "--files", stdin=f"Bearer {SECRET}\n"))
     assert result.out == f"profile: default\nfiles_token: saved in {mj.env['MJ_CONFIG']}\n"
     assert "Bearer" in result.err
     assert saved(mj)["profiles"]["default"] == {"token": "api-token-0123", "files_token": SECRET}
-    result = silent(mj("auth", "login", "--files", "--json", stdin=SECRET, env={"MJ_FILES_TOKEN": "x"}))
+    result = without_token(
+        mj("auth", "login", "--files", "--json", stdin=SECRET, env={"MJ_FILES_TOKEN": "x"})
+    )
     assert result.answer == {"profile": "default", "files_token": True, "config_file": mj.env["MJ_CONFIG"]}
-    assert "MJ_FILES_TOKEN in the environment wins over the files_token" in result.err
-    result = silent(mj("auth", "logout", "--files"))
+    assert "MJ_FILES_TOKEN in the environment overrides the saved files_token" in result.err
+    result = without_token(mj("auth", "logout", "--files"))
     assert f"files_token: removed from {mj.env['MJ_CONFIG']}\n" in result.out
     assert saved(mj)["profiles"]["default"] == {"token": "api-token-0123"}
 
 
-def test_login_with_no_token_for_the_file_endpoint_names_the_command_again(mj: Mj) -> None:
+def test_login_without_a_token_for_the_file_endpoint_suggests_the_same_command(mj: Mj) -> None:
     assert "next: mj auth login --files" in mj("auth", "login", "--files", stdin="", check=2).err
 
 
 @posix
-def test_the_token_of_the_file_endpoint_is_asked_for_and_not_shown(mj: Mj) -> None:
+def test_login_prompts_for_the_token_for_the_file_endpoint_without_showing_it(mj: Mj) -> None:
     status, shown = on_terminal(mj, ["auth", "login", "--files"], f"{SECRET}\n")
     assert status == 0, shown
-    assert "Token of the file endpoint (not shown): " in shown
+    assert "Token for the file endpoint (not shown): " in shown
     assert "secret" not in shown
     assert saved(mj)["profiles"]["default"] == {"files_token": SECRET}
 
 
 @pytest.mark.parametrize(
-    ("env", "said", "source"),
+    ("env", "state", "source"),
     [
-        ({}, "none: the API's token goes to its own host only", None),
+        ({}, "not set; the API token is sent to its own host only (mj auth login --files saves", None),
         ({"MJ_FILES_TOKEN": SECRET}, "set (environment MJ_FILES_TOKEN)", "environment MJ_FILES_TOKEN"),
-        ({"MJ_BASE_URL": "https://h"}, "the API's token, since it is the same host", "environment MJ_TOKEN"),
+        ({"MJ_BASE_URL": "https://h"}, "the API token (same host)", "environment MJ_TOKEN"),
     ],
 )
-def test_status_says_which_token_uploads_carry_and_never_what_it_is(
-    mj: Mj, env: dict[str, str | None], said: str, source: str | None
+def test_status_shows_which_token_uploads_carry_but_not_the_token(
+    mj: Mj, env: dict[str, str | None], state: str, source: str | None
 ) -> None:
     env = {"MJ_TOKEN": SECRET, **env}
-    assert f"files_token: {said}" in silent(mj("auth", "status", env=env)).out
-    answer = silent(mj("auth", "status", "--json", env=env)).answer
+    assert f"files_token: {state}" in without_token(mj("auth", "status", env=env)).out
+    answer = without_token(mj("auth", "status", "--json", env=env)).answer
     assert (answer["files_token"], answer["files_token_source"]) == (source is not None, source)
 
 
-def test_status_of_a_malformed_token_is_refused_and_not_echoed(mj: Mj) -> None:
-    result = silent(mj("auth", "status", "-v", env={"MJ_TOKEN": f"{SECRET}\nX: y"}, check=2))
-    assert "MJ_TOKEN must not hold a line break" in result.err
+def test_status_reports_a_malformed_token_without_echoing_it(mj: Mj) -> None:
+    result = without_token(mj("auth", "status", "-v", env={"MJ_TOKEN": f"{SECRET}\nX: y"}, check=2))
+    assert "MJ_TOKEN must not contain a line break" in result.err
 
 
 @posix
-def test_a_token_that_others_can_read_is_warned_of_once(mj: Mj) -> None:
+def test_a_token_that_other_users_can_read_causes_one_warning(mj: Mj) -> None:
     mj("auth", "login", stdin=SECRET)
     Path(mj.env["MJ_CONFIG"]).chmod(0o644)
-    assert silent(mj("auth", "status")).err.count("chmod 600") == 1
+    assert without_token(mj("auth", "status")).err.count("chmod 600") == 1
     mj("auth", "login", stdin=SECRET)
     assert mj("auth", "status").err == ""
 
 
 def test_status_in_the_sandbox_needs_no_account(mj: Mj) -> None:
-    result = silent(mj("--sandbox", "auth", "status", "--json", env={"MJ_TOKEN": SECRET}))
+    result = without_token(mj("--sandbox", "auth", "status", "--json", env={"MJ_TOKEN": SECRET}))
     assert result.answer["profile"] == "sandbox"
     assert result.answer["token_source"] == "sandbox"
 
 
-def test_logout_removes_the_token_and_leaves_the_rest(mj: Mj) -> None:
+def test_logout_removes_the_token_and_keeps_the_rest(mj: Mj) -> None:
     mj("auth", "login", "--base-url", "https://h", stdin=SECRET)
-    result = silent(mj("auth", "logout"))
+    result = without_token(mj("auth", "logout"))
     assert "removed from" in result.out
     assert saved(mj) == {"profiles": {"default": {"base_url": "https://h"}}}
     mj("auth", "status", check=3)
@@ -294,17 +297,17 @@ def test_logout_removes_the_token_and_leaves_the_rest(mj: Mj) -> None:
     assert result.answer == {"profile": "default", "removed": False, "config_file": mj.env["MJ_CONFIG"]}
 
 
-def test_logout_without_a_file_makes_none(mj: Mj) -> None:
-    assert "none was in" in mj("auth", "logout").out
+def test_logout_without_a_file_creates_none(mj: Mj) -> None:
+    assert "not set in" in mj("auth", "logout").out
     assert not Path(mj.env["MJ_CONFIG"]).parent.exists()
 
 
-def test_logout_says_when_the_environment_still_gives_a_token(mj: Mj) -> None:
-    result = silent(mj("auth", "logout", env={"MJ_TOKEN": SECRET}))
-    assert "MJ_TOKEN in the environment still gives a token" in result.err
+def test_logout_warns_if_the_environment_still_provides_a_token(mj: Mj) -> None:
+    result = without_token(mj("auth", "logout", env={"MJ_TOKEN": SECRET}))
+    assert "MJ_TOKEN is still set in the environment and provides a token" in result.err
 
 
-def test_logout_of_an_unknown_profile_names_the_known_ones(mj: Mj) -> None:
+def test_logout_from_an_unknown_profile_lists_the_existing_ones(mj: Mj) -> None:
     mj("auth", "login", "--profile", "work", stdin=SECRET)
     assert "it has work" in mj("auth", "logout", "--profile", "wrok", check=2).err
 

@@ -1,4 +1,4 @@
-"""`mj blend`: one picture out of two to five."""
+"""`mj blend`: one image from two to five."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Service, fixture
+from tests.support.program import Mj
+from tests.support.service import Service, fixture
 
 A, B, C = (f"http://127.0.0.1:9/{name}.png" for name in "abc")
 
@@ -35,14 +35,14 @@ def sent(service: Service) -> Any:
         (["HTTP://127.0.0.1:9/A.png", B], f"HTTP://127.0.0.1:9/A.png {B}"),
     ],
 )
-def test_the_images_stand_first_and_the_words_last(
+def test_images_come_first_and_words_last(
     online: Mj, done: Service, arguments: list[str], prompt: str
 ) -> None:
     online("blend", *arguments)
     assert sent(done) == {"action": "generate", "prompt": prompt}
 
 
-def test_a_blend_takes_the_fields_of_the_body(online: Mj, done: Service) -> None:
+def test_a_blend_has_options_for_the_body_fields(online: Mj, done: Service) -> None:
     online("blend", A, B, "--mode", "relax", "--split-images", "--translation", "--v", "7", "--hd")
     body = sent(done)
     assert body.pop("prompt").startswith(f"{A} {B} --")
@@ -88,7 +88,7 @@ def test_fewer_than_two_more_than_five_or_no_images_are_refused(
     assert service.received == []
 
 
-def test_the_newest_pictures_blend_by_reference(online: Mj, service: Service) -> None:
+def test_images_to_blend_can_be_references(online: Mj, service: Service) -> None:
     for name in ("one", "two"):
         service.answer(service.result(raw_image_url=f"https://example.com/{name}.png", image_id=name))
         online("imagine", name)
@@ -98,7 +98,7 @@ def test_the_newest_pictures_blend_by_reference(online: Mj, service: Service) ->
     )
 
 
-def test_an_id_that_the_ledger_knows_is_an_image_too(online: Mj, service: Service) -> None:
+def test_an_id_in_the_ledger_names_an_image(online: Mj, service: Service) -> None:
     service.answer(service.result(image_id="1234197197067915365"))
     online("imagine", "one")
     online("blend", "1234197197067915365", A)
@@ -109,7 +109,7 @@ IMAGE, TASK = "1234197197067915365", "1bae3bec-3ac4-4180-a148-74ee6cb68b98"
 
 
 @pytest.mark.parametrize("name", [IMAGE[:4], IMAGE[:9], TASK[:4], TASK])
-def test_the_beginning_of_an_id_is_an_image_where_only_images_can_stand(
+def test_an_id_prefix_names_an_image_where_only_images_are_expected(
     online: Mj, service: Service, name: str
 ) -> None:
     service.answer(service.result(image_id=IMAGE, task_id=TASK))
@@ -121,7 +121,7 @@ def test_the_beginning_of_an_id_is_an_image_where_only_images_can_stand(
 
 
 @pytest.mark.parametrize(("name", "is_image"), [(IMAGE[:4], False), (IMAGE[:9], True), (TASK[:8], True)])
-def test_behind_two_images_a_word_stays_a_word(
+def test_a_word_after_two_images_stays_a_word(
     online: Mj, service: Service, name: str, *, is_image: bool
 ) -> None:
     service.answer(service.result(image_id=IMAGE, task_id=TASK))

@@ -1,4 +1,4 @@
-"""`mj check`, and what `mj imagine` refuses, puts right, permutes and takes from presets before anything is sent."""
+"""`mj check`, and the checks, fixes, permutations and presets that precede every job."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.cli.test_resume import at_a_terminal, posix
-from tests.service import Service, png
+from tests.support.images import png
+from tests.support.program import Mj
+from tests.support.service import Service
+from tests.support.terminal import at_a_terminal, posix
 
 
 @pytest.fixture
 def done(service: Service) -> Service:
-    """A service that finishes every job at once."""
+    """A service that finishes every job immediately."""
     service.answer(service.result())
     return service
 
@@ -49,7 +50,7 @@ def test_a_good_prompt_is_shown_as_it_would_be_sent_and_needs_no_token(mj: Mj) -
     assert mj("check", "a cat", "-q").out == "a cat\n"
 
 
-def test_people_see_the_prompt_and_the_origin_of_each_part(mj: Mj) -> None:
+def test_plain_output_shows_the_prompt_and_the_origin_of_each_part(mj: Mj) -> None:
     configured(mj, '[defaults]\nsuffix = "--chaos 5"\n[presets.poster]\nsuffix = "--ar 2:3 --style raw"\n')
     assert mj("check", "a cat", "--preset", "poster", "--s", "50").out == (
         "prompt: a cat --chaos 5 --ar 2:3 --style raw --s 50\n"
@@ -62,59 +63,64 @@ def test_people_see_the_prompt_and_the_origin_of_each_part(mj: Mj) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "code", "marked", "said"),
+    ("prompt", "code", "marked", "message"),
     [
         ("a cat --stylise 250", "unknown_parameter", "--stylise", "Did you mean --stylize (--s)?"),
-        ("a cat -ar 16:9", "single_dash", "-ar", "write --ar"),
-        ("a cat --ar16:9", "unknown_parameter", "--ar16:9", "write --ar 16:9"),
-        ("a cat --ar wide", "bad_value", "wide", "--ar takes width:height"),
+        ("a cat -ar 16:9", "single_dash", "-ar", 'Type "--ar" instead of "-ar".'),
+        ("a cat --ar16:9", "unknown_parameter", "--ar16:9", 'Separate --ar and "16:9" with a space.'),
+        ("a cat --ar wide", "bad_value", "wide", '"wide" is not an aspect ratio: --ar takes W:H'),
         ("a cat --ar", "missing_value", "--ar", "--ar needs a value"),
-        ("--ar 16:9 a cat", "words_behind", "a cat", "all words come before"),
-        ("a cat --hd --sd", "conflict", "--sd", "--hd and --sd exclude one another"),
-        ("a cat --sw 50", "missing_companion", "--sw", "--sref, which is not given"),
-        ("a cat --v 6 --oref https://e/a.png", "version", "--oref", "Version 6 does not know --oref"),
-        ("a cat https://e/a.png", "image_behind", "https://e/a.png", "images come first"),
-        ("森の猫 --chaos 101", "bad_value", "101", "from 0 to 100"),
+        ("--ar 16:9 a cat", "words_behind", "a cat", "Put all words before the first parameter."),
+        ("a cat --hd --sd", "conflict", "--sd", "--hd and --sd cannot be combined."),
+        ("a cat --sw 50", "missing_companion", "--sw", "--sw needs --sref."),
+        (
+            "a cat --v 6 --oref https://e/a.png",
+            "version",
+            "--oref",
+            "--oref needs version 7 or later, not 6.",
+        ),
+        ("a cat https://e/a.png", "image_behind", "https://e/a.png", "before all words"),
+        ("森の猫 --chaos 101", "bad_value", "101", '"101" is out of range: --chaos takes 0 to 100.'),
     ],
 )
-def test_a_mistake_is_refused_and_its_place_is_marked(
-    mj: Mj, prompt: str, code: str, marked: str, said: str
+def test_a_mistake_is_refused_and_its_position_is_marked(
+    mj: Mj, prompt: str, code: str, marked: str, message: str
 ) -> None:
     result = mj("check", "--json", "--", prompt, check=2)
     (finding,) = result.answer["findings"]
     assert result.answer["success"] is False
     assert result.answer["error"]["code"] == "usage"
-    assert said in result.answer["error"]["message"]
+    assert message in result.answer["error"]["message"]
     assert (finding["severity"], finding["code"]) == ("error", code)
     assert prompt[finding["start"] : finding["end"]] == marked
-    assert said in result.err
-    assert "nothing is paid" in result.err
+    assert message in result.err
+    assert "Prompt error; nothing was sent." in result.err
     assert f"    {prompt}\n" in result.err
     assert "^" + "~" * (len(marked) - 1) + "\n" in result.err
 
 
 @pytest.mark.parametrize("prompt", ["--ar 16:9 a cat", "-5 degrees, a cat"])
-def test_a_quoted_prompt_that_begins_with_a_dash_is_told_of(mj: Mj, prompt: str) -> None:
+def test_a_quoted_prompt_that_begins_with_a_dash_is_refused(mj: Mj, prompt: str) -> None:
     result = mj("imagine", prompt, check=2)
-    assert f"begins with {prompt.split()[0]}" in result.err
-    mj("check", "--no", "-x y", "a cat", check=2)  # a value is none
+    assert f'begins with "{prompt.split()[0]}"' in result.err
+    mj("check", "--no", "-x y", "a cat", check=2)  # the value of an option is not a prompt
 
 
 @pytest.mark.parametrize(
-    "slip", [("-ar", "16:9"), ("-s", "50"), ("-v", "7"), ("-q", "2"), ("-oref", "x"), ("-tile",)]
+    "typo", [("-ar", "16:9"), ("-s", "50"), ("-v", "7"), ("-q", "2"), ("-oref", "x"), ("-tile",)]
 )
-def test_one_hyphen_too_few_is_told_of_before_it_is_taken_for_something_else(
-    online: Mj, service: Service, slip: tuple[str, ...]
+def test_a_parameter_with_one_hyphen_is_refused_before_it_is_read_as_an_option(
+    online: Mj, service: Service, typo: tuple[str, ...]
 ) -> None:
-    assert f"write -{slip[0]}" in online("imagine", "a", "cat", *slip, check=2).err
+    assert f"write -{typo[0]}" in online("imagine", "a", "cat", *typo, check=2).err
     assert service.received == []
 
 
-def test_the_letters_of_our_own_options_still_work(mj: Mj) -> None:
+def test_one_letter_options_of_mj_still_work(mj: Mj) -> None:
     assert mj("check", "a", "cat", "-q", "-v").out == "a cat\n"
 
 
-def test_the_place_fits_a_narrow_terminal(mj: Mj) -> None:
+def test_the_excerpt_fits_a_narrow_terminal(mj: Mj) -> None:
     result = mj("check", "word " * 100 + "--stylise 3", env={"COLUMNS": "30"}, check=2)
     excerpt, carets = result.err.splitlines()[2:4]
     assert len(excerpt) <= 30
@@ -122,16 +128,16 @@ def test_the_place_fits_a_narrow_terminal(mj: Mj) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["a cat --q 4 --v 6.1", "a cat --niji", "a cat --repeat 3"])
-def test_what_is_doubtful_is_told_and_strict_refuses_it(mj: Mj, prompt: str) -> None:
+def test_a_warning_is_shown_and_refused_with_strict(mj: Mj, prompt: str) -> None:
     result = mj("check", prompt)
     assert result.err.startswith("warning: ")
     assert "^" in result.err
     strict = mj("check", prompt, "--strict", "--json", check=2)
     assert strict.answer["findings"][0]["severity"] == "warning"
-    assert "without --strict it is sent" in strict.err
+    assert "omit --strict to send it" in strict.err
 
 
-def test_words_may_come_from_standard_input(mj: Mj) -> None:
+def test_the_prompt_may_come_from_standard_input(mj: Mj) -> None:
     assert mj("check", "-q", stdin="a cat\n").out == "a cat\n"
     mj("check", stdin="", check=2)
 
@@ -139,15 +145,15 @@ def test_words_may_come_from_standard_input(mj: Mj) -> None:
 # -- before a job --------------------------------------------------------------------------------------
 
 
-def test_a_prompt_that_is_refused_is_not_sent(online: Mj, service: Service) -> None:
+def test_a_prompt_with_a_mistake_is_not_sent(online: Mj, service: Service) -> None:
     result = online("imagine", "a cat --stylise 3", "--json", check=2)
     assert result.answer["error"]["code"] == "usage"
-    assert "--no-check sends it as it is" in result.err
+    assert "--no-check sends it anyway" in result.err
     online("blend", "http://127.0.0.1:9/a.png", "http://127.0.0.1:9/b.png", "x --foo", check=2)
     assert service.received == []
 
 
-def test_without_a_check_the_prompt_is_sent_as_it_is(online: Mj, done: Service) -> None:
+def test_no_check_sends_the_prompt_unchanged(online: Mj, done: Service) -> None:
     prompt = "a cat   —ar  16:9 --foo -c x"
     assert online("imagine", prompt, "--no-check").err.count("warning") == 0
     assert prompts(done) == [prompt]
@@ -163,18 +169,16 @@ def test_without_a_check_the_prompt_is_sent_as_it_is(online: Mj, done: Service) 
         ("a “cat” --no “text”", 'a “cat” --no "text"'),
     ],
 )
-def test_what_software_made_of_a_parameter_is_put_right_with_a_notice(
-    online: Mj, done: Service, typed: str, sent: str
-) -> None:
+def test_a_mangled_parameter_is_fixed_with_a_notice(online: Mj, done: Service, typed: str, sent: str) -> None:
     result = online("imagine", typed)
     assert prompts(done) == [sent]
-    assert "put right" in result.err or "were made" in result.err
+    assert "Fixed: " in result.err
 
 
 # -- permutations --------------------------------------------------------------------------------------
 
 
-def test_braces_make_a_job_of_each_choice(online: Mj, done: Service) -> None:
+def test_permute_starts_a_job_for_each_combination(online: Mj, done: Service) -> None:
     answers = online("imagine", "a {red, green} bird --ar {1:1, 16:9}", "--permute", "--json").json
     assert len(answers) == 4
     assert prompts(done) == [
@@ -185,7 +189,7 @@ def test_braces_make_a_job_of_each_choice(online: Mj, done: Service) -> None:
     ]
 
 
-def test_each_permutation_names_its_own_files(online: Mj, service: Service) -> None:
+def test_files_are_named_after_each_permutation(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png()
     service.answer(service.result())
     online("imagine", "a {red, green} bird", "--permute", "--image", "http://127.0.0.1:9/a.png", "-d", "-q")
@@ -195,18 +199,18 @@ def test_each_permutation_names_its_own_files(online: Mj, service: Service) -> N
     ]
 
 
-def test_without_the_option_braces_are_sent_with_a_notice(online: Mj, done: Service) -> None:
+def test_braces_are_sent_unchanged_without_permute(online: Mj, done: Service) -> None:
     result = online("imagine", "a {red, green} bird")
     assert prompts(done) == ["a {red, green} bird"]
     assert "--permute" in result.err
 
 
-def test_a_mistake_in_one_permutation_keeps_all_from_being_sent(online: Mj, service: Service) -> None:
+def test_a_mistake_in_one_permutation_stops_them_all(online: Mj, service: Service) -> None:
     online("imagine", "a bird --ar {1:1, wide}", "--permute", check=2)
     assert service.received == []
 
 
-def test_many_jobs_at_once_must_be_agreed_to(online: Mj, done: Service) -> None:
+def test_many_jobs_at_once_need_yes(online: Mj, done: Service) -> None:
     many = "{" + ",".join("abcdefg") + "}" + "{" + ",".join("123456") + "}"
     result = online("imagine", many, "--permute", check=2)
     assert "42 jobs" in result.err
@@ -216,7 +220,7 @@ def test_many_jobs_at_once_must_be_agreed_to(online: Mj, done: Service) -> None:
 
 
 @pytest.mark.parametrize("text", ["a {red, green bird", "a red} bird"])
-def test_braces_that_do_not_match_are_refused_at_their_place(online: Mj, service: Service, text: str) -> None:
+def test_unbalanced_braces_are_refused_with_their_position(online: Mj, service: Service, text: str) -> None:
     result = online("imagine", text, "--permute", "--json", check=2)
     (finding,) = result.answer["findings"]
     assert text[finding["start"] : finding["end"]] in "{}"
@@ -225,7 +229,7 @@ def test_braces_that_do_not_match_are_refused_at_their_place(online: Mj, service
 
 @posix
 @pytest.mark.parametrize(("answer", "sent"), [(b"y\n", 2), (b"n\n", 0)])
-def test_at_a_terminal_the_prompts_are_shown_and_agreed_to(
+def test_a_terminal_shows_the_prompts_and_asks_for_confirmation(
     online: Mj, done: Service, answer: bytes, sent: int
 ) -> None:
     code, shown = at_a_terminal(online, answer, "imagine", "a {red, green} bird", "--permute")
@@ -238,20 +242,20 @@ def test_at_a_terminal_the_prompts_are_shown_and_agreed_to(
 # -- presets -------------------------------------------------------------------------------------------
 
 
-def test_a_preset_stands_behind_the_words_and_gives_way(online: Mj, done: Service) -> None:
+def test_a_preset_follows_the_words_and_can_be_overridden(online: Mj, done: Service) -> None:
     online("config", "set", "presets.poster.suffix", "--ar 2:3 --style raw")
     online("config", "set", "defaults.suffix", "--chaos 5")
     online("imagine", "a cat --chaos 9", "--preset", "poster", "--ar", "1:1")
     assert prompts(done) == ["a cat --chaos 9 --style raw --ar 1:1"]
 
 
-def test_a_preset_that_is_not_there_is_refused_with_those_that_are(online: Mj, service: Service) -> None:
+def test_an_unknown_preset_is_refused_with_the_known_names(online: Mj, service: Service) -> None:
     online("config", "set", "presets.poster.suffix", "--ar 2:3")
     assert "poster" in online("imagine", "a cat", "--preset", "postre", check=2).err
     assert service.received == []
 
 
-def test_a_mistake_in_a_preset_is_said_to_come_from_there(online: Mj, service: Service) -> None:
+def test_a_mistake_in_a_preset_names_the_preset(online: Mj, service: Service) -> None:
     online("config", "set", "presets.bad.suffix", "--foo")
     assert "preset bad" in online("imagine", "a cat", "--preset", "bad", check=2).err
     assert service.received == []
@@ -260,7 +264,7 @@ def test_a_mistake_in_a_preset_is_said_to_come_from_there(online: Mj, service: S
 # -- images --------------------------------------------------------------------------------------------
 
 
-def test_a_link_to_a_page_or_to_nothing_is_refused(online: Mj, service: Service) -> None:
+def test_a_link_to_a_page_or_a_missing_image_is_refused(online: Mj, service: Service) -> None:
     service.files["/files/page"] = b"<!doctype html><title>a cat</title>"
     for name in ("page", "missing.png"):
         result = online("imagine", "--image", f"{service.base_url}/files/{name}", "x", "--json", check=2)
@@ -270,7 +274,7 @@ def test_a_link_to_a_page_or_to_nothing_is_refused(online: Mj, service: Service)
     assert service.posts() == []
 
 
-def test_a_link_that_cannot_be_reached_is_only_a_doubt(online: Mj, done: Service) -> None:
+def test_a_link_that_cannot_be_reached_is_a_warning(online: Mj, done: Service) -> None:
     link = "http://127.0.0.1:9/a.png"
     assert "warning" in online("imagine", "--image", link, "x").err
     assert prompts(done) == [f"{link} x"]
@@ -279,19 +283,19 @@ def test_a_link_that_cannot_be_reached_is_only_a_doubt(online: Mj, done: Service
 
 
 def upload_server(service: Service) -> list[bytes]:
-    """The service takes files as well; gives what was uploaded."""
+    """Accept uploads; returns the list that they are added to."""
     uploaded: list[bytes] = []
 
-    def take(request: object, reply: object) -> None:
+    def accept(request: object, reply: object) -> None:
         uploaded.append(request.data)  # type: ignore[attr-defined]
         service.files["/files/up.png"] = png()
         reply.json({"file_url": f"{service.base_url}/files/up.png"})  # type: ignore[attr-defined]
 
-    service.scripts["/api/v1/files/"] = take  # type: ignore[assignment]
+    service.scripts["/api/v1/files/"] = accept  # type: ignore[assignment]
     return uploaded
 
 
-def test_a_file_is_uploaded_first_and_but_once(online: Mj, done: Service) -> None:
+def test_a_file_is_uploaded_first_and_only_once(online: Mj, done: Service) -> None:
     uploaded = upload_server(done)
     (online.cwd / "a.png").write_bytes(png())
     (online.cwd / "b.png").write_bytes(png())
@@ -303,16 +307,16 @@ def test_a_file_is_uploaded_first_and_but_once(online: Mj, done: Service) -> Non
     assert len(uploaded) == 2
 
 
-def test_what_is_no_picture_is_not_uploaded(online: Mj, service: Service) -> None:
+def test_a_file_that_is_not_an_image_is_not_uploaded(online: Mj, service: Service) -> None:
     uploaded = upload_server(service)
-    (online.cwd / "a.png").write_text("no picture")
+    (online.cwd / "a.png").write_text("not an image")
     assert "a.png" in online("imagine", "x", "--image", "a.png", check=2).err
-    assert "There is no file b.png" in online("blend", "b.png", "a.png", check=2).err
+    assert '"b.png" does not exist' in online("blend", "b.png", "a.png", check=2).err
     assert uploaded == []
     assert service.posts() == []
 
 
-def test_a_place_that_cannot_be_written_costs_no_upload(online: Mj, service: Service) -> None:
+def test_nothing_is_uploaded_when_the_output_cannot_be_written(online: Mj, service: Service) -> None:
     uploaded = upload_server(service)
     (online.cwd / "a.png").write_bytes(png())
     (online.cwd / "file").write_text("mine")
@@ -321,9 +325,7 @@ def test_a_place_that_cannot_be_written_costs_no_upload(online: Mj, service: Ser
     assert service.received == []
 
 
-def test_a_prompt_that_is_refused_costs_no_upload_and_neither_does_a_dry_run(
-    online: Mj, service: Service
-) -> None:
+def test_nothing_is_uploaded_for_a_refused_prompt_or_a_dry_run(online: Mj, service: Service) -> None:
     uploaded = upload_server(service)
     (online.cwd / "a.png").write_bytes(png())
     online("imagine", "x --foo", "--image", "a.png", check=2)

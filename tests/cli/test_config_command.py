@@ -1,4 +1,4 @@
-"""`mj config`: what is set, where it comes from, and changing it."""
+"""`mj config`: showing and changing settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
+from tests.support.program import Mj
 
 SECRET = "sk-very-secret-0123456789"
 
@@ -19,7 +19,7 @@ def saved(mj: Mj) -> Any:
     return tomllib.loads(Path(mj.env["MJ_CONFIG"]).read_text(encoding="utf-8"))
 
 
-def test_path_prints_the_file_even_if_there_is_none_or_a_broken_one(mj: Mj) -> None:
+def test_path_prints_the_path_even_of_a_missing_or_broken_file(mj: Mj) -> None:
     file = Path(mj.env["MJ_CONFIG"])
     assert mj("config", "path").out == f"{file}\n"
     assert mj("config", "path", "--json").answer == {"path": str(file)}
@@ -28,14 +28,14 @@ def test_path_prints_the_file_even_if_there_is_none_or_a_broken_one(mj: Mj) -> N
     assert mj("config", "path", "-q").out == f"{file}\n"
 
 
-def test_path_follows_the_platform_s_custom(mj: Mj) -> None:
+def test_path_defaults_to_the_platform_s_config_directory(mj: Mj) -> None:
     if sys.platform == "linux":
         env: dict[str, str | None] = {"MJ_CONFIG": None, "XDG_CONFIG_HOME": None}
         assert mj("config", "path", env=env).out == f"{mj.home}/.config/mj/config.toml\n"
         assert mj("config", "path", env=env | {"XDG_CONFIG_HOME": "/x"}).out == "/x/mj/config.toml\n"
 
 
-def test_list_gives_each_value_and_its_source(mj: Mj) -> None:
+def test_list_shows_each_value_with_its_source(mj: Mj) -> None:
     mj("auth", "login", "--profile", "work", stdin=SECRET)
     mj("config", "set", "defaults.mode", "relax")
     mj("config", "set", "presets.poster.suffix", "--ar 2:3")
@@ -64,7 +64,7 @@ def test_list_gives_each_value_and_its_source(mj: Mj) -> None:
     assert "poster.suffix=--ar 2:3" in mj("config", "list", "-q").out
 
 
-def test_list_gives_the_file_endpoint_and_hides_its_token(mj: Mj) -> None:
+def test_list_shows_the_file_endpoint_and_hides_its_token(mj: Mj) -> None:
     env: dict[str, str | None] = {"MJ_FILES_TOKEN": SECRET, "MJ_BASE_URL": "https://h"}
     result = mj("config", "list", env=env)
     assert "files_url: https://h/api/v1/files/ (default)\n" in result.out
@@ -77,19 +77,19 @@ def test_list_gives_the_file_endpoint_and_hides_its_token(mj: Mj) -> None:
     assert mj("config", "get", "files_url").out == "https://f/up/\n"
 
 
-def test_list_without_a_token_says_null(mj: Mj) -> None:
+def test_list_without_a_token_shows_null(mj: Mj) -> None:
     assert mj("config", "list", "--json").json[1] == {"key": "token", "value": None, "source": "default"}
     assert "token: not set\n" in mj("config", "list").out
 
 
-def test_list_in_the_sandbox_shows_no_real_value(mj: Mj) -> None:
+def test_list_in_the_sandbox_shows_no_real_address(mj: Mj) -> None:
     env: dict[str, str | None] = {"MJ_TOKEN": SECRET, "MJ_BASE_URL": "https://real"}
     result = mj("config", "list", "--sandbox", env=env)
     assert "sandbox: true (option --sandbox)" in result.out
     assert "real" not in result.out
 
 
-def test_get_prints_the_bare_value_as_it_applies(mj: Mj) -> None:
+def test_get_prints_only_the_value_in_effect(mj: Mj) -> None:
     assert mj("config", "get", "base_url").out == "https://api.acedata.cloud\n"
     assert mj("config", "get", "base_url", env={"MJ_BASE_URL": "https://h/"}).out == "https://h\n"
     assert mj("config", "get", "defaults.download").out == "false\n"
@@ -107,16 +107,19 @@ def test_get_prints_the_bare_value_as_it_applies(mj: Mj) -> None:
 def test_get_never_prints_a_token(mj: Mj, key: str) -> None:
     result = mj("config", "get", key, env={"MJ_TOKEN": SECRET, "MJ_FILES_TOKEN": SECRET}, check=2)
     assert result.out == ""
-    assert "never shown" in result.err
+    assert "Tokens are never shown." in result.err
+    assert "next: mj auth status\n" in result.err
 
 
-def test_get_of_what_is_not_set_or_not_known_is_a_sentence(mj: Mj) -> None:
-    assert "defaults.mode is not set" in mj("config", "get", "defaults.mode", check=2).err
+def test_get_reports_an_unset_or_unknown_key(mj: Mj) -> None:
+    result = mj("config", "get", "defaults.mode", check=2)
+    assert "defaults.mode is not set" in result.err
+    assert "next: mj config set defaults.mode VALUE\n" in result.err
     assert "presets.x.suffix is not set" in mj("config", "get", "presets.x.suffix", check=2).err
     assert "did you mean defaults.mode?" in mj("config", "get", "mode", check=2).err
 
 
-def test_set_changes_the_profile_in_use_or_what_the_dots_name(mj: Mj) -> None:
+def test_set_changes_the_active_profile_or_the_table_in_a_dotted_key(mj: Mj) -> None:
     mj("config", "set", "base_url", "https://a/")
     mj("config", "set", "token_in", "query", "--profile", "work")
     mj("config", "set", "defaults.download", "true")
@@ -133,41 +136,43 @@ def test_a_preset_s_suffix_may_look_like_an_option(mj: Mj, suffix: str) -> None:
     assert mj("config", "get", "presets.p.suffix").out == f"{suffix}\n"
 
 
-def test_set_answers_what_it_saved(mj: Mj) -> None:
+def test_set_prints_what_it_saved(mj: Mj) -> None:
     result = mj("config", "set", "defaults.download", "true", "--json")
     assert result.answer == {"key": "defaults.download", "value": True, "config_file": mj.env["MJ_CONFIG"]}
     assert mj("config", "set", "defaults.mode", "fast").out == "defaults.mode: fast\n"
     assert mj("config", "set", "defaults.mode", "fast", "-q").out == ""
 
 
-def test_set_says_when_the_environment_will_win(mj: Mj) -> None:
+def test_set_warns_if_the_environment_overrides_the_value(mj: Mj) -> None:
     result = mj("config", "set", "defaults.output", "a", env={"MJ_OUTPUT_DIR": "b"})
-    assert "MJ_OUTPUT_DIR in the environment wins" in result.err
+    assert "MJ_OUTPUT_DIR in the environment overrides the saved defaults.output" in result.err
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "reported"),
     [
-        ("token", SECRET, "mj auth login"),
+        ("token", SECRET, "next: mj auth login\n"),
         ("profiles.work.token", SECRET, "mj auth login"),
-        ("files_token", SECRET, "mj auth login --files"),
-        ("files_url", "http://example.com", "travel readable"),
+        ("files_token", SECRET, "next: mj auth login --files\n"),
+        ("files_url", "http://example.com", "unencrypted"),
         ("mode", "fast", "did you mean defaults.mode?"),
-        ("defaults.mode", "quick", "defaults.mode must be fast, relax or turbo"),
-        ("base_url", "http://example.com", "travel readable"),
+        ("defaults.mode", "quick", 'defaults.mode must be fast, relax or turbo, not "quick"'),
+        ("base_url", "http://example.com", "unencrypted"),
         ("profile", "work", "--profile or MJ_PROFILE"),
         ("sandbox", "1", "--sandbox or MJ_SANDBOX"),
         ("data_dir", "/x", "MJ_DATA_DIR"),
     ],
 )
-def test_set_refuses_by_name_and_writes_nothing(mj: Mj, key: str, value: str, said: str) -> None:
+def test_set_names_the_key_that_it_refuses_and_writes_nothing(
+    mj: Mj, key: str, value: str, reported: str
+) -> None:
     result = mj("config", "set", key, value, check=2)
-    assert said in result.err
+    assert reported in result.err
     assert SECRET not in result.out + result.err
     assert not Path(mj.env["MJ_CONFIG"]).exists()
 
 
-def test_unset_takes_one_key_out_and_keeps_the_comments(mj: Mj) -> None:
+def test_unset_removes_one_key_and_keeps_the_comments(mj: Mj) -> None:
     file = Path(mj.env["MJ_CONFIG"])
     file.parent.mkdir()
     file.write_text("# mine\n[defaults]\nmode = 'fast' # always\ndownload = true # too\n")
@@ -187,7 +192,7 @@ def test_the_sandbox_has_no_settings_to_change(mj: Mj, arguments: list[str]) -> 
 @pytest.mark.parametrize(
     "raw", [b"[defaults]\nmode = 'fa", b"\x89PNG\r\n\x1a\n\x00", b"[defaults]\nmodus = 'x'\n"]
 )
-def test_a_broken_file_is_one_sentence_and_status_2(mj: Mj, raw: bytes) -> None:
+def test_a_broken_file_is_reported_with_exit_status_2(mj: Mj, raw: bytes) -> None:
     file = Path(mj.env["MJ_CONFIG"])
     file.parent.mkdir()
     file.write_bytes(raw)
@@ -198,7 +203,7 @@ def test_a_broken_file_is_one_sentence_and_status_2(mj: Mj, raw: bytes) -> None:
     assert file.read_bytes() == raw
 
 
-def test_several_programs_at_once_lose_nothing(mj: Mj) -> None:
+def test_concurrent_programs_lose_nothing(mj: Mj) -> None:
     running = [mj.start("config", "set", f"presets.p{n}.suffix", str(n)) for n in range(8)]
     for process in running:
         process.communicate(timeout=60)
@@ -206,7 +211,7 @@ def test_several_programs_at_once_lose_nothing(mj: Mj) -> None:
     assert saved(mj) == {"presets": {f"p{n}": {"suffix": str(n)} for n in range(8)}}
 
 
-def test_showing_settings_loads_no_library_for_writing_or_for_the_network(mj: Mj) -> None:
+def test_showing_settings_does_not_load_the_libraries_for_writing_or_the_network(mj: Mj) -> None:
     script = (
         "import sys; sys.argv = ['mj', 'config', 'list', '-q']\n"
         "from mjcli.__main__ import main; main()\n"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Received, Reply, Service, fixture, task_record
+from tests.support.program import Mj
+from tests.support.service import Received, Reply, Service, fixture, task_record
 
 ID = "7489df4c-ef03-4de0-b598-e9a590793434"
 REQUEST = {"action": "generate", "prompt": "a cat"}
@@ -17,7 +17,7 @@ FAILURE = {"success": False, "error": {"code": "forbidden", "message": "refused 
 
 @pytest.fixture
 def tasks(service: Service) -> dict[str, Any]:
-    """One task of each kind."""
+    """A service with a task in each state."""
     service.tasks |= {
         ID: fixture("task.json"),
         "runs": task_record("runs", REQUEST, None, progress=35),
@@ -27,11 +27,11 @@ def tasks(service: Service) -> dict[str, Any]:
     return service.tasks
 
 
-def asked(service: Service) -> list[Any]:
+def queries(service: Service) -> list[Any]:
     return [each.body for each in service.posts(Service.TASKS)]
 
 
-def test_one_task_is_told_with_state_times_request_and_result(
+def test_a_task_is_shown_with_state_times_request_and_result(
     online: Mj, service: Service, tasks: dict[str, Any]
 ) -> None:
     result = online("describe-task", ID)
@@ -42,31 +42,31 @@ def test_one_task_is_told_with_state_times_request_and_result(
     assert f"link: {tasks[ID]['response']['raw_image_url']}" in lines
     assert "id: 1259525319472185344" in lines
     assert any(line.startswith("created: 2024-07-0") for line in lines)
-    assert asked(service) == [{"action": "retrieve", "id": ID}]
+    assert queries(service) == [{"action": "retrieve", "id": ID}]
     assert service.posts() == []
 
 
-def test_under_json_the_record_comes_as_the_service_sent_it(online: Mj, tasks: dict[str, Any]) -> None:
+def test_json_prints_the_record_as_the_service_sent_it(online: Mj, tasks: dict[str, Any]) -> None:
     result = online("describe-task", ID, "--json")
     assert result.answer == {**fixture("task.json"), "files": []}
     assert result.err == ""
 
 
-def test_a_running_task_is_no_failure_without_wait(online: Mj, tasks: dict[str, Any]) -> None:
+def test_a_running_task_is_not_a_failure_without_wait(online: Mj, tasks: dict[str, Any]) -> None:
     result = online("describe-task", "runs")
     assert "state: running" in result.out
     assert "35%" in result.out
     assert "describe-task runs --wait" in result.out
 
 
-def test_quiet_prints_the_link_of_what_is_done_and_the_id_of_what_is_not(
+def test_quiet_prints_the_link_of_a_done_task_and_the_id_of_a_running_one(
     online: Mj, service: Service, tasks: dict[str, Any]
 ) -> None:
     assert online("describe-task", "done", "-q").out == f"{service.base_url}/files/cat.png\n"
     assert online("describe-task", "runs", "-q").out == "runs\n"
 
 
-def test_a_failed_task_is_4_with_its_code_and_trace(online: Mj, tasks: dict[str, Any]) -> None:
+def test_a_failed_task_exits_with_4_and_shows_code_and_trace(online: Mj, tasks: dict[str, Any]) -> None:
     result = online("describe-task", "failed", "--json", check=4)
     answer = result.answer
     assert answer["success"] is False
@@ -76,49 +76,47 @@ def test_a_failed_task_is_4_with_its_code_and_trace(online: Mj, tasks: dict[str,
     assert "trace-failed" in result.err
 
 
-def test_an_unknown_task_is_4(online: Mj, service: Service) -> None:
-    result = online("describe-task", "nobody", "--json", check=4)
+def test_an_unknown_task_exits_with_4(online: Mj, service: Service) -> None:
+    result = online("describe-task", "unknown", "--json", check=4)
     assert result.answer["success"] is False
-    assert result.answer["task_id"] == "nobody"
-    assert "nobody" in result.err
+    assert result.answer["task_id"] == "unknown"
+    assert "unknown" in result.err
 
 
-def test_an_unknown_task_is_4_at_once_even_with_wait(online: Mj, service: Service) -> None:
-    online("describe-task", "nobody", "--wait", check=4)
-    assert len(asked(service)) == 1
+def test_an_unknown_task_exits_with_4_immediately_even_with_wait(online: Mj, service: Service) -> None:
+    online("describe-task", "unknown", "--wait", check=4)
+    assert len(queries(service)) == 1
 
 
-def test_several_tasks_are_told_in_the_order_asked_with_one_request(
+def test_several_tasks_are_shown_in_order_with_one_request(
     online: Mj, service: Service, tasks: dict[str, Any]
 ) -> None:
-    result = online("describe-task", "runs", "nobody", ID, "failed", "runs", "--json", check=4)
-    told = [each.get("id") or each["task_id"] for each in result.json]
-    assert told == ["runs", "nobody", ID, "failed", "runs"]
-    assert len(asked(service)) == 1
-    assert asked(service)[0]["action"] == "retrieve_batch"
-    assert asked(service)[0]["ids"] == ["runs", "nobody", ID, "failed"]
+    result = online("describe-task", "runs", "unknown", ID, "failed", "runs", "--json", check=4)
+    shown = [each.get("id") or each["task_id"] for each in result.json]
+    assert shown == ["runs", "unknown", ID, "failed", "runs"]
+    assert len(queries(service)) == 1
+    assert queries(service)[0]["action"] == "retrieve_batch"
+    assert queries(service)[0]["ids"] == ["runs", "unknown", ID, "failed"]
 
 
-def test_more_tasks_than_a_page_are_all_told(online: Mj, service: Service) -> None:
+def test_more_tasks_than_a_page_are_all_shown(online: Mj, service: Service) -> None:
     names = [f"t-{n}" for n in range(40)]
     service.tasks |= {name: task_record(name, REQUEST, service.result(task_id=name)) for name in names}
     result = online("describe-task", "-", "--json", stdin="\n".join(names))
     assert [each["id"] for each in result.json] == names
 
 
-def test_a_service_that_gives_fewer_at_a_time_does_not_make_tasks_unknown(
-    online: Mj, service: Service
-) -> None:
+def test_a_smaller_page_size_does_not_make_tasks_unknown(online: Mj, service: Service) -> None:
     names = [f"t-{n}" for n in range(30)]
     service.tasks |= {name: task_record(name, REQUEST, service.result(task_id=name)) for name in names}
 
     def page(request: Received, reply: Reply) -> None:
-        wanted = request.body.get("ids") or [request.body["id"]]
+        requested = request.body.get("ids") or [request.body["id"]]
         if request.body["action"] == "retrieve":
-            reply.json(service.tasks.get(wanted[0], {}))
+            reply.json(service.tasks.get(requested[0], {}))
             return
         start, limit = request.body.get("offset", 0), min(request.body.get("limit", 12), 12)
-        found = [service.tasks[each] for each in wanted if each in service.tasks]
+        found = [service.tasks[each] for each in requested if each in service.tasks]
         reply.json({"items": found[start : start + limit], "count": len(found)})
 
     service.scripts[Service.TASKS] = page
@@ -127,34 +125,34 @@ def test_a_service_that_gives_fewer_at_a_time_does_not_make_tasks_unknown(
     assert result.status == 0
 
 
-def test_ids_come_from_standard_input_too(online: Mj, tasks: dict[str, Any]) -> None:
+def test_ids_can_come_from_standard_input(online: Mj, tasks: dict[str, Any]) -> None:
     result = online("describe-task", "-", "--field", "id", stdin=f"\ufeff{ID}\r\nruns\n")
     assert result.out == f"{ID}\nruns\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["@last"], [""], ["two words"], ["@0"], ["x", "--timeout", "0"]])
-def test_what_names_no_task_is_a_usage_error(online: Mj, service: Service, arguments: list[str]) -> None:
+def test_a_malformed_task_id_is_a_usage_error(online: Mj, service: Service, arguments: list[str]) -> None:
     online("describe-task", *arguments, check=2)
     assert service.received == []
 
 
-def test_wait_follows_a_task_until_it_has_ended(online: Mj, service: Service) -> None:
-    looks: list[dict[str, Any]] = [
+def test_wait_follows_a_task_until_it_finishes(online: Mj, service: Service) -> None:
+    responses: list[dict[str, Any]] = [
         task_record("t", REQUEST, None, progress=10),
         task_record("t", REQUEST, None, progress=60),
         task_record("t", REQUEST, service.result(task_id="t")),
     ]
     service.scripts[Service.TASKS] = [
-        lambda _, reply, look=look: reply.json(look)  # type: ignore[misc]
-        for look in looks
+        lambda _, reply, response=response: reply.json(response)  # type: ignore[misc]
+        for response in responses
     ]
     result = online("describe-task", "t", "--wait")
     assert "state: done" in result.out
     assert "10%" in result.err
-    assert len(asked(service)) == 3
+    assert len(queries(service)) == 3
 
 
-def test_wait_gives_up_at_its_timeout_with_7_the_task_and_the_way_on(
+def test_wait_exits_with_7_at_its_timeout_and_suggests_how_to_continue(
     online: Mj, tasks: dict[str, Any]
 ) -> None:
     result = online("describe-task", "runs", "--wait", "--timeout", "0.5", check=7)
@@ -166,12 +164,12 @@ def test_wait_gives_up_at_its_timeout_with_7_the_task_and_the_way_on(
     assert online("describe-task", "runs", "--wait", "--timeout", "0.5", "-q", check=7).out == "runs\n"
 
 
-def test_wait_with_several_tells_each_one(online: Mj, tasks: dict[str, Any]) -> None:
+def test_wait_with_several_tasks_shows_each(online: Mj, tasks: dict[str, Any]) -> None:
     result = online("describe-task", "done", "runs", "--wait", "--timeout", "0.5", "--json", check=7)
     assert [each.get("success", each.get("id")) for each in result.json] == ["done", False]
 
 
-def test_a_flaky_tasks_endpoint_is_asked_again(online: Mj, service: Service, tasks: dict[str, Any]) -> None:
+def test_a_query_that_fails_is_retried(online: Mj, service: Service, tasks: dict[str, Any]) -> None:
     service.scripts[Service.TASKS] = [
         lambda _, reply: reply.reset(),
         lambda _, reply: reply.whole(b"<html>", 502),
@@ -183,7 +181,7 @@ def test_a_flaky_tasks_endpoint_is_asked_again(online: Mj, service: Service, tas
 @pytest.mark.parametrize(
     ("code", "http", "status"), [("invalid_token", 401, 3), ("disabled", 403, 3), ("no_api", 404, 6)]
 )
-def test_a_refusal_of_the_question_has_its_status(
+def test_a_refused_query_has_its_exit_status(
     online: Mj, service: Service, code: str, http: int, status: int
 ) -> None:
     service.scripts[Service.TASKS] = lambda _, reply: reply.json(
@@ -212,7 +210,7 @@ def test_the_state_is_read_from_the_response(
     assert f"state: {state}\n" in result.out
 
 
-def test_odd_types_in_a_record_do_no_harm(online: Mj, service: Service) -> None:
+def test_unexpected_types_in_a_record_are_harmless(online: Mj, service: Service) -> None:
     service.tasks["t"] = {
         "id": "t",
         "created_at": "yesterday",
@@ -226,13 +224,13 @@ def test_odd_types_in_a_record_do_no_harm(online: Mj, service: Service) -> None:
     assert online("describe-task", "t", "--json").answer == {**service.tasks["t"], "files": []}
 
 
-def test_a_record_larger_than_any_screen_is_shortened_for_people_only(online: Mj, service: Service) -> None:
+def test_a_huge_record_is_shortened_for_people_only(online: Mj, service: Service) -> None:
     service.tasks["t"] = task_record("t", {**REQUEST, "mask": "A" * 100_000}, service.result())
     assert len(online("describe-task", "t").out) < 10_000
     assert len(online("describe-task", "t", "--json").answer["request"]["mask"]) == 100_000
 
 
-def test_an_answer_that_is_not_the_apis_is_no_unknown_task(online: Mj, service: Service) -> None:
+def test_a_response_that_is_not_from_the_api_is_not_an_unknown_task(online: Mj, service: Service) -> None:
     service.scripts[Service.TASKS] = lambda _, reply: reply.whole(b"<html>portal</html>")
     result = online("describe-task", "t", "--json", check=None)
     assert result.status in (6, 9)

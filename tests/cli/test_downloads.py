@@ -1,4 +1,4 @@
-"""`--download` as it is typed: what comes to lie where, what other hosts learn, and how each failure ends."""
+"""`--download` of a new job: where files go, what other hosts receive, and how each failure ends."""
 
 from __future__ import annotations
 
@@ -6,97 +6,60 @@ import ctypes
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import FarAway, Mj, Result
-from tests.service import Received, Reply, Service, png, task_record
+from tests.support.faraway import FarAway
+from tests.support.images import png
+from tests.support.program import SMALL_DISK, UNPRIVILEGED, Mj, files, run_after
+from tests.support.scripts import links
+from tests.support.service import Received, Reply, Service, task_record
 
-PICTURE = png(50_000)
+IMAGE_DATA = png(50_000)
 SAVED = "a-cat_1234197197067915365.png"
 CAT = ("imagine", "a cat", "--download")
-
-# Takes from root what it may do beyond the modes of files, so that they bind the program as they bind others.
-UNPRIVILEGED = """
-import ctypes, os, sys
-for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-    if ctypes.CDLL(None).prctl(24, capability, 0, 0, 0):
-        sys.exit("prctl")
-os.execv(sys.executable, [sys.executable, "-m", "mjcli", *sys.argv[1:]])
-"""
-
-# A file may not grow beyond this, as on a full disk.
-SMALL_DISK = """
-import os, resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
-os.execv(sys.executable, [sys.executable, "-m", "mjcli", *sys.argv[1:]])
-"""
-
-
-def begun_by(mj: Mj, before: str, *arguments: object) -> Result:
-    """The program run to its end, begun by a script that first changes what it may do."""
-    done = subprocess.run(
-        [sys.executable, "-c", before, *map(str, arguments)],
-        env=mj.environment(),
-        cwd=mj.cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-    )
-    assert b"Traceback" not in done.stderr
-    return Result(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
 def cat(service: Service) -> Service:
-    """A service whose every job makes the same picture."""
-    service.files["/files/cat.png"] = PICTURE
+    """A service whose jobs all make the same image."""
+    service.files["/files/cat.png"] = IMAGE_DATA
     service.stream([service.result()])
     return service
 
 
-def files(mj: Mj) -> list[str]:
-    """Every file below the working directory, hidden ones too."""
-    return sorted(str(path.relative_to(mj.cwd)) for path in mj.cwd.rglob("*") if not path.is_dir())
+# -- results -------------------------------------------------------------------------------------------
 
 
-def links(service: Service, *names: str) -> list[str]:
-    return [f"{service.base_url}/files/{name}" for name in names]
-
-
-# -- what is saved, and how it is told -----------------------------------------------------------------
-
-
-def test_the_raw_picture_is_saved_under_slug_and_image_id(online: Mj, cat: Service) -> None:
+def test_the_raw_image_is_saved_under_slug_and_image_id(online: Mj, cat: Service) -> None:
     answer = online(*CAT, "--json").answer
     assert answer["files"] == [str(online.cwd / SAVED)]
-    assert (online.cwd / SAVED).read_bytes() == PICTURE
+    assert (online.cwd / SAVED).read_bytes() == IMAGE_DATA
     assert files(online) == [SAVED]
     assert len(cat.gets()) == 1
 
 
-def test_quiet_prints_the_saved_file_alone(online: Mj, cat: Service) -> None:
+def test_quiet_prints_only_the_saved_file(online: Mj, cat: Service) -> None:
     result = online(*CAT, "-q")
     assert result.out == f"{online.cwd / SAVED}\n"
     assert result.err == ""
 
 
-def test_people_are_told_the_file(online: Mj, cat: Service) -> None:
+def test_the_saved_file_is_printed(online: Mj, cat: Service) -> None:
     assert f"file: {online.cwd / SAVED}\n" in online(*CAT).out
 
 
-def test_without_download_nothing_is_fetched(online: Mj, cat: Service) -> None:
+def test_without_download_nothing_is_downloaded(online: Mj, cat: Service) -> None:
     assert online("imagine", "a cat", "--json").answer["files"] == []
     assert not cat.gets()
     assert files(online) == []
 
 
 @pytest.mark.parametrize("field", ["sub_image_urls", "video_urls"])
-def test_the_four_of_a_job_are_saved_in_order(online: Mj, service: Service, field: str) -> None:
+def test_four_images_or_videos_are_saved_in_order(online: Mj, service: Service, field: str) -> None:
     urls = links(service, *(f"{n}//part.png" for n in range(1, 5)))
     for n in range(1, 5):
         service.files[f"/files/{n}//part.png"] = png(n)
@@ -106,7 +69,7 @@ def test_the_four_of_a_job_are_saved_in_order(online: Mj, service: Service, fiel
     assert files(online) == [f"a-cat_1234197197067915365_{n}.png" for n in range(1, 5)]
 
 
-def test_the_extension_is_what_the_bytes_are(online: Mj, cat: Service) -> None:
+def test_the_extension_follows_from_the_bytes(online: Mj, cat: Service) -> None:
     import struct
 
     webp = b"RIFF" + struct.pack("<I", 24) + b"WEBPVP8L" + b"\0" * 16
@@ -153,22 +116,22 @@ def test_a_name_stays_under_120_bytes_and_keeps_its_image_id(online: Mj, cat: Se
 )
 def test_a_hostile_image_id_stays_in_the_directory(online: Mj, cat: Service, image_id: str) -> None:
     cat.stream([cat.result(image_id=image_id)])
-    result = online(*CAT, "-o", "pictures/{image_id}.{ext}")
+    result = online(*CAT, "-o", "images/{image_id}.{ext}")
     (name,) = files(online)
-    assert name.startswith("pictures/")
+    assert name.startswith("images/")
     assert name.count("/") == 1
     assert len(Path(name).name.encode()) < 120
     assert Path(name).name.isprintable()
     assert not set(Path(name).name) & set('/\\:*?"<>|')
     assert Path(name).name.partition(".")[0].upper() not in ("CON", "NUL")
     assert b"\x1b" not in result.stdout + result.stderr
-    assert (online.cwd / name).read_bytes() == PICTURE
+    assert (online.cwd / name).read_bytes() == IMAGE_DATA
     outside = [path for path in online.home.rglob("*.png") if online.cwd not in path.parents]
     assert not outside
 
 
 @pytest.mark.parametrize("image_id", ["foo..bar", ".x.png", "a-b_c", "été猫"])
-def test_an_image_id_that_does_no_harm_is_kept_as_it_is(online: Mj, cat: Service, image_id: str) -> None:
+def test_a_harmless_image_id_is_unchanged(online: Mj, cat: Service, image_id: str) -> None:
     cat.stream([cat.result(image_id=image_id)])
     online(*CAT, "-o", "{image_id}.{ext}")
     assert files(online) == [f"{image_id}.png"]
@@ -176,12 +139,12 @@ def test_an_image_id_that_does_no_harm_is_kept_as_it_is(online: Mj, cat: Service
     assert files(online) == sorted([f"{image_id}.png", f"a-cat_{image_id}.png"])
 
 
-def test_ids_that_differ_in_case_alone_lose_no_picture(online: Mj, service: Service) -> None:
-    for image_id, picture in (("Ab", png(1)), ("aB", png(2))):
-        service.files["/files/cat.png"] = picture
+def test_ids_that_differ_only_in_case_lose_no_image(online: Mj, service: Service) -> None:
+    for image_id, data in (("Ab", png(1)), ("aB", png(2))):
+        service.files["/files/cat.png"] = data
         service.stream([service.result(image_id=image_id, task_id=image_id)])
         (saved,) = online(*CAT, "--json").answer["files"]
-        assert Path(saved).read_bytes() == picture
+        assert Path(saved).read_bytes() == data
     assert {path.read_bytes() for path in online.cwd.iterdir()} == {png(1), png(2)}
 
 
@@ -189,13 +152,13 @@ def test_ids_that_differ_in_case_alone_lose_no_picture(online: Mj, service: Serv
     "path", ["/files/..%2f..%2fx.png", "/files/%2e%2e%2fx.png", "/files/CON.png", "/files/a:b.png"]
 )
 def test_the_name_in_a_link_does_not_name_the_file(online: Mj, cat: Service, path: str) -> None:
-    cat.files[path] = PICTURE
+    cat.files[path] = IMAGE_DATA
     cat.stream([cat.result(raw_image_url=cat.base_url + path)])
     online(*CAT)
     assert files(online) == [SAVED]
 
 
-def test_the_prompt_cannot_name_a_file_elsewhere(online: Mj, cat: Service) -> None:
+def test_the_prompt_cannot_lead_to_another_directory(online: Mj, cat: Service) -> None:
     online("imagine", "../../etc/passwd", "-o", "{prompt}.{ext}")
     assert files(online) == ["etc-passwd.png"]
 
@@ -204,17 +167,17 @@ def test_the_prompt_cannot_name_a_file_elsewhere(online: Mj, cat: Service) -> No
 
 
 @pytest.mark.parametrize("output", ["cats/", "cats", "cats/new/"])
-def test_output_takes_a_directory(online: Mj, cat: Service, output: str) -> None:
+def test_output_accepts_a_directory(online: Mj, cat: Service, output: str) -> None:
     online("imagine", "a cat", "-o", output)
     assert files(online) == [f"{output.rstrip('/')}/{SAVED}"]
 
 
-def test_output_takes_a_file_name(online: Mj, cat: Service) -> None:
+def test_output_accepts_a_file_name(online: Mj, cat: Service) -> None:
     online("imagine", "a cat", "-o", "cat.png")
     assert files(online) == ["cat.png"]
 
 
-def test_output_takes_every_placeholder(online: Mj, cat: Service) -> None:
+def test_output_accepts_every_placeholder(online: Mj, cat: Service) -> None:
     import datetime
 
     online("imagine", "a cat", "-o", "{prompt},{image_id},{task_id},{action},{index},{date}.{ext}")
@@ -224,8 +187,8 @@ def test_output_takes_every_placeholder(online: Mj, cat: Service) -> None:
 
 
 def test_the_output_directory_of_the_settings_is_used(online: Mj, cat: Service) -> None:
-    online(*CAT, env={"MJ_OUTPUT_DIR": str(online.home / "kept")})
-    assert (online.home / "kept" / SAVED).read_bytes() == PICTURE
+    online(*CAT, env={"MJ_OUTPUT_DIR": str(online.home / "default")})
+    assert (online.home / "default" / SAVED).read_bytes() == IMAGE_DATA
     assert files(online) == []
 
 
@@ -235,10 +198,10 @@ def test_an_unknown_placeholder_is_refused_before_anything_is_sent(online: Mj, c
     assert not cat.received
 
 
-# -- what is there already -----------------------------------------------------------------------------
+# -- existing files ------------------------------------------------------------------------------------
 
 
-def test_a_whole_file_is_kept_and_reported_and_not_fetched_again(online: Mj, cat: Service) -> None:
+def test_a_complete_file_is_kept_and_reported(online: Mj, cat: Service) -> None:
     (online.cwd / SAVED).write_bytes(png(7))
     result = online(*CAT, "--json")
     assert result.answer["files"] == [str(online.cwd / SAVED)]
@@ -247,28 +210,26 @@ def test_a_whole_file_is_kept_and_reported_and_not_fetched_again(online: Mj, cat
     assert not cat.gets()
 
 
-def test_force_fetches_a_whole_file_again(online: Mj, cat: Service) -> None:
+def test_force_downloads_a_complete_file_again(online: Mj, cat: Service) -> None:
     (online.cwd / SAVED).write_bytes(png(7))
     online(*CAT, "--force")
-    assert (online.cwd / SAVED).read_bytes() == PICTURE
+    assert (online.cwd / SAVED).read_bytes() == IMAGE_DATA
 
 
-def test_a_torso_is_fetched_again(online: Mj, cat: Service) -> None:
-    (online.cwd / SAVED).write_bytes(PICTURE[:500])
+def test_an_incomplete_file_is_downloaded_again(online: Mj, cat: Service) -> None:
+    (online.cwd / SAVED).write_bytes(IMAGE_DATA[:500])
     online(*CAT)
-    assert (online.cwd / SAVED).read_bytes() == PICTURE
+    assert (online.cwd / SAVED).read_bytes() == IMAGE_DATA
 
 
-def test_other_content_under_a_fixed_name_is_found_before_anything_is_paid_for(
-    online: Mj, cat: Service
-) -> None:
+def test_another_file_under_a_fixed_name_is_refused_before_any_payment(online: Mj, cat: Service) -> None:
     (online.cwd / "cat.png").write_text("my notes")
     online("imagine", "a cat", "-o", "cat.png", check=2)
     assert not cat.received
     assert (online.cwd / "cat.png").read_text() == "my notes"
 
 
-def test_other_content_under_the_default_name_is_kept(online: Mj, cat: Service) -> None:
+def test_another_file_under_the_default_name_is_kept(online: Mj, cat: Service) -> None:
     (online.cwd / SAVED).write_text("my notes")
     online(*CAT, check=8)
     assert (online.cwd / SAVED).read_text() == "my notes"
@@ -282,7 +243,7 @@ def test_a_directory_under_the_default_name_is_kept(online: Mj, cat: Service) ->
     assert files(online) == []
 
 
-def test_a_symlink_to_somewhere_else_is_not_written_through(online: Mj, cat: Service) -> None:
+def test_nothing_is_written_through_a_symlink(online: Mj, cat: Service) -> None:
     outside = online.home / "outside"
     outside.write_text("my notes")
     (online.cwd / SAVED).symlink_to(outside)
@@ -290,11 +251,11 @@ def test_a_symlink_to_somewhere_else_is_not_written_through(online: Mj, cat: Ser
     assert outside.read_text() == "my notes"
 
 
-# -- found before anything is paid for -----------------------------------------------------------------
+# -- refused before any payment ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("output", ["file/", "file/below/"])
-def test_a_file_in_place_of_the_directory_is_found_before_the_request(
+def test_a_file_in_place_of_the_directory_is_refused_before_the_request(
     online: Mj, cat: Service, output: str
 ) -> None:
     (online.cwd / "file").write_text("mine")
@@ -303,23 +264,22 @@ def test_a_file_in_place_of_the_directory_is_found_before_the_request(
     assert not cat.received
 
 
-def test_a_read_only_directory_is_found_before_the_request(online: Mj, cat: Service) -> None:
-    kept = online.cwd / "kept"
-    kept.mkdir(mode=0o500)
+def test_a_read_only_directory_is_refused_before_the_request(online: Mj, cat: Service) -> None:
+    (online.cwd / "locked").mkdir(mode=0o500)
     if os.geteuid() != 0:
-        result = online("imagine", "a cat", "-o", "kept/", check=2)
+        result = online("imagine", "a cat", "-o", "locked/", check=2)
     else:
         if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "prctl"):
             pytest.skip("the superuser writes into every directory")
-        result = begun_by(online, UNPRIVILEGED, "imagine", "a cat", "-o", "kept/")
+        result = run_after(online, UNPRIVILEGED, "imagine", "a cat", "-o", "locked/")
         if result.err == "prctl\n":
             pytest.skip("the superuser's privileges cannot be dropped here")
     assert result.status == 2
-    assert "kept" in result.err
+    assert "locked" in result.err
     assert not cat.received
 
 
-# -- what other hosts learn ----------------------------------------------------------------------------
+# -- what other hosts receive --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("token_in", ["header", "query"])
@@ -340,9 +300,9 @@ def test_another_host_gets_no_token_no_cookie_and_no_referer(online: Mj, cat: Se
     assert "secret-token" in repr(post)
 
 
-def test_a_redirect_of_a_picture_tells_the_other_host_nothing(online: Mj, cat: Service) -> None:
+def test_a_redirect_of_an_image_sends_no_credentials(online: Mj, cat: Service) -> None:
     there = links(cat, "there.png")[0].replace("127.0.0.1", "localhost")
-    cat.files["/files/there.png"] = PICTURE
+    cat.files["/files/there.png"] = IMAGE_DATA
     cat.files["/files/cat.png"] = lambda _r, reply: reply.whole(
         b"", 302, {"location": there, "set-cookie": "a=b; Path=/"}
     )
@@ -352,14 +312,14 @@ def test_a_redirect_of_a_picture_tells_the_other_host_nothing(online: Mj, cat: S
         assert "secret-token" not in repr(request)
 
 
-def test_a_netrc_is_not_read_for_a_picture(online: Mj, cat: Service) -> None:
+def test_a_netrc_is_not_used_for_an_image(online: Mj, cat: Service) -> None:
     (online.home / ".netrc").write_text("default login somebody password secret-password\n")
     (online.home / ".netrc").chmod(0o600)
     online(*CAT)
     assert "authorization" not in cat.gets()[0].headers
 
 
-def test_a_link_to_an_address_inside_is_not_fetched_for_an_api_elsewhere(
+def test_a_link_to_a_private_address_is_refused_for_a_public_api(
     online: Mj, cat: Service, far_away: FarAway
 ) -> None:
     """For an API on the loopback interface, as in every other test here, such links are fetched."""
@@ -372,16 +332,16 @@ def test_a_link_to_an_address_inside_is_not_fetched_for_an_api_elsewhere(
     assert result.answer["error"]["code"] == "download"
     assert result.answer["files"] == []
     for url in urls:
-        assert f"The link {url} leads to the private address" in result.err
+        assert f'The link "{url}" leads to the private address' in result.err
     assert not cat.received
     assert files(online) == []
 
 
-# -- failures: exit 8, the link told, nothing left behind ----------------------------------------------
+# -- failures: exit status 8, the link is printed, nothing is left behind ------------------------------
 
 
-def failing(online: Mj, service: Service, *arguments: object) -> dict[str, Any]:
-    """A job that is done and whose file cannot be saved: what holds for every such end."""
+def failed_download(online: Mj, service: Service, *arguments: object) -> dict[str, Any]:
+    """Run a job whose file cannot be saved; check and return its result."""
     before = files(online)
     result = online(*(arguments or CAT), "--json", check=8)
     answer: dict[str, Any] = result.answer
@@ -407,9 +367,9 @@ def failing(online: Mj, service: Service, *arguments: object) -> dict[str, Any]:
         "http://[x",
     ],
 )
-def test_a_link_that_is_no_http_address_is_not_fetched(online: Mj, cat: Service, url: str) -> None:
+def test_a_link_that_is_not_an_http_address_is_refused(online: Mj, cat: Service, url: str) -> None:
     cat.stream([cat.result(raw_image_url=url)])
-    answer = failing(online, cat)
+    answer = failed_download(online, cat)
     assert answer["raw_image_url"] == url
     assert answer["files"] == []
 
@@ -417,36 +377,34 @@ def test_a_link_that_is_no_http_address_is_not_fetched(online: Mj, cat: Service,
 @pytest.mark.parametrize(
     "data", [b"", b"<!DOCTYPE html><title>Sign in</title>", b'{"error": "x"}'], ids=["empty", "page", "json"]
 )
-def test_what_is_no_picture_is_not_saved(online: Mj, cat: Service, data: bytes) -> None:
+def test_a_file_that_is_not_an_image_is_not_saved(online: Mj, cat: Service, data: bytes) -> None:
     cat.files["/files/cat.png"] = data
-    failing(online, cat)
+    failed_download(online, cat)
 
 
-def test_a_picture_that_is_always_cut_is_not_saved(online: Mj, cat: Service) -> None:
+def test_an_image_that_is_always_cut_off_is_not_saved(online: Mj, cat: Service) -> None:
     def cut(_request: Received, reply: Reply) -> None:
-        reply.head(200, length=len(PICTURE))
-        reply.send(PICTURE[:1000])
+        reply.head(200, length=len(IMAGE_DATA))
+        reply.send(IMAGE_DATA[:1000])
         reply.close()
 
     cat.files["/files/cat.png"] = cut
-    failing(online, cat)
+    failed_download(online, cat)
 
 
 @pytest.mark.parametrize(
     "location", ["data:image/png;base64,iVBORw0KGgo=", "http://[x", "file:///etc/passwd", None]
 )
-def test_a_senseless_redirect_of_a_picture_is_a_failed_download(
-    online: Mj, cat: Service, location: str | None
-) -> None:
+def test_an_invalid_redirect_is_a_failed_download(online: Mj, cat: Service, location: str | None) -> None:
     headers = {} if location is None else {"location": location}
     cat.files["/files/cat.png"] = lambda _r, reply: reply.whole(b"", 302, headers)
-    failing(online, cat)
+    failed_download(online, cat)
 
 
-def test_a_full_disk_leaves_no_torso(online: Mj, cat: Service) -> None:
+def test_a_full_disk_leaves_no_partial_file(online: Mj, cat: Service) -> None:
     pytest.importorskip("resource")
     cat.files["/files/cat.png"] = png(1_000_000)
-    result = begun_by(online, SMALL_DISK, *CAT, "--json")
+    result = run_after(online, SMALL_DISK, *CAT, "--json")
     assert result.status == 8, result.err
     assert result.answer["error"]["code"] == "download"
     assert result.answer["raw_image_url"] == links(cat, "cat.png")[0]
@@ -454,19 +412,19 @@ def test_a_full_disk_leaves_no_torso(online: Mj, cat: Service) -> None:
     assert len(cat.posts()) == 1
 
 
-def test_people_see_the_link_of_a_picture_that_could_not_be_saved(online: Mj, cat: Service) -> None:
+def test_the_link_of_an_unsaved_image_is_printed(online: Mj, cat: Service) -> None:
     cat.files["/files/cat.png"] = b"<html>"
     result = online(*CAT, check=8)
     assert links(cat, "cat.png")[0] in result.out
     assert "web page" in result.err
 
 
-def test_quiet_prints_the_link_of_a_picture_that_could_not_be_saved(online: Mj, cat: Service) -> None:
+def test_quiet_prints_the_link_of_an_unsaved_image(online: Mj, cat: Service) -> None:
     cat.files["/files/cat.png"] = b"<html>"
     assert online(*CAT, "-q", check=8).out == links(cat, "cat.png")[0] + "\n"
 
 
-def test_of_four_pictures_the_three_that_could_be_saved_are(online: Mj, service: Service) -> None:
+def test_one_failed_image_of_four_does_not_affect_the_others(online: Mj, service: Service) -> None:
     for n in (1, 3, 4):
         service.files[f"/files/{n}.png"] = png(n)
     service.files["/files/2.png"] = b"<html>"
@@ -477,7 +435,7 @@ def test_of_four_pictures_the_three_that_could_be_saved_are(online: Mj, service:
     assert len(files(online)) == 3
 
 
-def test_the_ledger_says_done_when_only_the_file_failed(online: Mj, cat: Service) -> None:
+def test_the_job_is_done_when_only_the_file_failed(online: Mj, cat: Service) -> None:
     cat.files["/files/cat.png"] = b"<html>"
     online(*CAT, check=8)
     with sqlite3.connect(online.home / "data" / "ledger.db") as ledger:
@@ -490,7 +448,7 @@ def test_the_ledger_says_done_when_only_the_file_failed(online: Mj, cat: Service
 
 
 def expired(service: Service, *fresh: str) -> str:
-    """The link of the answer has expired; the task, if it is asked, gives these."""
+    """Let the link of the result expire; a task query returns the fresh one, if given."""
     service.files["/files/cat.png"] = lambda _r, reply: reply.whole(b"expired", 403)
     final = service.result()
     if fresh:
@@ -500,47 +458,47 @@ def expired(service: Service, *fresh: str) -> str:
     return str(final["task_id"])
 
 
-def test_an_expired_link_is_renewed_through_the_task_and_never_by_a_new_job(online: Mj, cat: Service) -> None:
-    cat.files["/files/fresh.png"] = PICTURE
+def test_an_expired_link_is_refreshed_from_the_task_and_never_by_a_new_job(online: Mj, cat: Service) -> None:
+    cat.files["/files/fresh.png"] = IMAGE_DATA
     task_id = expired(cat, links(cat, "fresh.png")[0])
     answer = online(*CAT, "--json").answer
-    assert Path(answer["files"][0]).read_bytes() == PICTURE
+    assert Path(answer["files"][0]).read_bytes() == IMAGE_DATA
     assert len(cat.posts()) == 1
     assert [each.body for each in cat.posts(Service.TASKS)] == [{"action": "retrieve", "id": task_id}]
 
 
-def test_a_link_that_has_expired_for_good_is_a_failed_download(online: Mj, cat: Service) -> None:
+def test_a_link_that_stays_expired_is_a_failed_download(online: Mj, cat: Service) -> None:
     expired(cat, links(cat, "cat.png")[0])
-    failing(online, cat)
+    failed_download(online, cat)
 
 
-def test_a_link_whose_task_is_not_known_any_more_is_a_failed_download(online: Mj, cat: Service) -> None:
+def test_an_expired_link_of_an_unknown_task_is_a_failed_download(online: Mj, cat: Service) -> None:
     expired(cat)
-    failing(online, cat)
+    failed_download(online, cat)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
-def test_a_task_that_cannot_be_asked_makes_a_failed_download_and_not_a_failed_job(
+def test_a_failed_task_query_is_a_failed_download_and_not_a_failed_job(
     online: Mj, cat: Service, status: int
 ) -> None:
     expired(cat)
     cat.scripts[Service.TASKS] = lambda _r, reply: reply.json({"error": {"code": "api_error"}}, status)
-    failing(online, cat)
+    failed_download(online, cat)
 
 
 # -- describe-task -------------------------------------------------------------------------------------
 
 
-def test_the_picture_of_a_task_is_saved_later(online: Mj, cat: Service) -> None:
+def test_the_image_of_a_task_is_saved_later(online: Mj, cat: Service) -> None:
     final = cat.result()
     cat.tasks[final["task_id"]] = task_record(final["task_id"], {"prompt": "a cat"}, final)
     answer = online("describe-task", final["task_id"], "--download", "--json").answer
     assert answer["files"] == [str(online.cwd / SAVED)]
-    assert (online.cwd / SAVED).read_bytes() == PICTURE
+    assert (online.cwd / SAVED).read_bytes() == IMAGE_DATA
     assert not cat.posts()
 
 
-def test_a_task_whose_file_fails_exits_8_and_still_tells_the_record(online: Mj, cat: Service) -> None:
+def test_a_task_whose_file_fails_exits_8_and_prints_the_record(online: Mj, cat: Service) -> None:
     cat.files["/files/cat.png"] = b"<html>"
     final = cat.result()
     cat.tasks[final["task_id"]] = task_record(final["task_id"], {"prompt": "a cat"}, final)
@@ -550,8 +508,8 @@ def test_a_task_whose_file_fails_exits_8_and_still_tells_the_record(online: Mj, 
     assert files(online) == []
 
 
-def test_an_expired_link_of_a_task_is_renewed_too(online: Mj, cat: Service) -> None:
-    cat.files["/files/fresh.png"] = PICTURE
+def test_an_expired_link_of_a_task_is_refreshed(online: Mj, cat: Service) -> None:
+    cat.files["/files/fresh.png"] = IMAGE_DATA
     final = cat.result()
     task_id = final["task_id"]
     old = task_record(task_id, {"prompt": "a cat"}, final)
@@ -562,5 +520,5 @@ def test_an_expired_link_of_a_task_is_renewed_too(online: Mj, cat: Service) -> N
         lambda _r, reply: reply.json(fresh),
     ]
     answer = json.loads(online("describe-task", task_id, "--download", "--json").stdout)
-    assert Path(answer["files"][0]).read_bytes() == PICTURE
+    assert Path(answer["files"][0]).read_bytes() == IMAGE_DATA
     assert not cat.posts()

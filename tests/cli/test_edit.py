@@ -1,4 +1,4 @@
-"""`mj edit`: a picture changed by words, whole or where a mask says."""
+"""`mj edit`: an image changed by a prompt, all of it or the part in a mask."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Service, fixture, png, task_record
+from tests.support.images import png
+from tests.support.program import Mj
+from tests.support.service import Service, fixture, task_record
 
 EDITS = "/midjourney/edits"
 LINK = "http://127.0.0.1:9/cat.png"
@@ -43,7 +44,7 @@ def image_known(online: Mj, service: Service, **fields: object) -> str:
     return str(service.result(**fields)["image_id"])
 
 
-def test_a_link_and_the_words_are_sent(online: Mj, edited: Service) -> None:
+def test_an_edit_sends_a_link_and_the_words(online: Mj, edited: Service) -> None:
     answer = online("edit", LINK, "a", "red", "hat", "--json").answer
     assert answer["task_id"] == fixture("edits.json")["task_id"]
     (post,) = edited.posts(EDITS)
@@ -54,7 +55,7 @@ def test_a_link_and_the_words_are_sent(online: Mj, edited: Service) -> None:
     assert '"action":"edit"' in job
 
 
-def test_the_fields_of_the_body_are_options(online: Mj, edited: Service) -> None:
+def test_body_fields_are_options(online: Mj, edited: Service) -> None:
     online("edit", LINK, "a hat", "--mode", "relax", "--split-images", "--timeout", "30", "--no-stream")
     (post,) = edited.posts(EDITS)
     assert post.body == {
@@ -68,7 +69,7 @@ def test_the_fields_of_the_body_are_options(online: Mj, edited: Service) -> None
     assert post.headers["accept"] == "application/json"
 
 
-def test_parameters_end_the_prompt_and_make_no_fields(online: Mj, edited: Service) -> None:
+def test_parameters_are_appended_to_the_prompt_and_set_no_fields(online: Mj, edited: Service) -> None:
     online("edit", LINK, "a hat", "--ar", "1:2", "--v", "7")
     assert edited.posts(EDITS)[0].body["prompt"] == "a hat --ar 1:2 --v 7"
     assert "version" not in edited.posts(EDITS)[0].body
@@ -80,18 +81,18 @@ def test_a_mistake_in_the_prompt_is_refused_before_anything_is_sent(online: Mj, 
     assert not edited.posts(EDITS)
 
 
-def test_the_words_may_come_from_a_pipe(online: Mj, edited: Service) -> None:
+def test_words_can_come_from_a_pipe(online: Mj, edited: Service) -> None:
     online("edit", LINK, stdin="a hat\n")
     assert edited.posts(EDITS)[0].body["prompt"] == "a hat"
 
 
-def test_the_images_may_come_from_a_pipe(online: Mj, edited: Service) -> None:
+def test_images_can_come_from_a_pipe(online: Mj, edited: Service) -> None:
     online("edit", "-", "a hat", stdin=f"{LINK}\nhttp://127.0.0.1:9/dog.png\n")
     assert [post.body["image_url"] for post in edited.posts(EDITS)] == [LINK, "http://127.0.0.1:9/dog.png"]
     online("edit", "-", check=2, stdin=LINK)
 
 
-def test_a_picture_of_ones_own_is_named_by_a_reference_or_an_id(online: Mj, edited: Service) -> None:
+def test_an_image_in_the_ledger_is_named_by_reference_or_id(online: Mj, edited: Service) -> None:
     image_id = image_known(online, edited)
     online("edit", "@last", "a hat")
     online("edit", image_id, "a hat")
@@ -109,14 +110,14 @@ def test_a_file_is_uploaded_first(online: Mj, edited: Service) -> None:
     assert len(edited.posts("/api/v1/files/")) == 1
 
 
-def test_a_link_to_nothing_is_refused(online: Mj, edited: Service) -> None:
+def test_a_dead_link_is_refused(online: Mj, edited: Service) -> None:
     result = online("edit", f"{edited.base_url}/files/none.png", "a hat", check=2)
-    assert "nothing is paid" in result.err
+    assert "Nothing was sent." in result.err
     online("edit", f"{edited.base_url}/files/none.png", "a hat", "--no-check")
     assert len(edited.posts(EDITS)) == 1
 
 
-def test_the_four_pictures_are_saved(online: Mj, edited: Service) -> None:
+def test_the_four_images_are_saved(online: Mj, edited: Service) -> None:
     for n in range(4):
         edited.files[f"/files/{n}.png"] = png(n)
     files = online("edit", LINK, "a hat", "--download", "--json").answer["files"]
@@ -130,7 +131,7 @@ def test_a_mask_is_sent_as_bare_base64(online: Mj, edited: Service) -> None:
     assert b64decode(edited.posts(EDITS)[0].body["mask"], validate=True) == png()
 
 
-def test_a_mask_must_have_the_proportions_of_a_picture_that_is_known(online: Mj, edited: Service) -> None:
+def test_a_mask_must_have_the_proportions_of_a_known_image(online: Mj, edited: Service) -> None:
     image_known(online, edited)  # 2048 x 2048
     (online.cwd / "mask.png").write_bytes(made(200, 100))
     assert "200 x 100" in online("edit", "@last", "a hat", "--mask", "mask.png", check=2).err
@@ -138,7 +139,7 @@ def test_a_mask_must_have_the_proportions_of_a_picture_that_is_known(online: Mj,
     online("edit", "@last", "a hat", "--mask", "mask.png")
 
 
-def test_a_region_of_a_known_picture_becomes_a_mask_of_its_size(online: Mj, edited: Service) -> None:
+def test_a_region_of_a_known_image_becomes_a_mask_of_its_size(online: Mj, edited: Service) -> None:
     image_known(online, edited)
     online("edit", "@last", "a hat", "--region", "50%,0,25%,10%", "--region", "0,2000,8,48")
     mask = mask_in(edited)
@@ -147,14 +148,14 @@ def test_a_region_of_a_known_picture_becomes_a_mask_of_its_size(online: Mj, edit
     assert mask.getpixel((1023, 0)) == mask.getpixel((9, 2000)) == 0
 
 
-def test_a_region_of_a_file_is_one_of_the_file(online: Mj, edited: Service) -> None:
+def test_a_region_of_a_file_becomes_a_mask_of_its_size(online: Mj, edited: Service) -> None:
     (online.cwd / "cat.png").write_bytes(made(30, 20))
     edited.scripts["/api/v1/files/"] = lambda _request, reply: reply.json({"file_url": LINK})
     online("edit", "cat.png", "a hat", "--region", "0,0,50%,50%")
     assert mask_in(edited).getbbox() == (0, 0, 15, 10)
 
 
-def test_a_region_of_a_link_is_one_of_the_picture_behind_it(online: Mj, edited: Service) -> None:
+def test_a_region_of_a_link_becomes_a_mask_of_the_size_of_its_image(online: Mj, edited: Service) -> None:
     edited.files["/files/cat.png"] = made(60, 40)
     online("edit", f"{edited.base_url}/files/cat.png", "a hat", "--region", "10,10,20,20")
     assert mask_in(edited).size == (60, 40)
@@ -162,14 +163,14 @@ def test_a_region_of_a_link_is_one_of_the_picture_behind_it(online: Mj, edited: 
 
 
 @pytest.mark.parametrize("region", ["1,2,3", "0,0,9999,10", "x"])
-def test_a_region_that_cannot_be_meant_is_refused(online: Mj, edited: Service, region: str) -> None:
+def test_an_invalid_region_is_refused(online: Mj, edited: Service, region: str) -> None:
     image_known(online, edited)
     online("edit", "@last", "a hat", "--region", region, check=2)
-    online("edit", LINK, "a hat", "--region", "0,0,1,1", check=2)  # nobody knows how large that is
+    online("edit", LINK, "a hat", "--region", "0,0,1,1", check=2)  # its size is unknown
     assert not edited.posts(EDITS)
 
 
-def test_a_lost_answer_is_found_among_the_tasks_of_the_same_endpoint(online: Mj, edited: Service) -> None:
+def test_a_lost_response_is_found_among_the_tasks_of_the_same_endpoint(online: Mj, edited: Service) -> None:
     request = {"action": "generate", "image_url": LINK, "prompt": "a hat"}
     other = task_record("imagine-task", request, edited.result())
     edited.tasks["imagine-task"] = other

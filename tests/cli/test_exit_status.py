@@ -1,4 +1,4 @@
-"""Exit statuses: each row of the table, and how often a paid request left for it."""
+"""Exit statuses, and how many paid requests were sent for each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj, Result
-from tests.service import Reply, Script, Service, fixture, serve, task_record
+from tests.support.program import Mj, Result
+from tests.support.service import Reply, Script, Service, fixture, serve, task_record
 
 
 def failure(code: str, message: str = "no reason") -> dict[str, Any]:
     return {"error": {"code": code, "message": message}, "trace_id": "trace-1"}
 
 
-# -- refusals that are final -------------------------------------------------------------------------
+# -- final refusals ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def failure(code: str, message: str = "no reason") -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("options", [[], ["--no-stream"]])
-def test_the_services_refusal_is_final_and_keeps_its_code(
+def test_a_refusal_is_final_and_keeps_its_code(
     online: Mj, service: Service, http: int, code: str, status: int, options: list[str]
 ) -> None:
     service.answer(failure(code), http)
@@ -87,25 +87,25 @@ def test_every_form_of_the_error_object_is_a_refusal(
     assert len(service.posts()) == 1
 
 
-def test_midjourneys_own_words_are_shown(online: Mj, service: Service) -> None:
+def test_the_message_of_midjourney_is_shown(online: Mj, service: Service) -> None:
     service.answer(failure("bad_request", "Unrecognized argument(s): `-c`, `x`"), 400)
     assert "Unrecognized argument(s): `-c`, `x`" in online("imagine", "a cat -c x", "--no-check", check=4).err
 
 
-def test_an_error_that_repeats_the_token_does_not_give_it_away(online: Mj, service: Service) -> None:
+def test_an_error_that_contains_the_token_does_not_reveal_it(online: Mj, service: Service) -> None:
     service.answer(failure("invalid_token", "the token secret-token is wrong"), 401)
     online("imagine", "a cat", "--json", check=3)
     online("imagine", "a cat", "-v", check=3)
 
 
 @pytest.mark.parametrize("http", [401, 402])
-def test_a_gateways_page_about_token_or_balance_is_final_too(online: Mj, service: Service, http: int) -> None:
+def test_a_gateway_page_about_token_or_balance_is_final_too(online: Mj, service: Service, http: int) -> None:
     service.imagine(lambda _, reply: reply.whole(b"<html>no</html>", http))
     online("imagine", "a cat", check=3 if http == 401 else 5)
     assert len(service.posts()) == 1
 
 
-# -- 429 and no connection: sent again ---------------------------------------------------------------
+# -- 429 and no connection: retried --------------------------------------------------------------------
 
 
 def limited(headers: dict[str, str] | None = None) -> Script:
@@ -127,7 +127,7 @@ def test_a_rate_limit_is_waited_out_over_fresh_connections(online: Mj, service: 
 
 
 @pytest.mark.parametrize(("options", "posts"), [(["--retries", "0"], 1), (["--retries", "2"], 3)])
-def test_a_rate_limit_that_stays_is_5_after_the_retries(
+def test_a_rate_limit_that_persists_exits_with_5_after_the_retries(
     online: Mj, service: Service, options: list[str], posts: int
 ) -> None:
     service.imagine(limited({"retry-after": "0.05"}))
@@ -136,7 +136,7 @@ def test_a_rate_limit_that_stays_is_5_after_the_retries(
     assert len(service.posts()) == posts
 
 
-def test_three_retries_are_made_when_nobody_says_how_many(online: Mj, service: Service) -> None:
+def test_the_default_is_three_retries(online: Mj, service: Service) -> None:
     service.imagine(limited({"retry-after": "0.05"}))
     online("imagine", "a cat", check=5)
     assert len(service.posts()) == 4
@@ -146,20 +146,20 @@ def test_three_retries_are_made_when_nobody_says_how_many(online: Mj, service: S
     "value",
     ["", "-5", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "nan", "0x10", "Wed, 99 Foo 99999 99:99:99 GMT"],
 )
-def test_a_retry_after_of_no_use_falls_back_on_the_backoff(online: Mj, service: Service, value: str) -> None:
+def test_an_unusable_retry_after_falls_back_to_the_backoff(online: Mj, service: Service, value: str) -> None:
     service.imagine(limited({"retry-after": value} if value else None), done(service))
     online("imagine", "a cat")
     assert len(service.posts()) == 2
 
 
 @pytest.mark.parametrize("value", ["1e9", "inf", "99999999999", "Fri, 01 Jan 2100 00:00:00 GMT"])
-def test_a_huge_retry_after_does_not_outlast_the_deadline(online: Mj, service: Service, value: str) -> None:
+def test_a_huge_retry_after_does_not_exceed_the_deadline(online: Mj, service: Service, value: str) -> None:
     service.imagine(limited({"retry-after": value}), done(service))
     online("imagine", "a cat", "--timeout", "5", check=5)
     assert len(service.posts()) == 1
 
 
-def test_a_429_without_the_apis_object_is_a_rate_limit_as_well(online: Mj, service: Service) -> None:
+def test_a_429_without_an_error_object_is_a_rate_limit_too(online: Mj, service: Service) -> None:
     service.imagine(
         lambda _, reply: reply.whole(b"<html>slow down</html>", 429, {"retry-after": "0"}), done(service)
     )
@@ -175,7 +175,7 @@ def test_a_refusal_after_a_rate_limit_is_final(online: Mj, service: Service) -> 
     assert len(service.posts()) == 2
 
 
-def test_a_lost_answer_after_a_rate_limit_is_not_sent_again(online: Mj, service: Service) -> None:
+def test_a_lost_response_after_a_rate_limit_is_not_retried(online: Mj, service: Service) -> None:
     service.imagine(limited({"retry-after": "0"}), lambda _, reply: reply.reset())
     request = {"action": "generate", "prompt": "a cat"}
     service.tasks["t"] = task_record("t", request, service.result(task_id="t"))
@@ -183,7 +183,7 @@ def test_a_lost_answer_after_a_rate_limit_is_not_sent_again(online: Mj, service:
     assert len(service.posts()) == 2
 
 
-def test_no_connection_is_6_and_safe_to_try_again(online: Mj) -> None:
+def test_a_refused_connection_exits_with_6_and_is_safe_to_retry(online: Mj) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
         env: dict[str, str | None] = {"MJ_BASE_URL": f"http://127.0.0.1:{closed.getsockname()[1]}"}
@@ -192,11 +192,11 @@ def test_no_connection_is_6_and_safe_to_try_again(online: Mj) -> None:
     assert "task_id" not in result.answer
 
 
-def test_a_connection_that_is_made_at_last_carries_the_one_request(online: Mj, service: Service) -> None:
+def test_a_connection_that_succeeds_late_carries_the_only_request(online: Mj, service: Service) -> None:
     with socket.socket() as late:
         late.bind(("127.0.0.1", 0))
         env: dict[str, str | None] = {"MJ_BASE_URL": f"http://127.0.0.1:{late.getsockname()[1]}"}
-        heard: list[bytes] = []
+        received: list[bytes] = []
 
         def answer() -> None:
             late.settimeout(30)
@@ -204,36 +204,36 @@ def test_a_connection_that_is_made_at_last_carries_the_one_request(online: Mj, s
             with connection, connection.makefile("rwb") as file:
                 length = 0
                 while (line := file.readline()).strip():
-                    heard.append(line)
+                    received.append(line)
                     if line.lower().startswith(b"content-length:"):
                         length = int(line.split(b":")[1])
-                heard.append(file.read(length))
+                received.append(file.read(length))
                 file.write(b'HTTP/1.1 403 No\r\ncontent-length: 30\r\n\r\n{"error":{"code":"forbidden"}}')
 
         with online.start("imagine", "a cat", "--json", env=env) as process:
             assert process.stderr is not None
-            assert b"Trying again" in process.stderr.readline()  # the first try was refused
+            assert b"Retrying in" in process.stderr.readline()  # the first attempt was refused
             late.listen()
             thread = threading.Thread(target=answer)
             thread.start()
             process.communicate(timeout=30)
             thread.join()
         assert process.returncode == 4
-        assert sum(line.startswith(b"POST ") for line in heard) == 1
+        assert sum(line.startswith(b"POST ") for line in received) == 1
 
 
-def test_a_name_that_does_not_resolve_is_6(online: Mj) -> None:
+def test_a_name_that_does_not_resolve_exits_with_6(online: Mj) -> None:
     env: dict[str, str | None] = {"MJ_BASE_URL": "https://no-such-host.invalid"}
     online("imagine", "a cat", "--retries", "0", env=env, check=6)
 
 
-def test_a_peer_that_speaks_no_tls_is_6(online: Mj, service: Service) -> None:
+def test_a_server_without_tls_exits_with_6(online: Mj, service: Service) -> None:
     env: dict[str, str | None] = {"MJ_BASE_URL": service.base_url.replace("http:", "https:")}
     result = online("imagine", "a cat", "--retries", "0", "--json", env=env, check=6)
     assert result.answer["error"]["code"] == "network"
 
 
-# -- what is lost: never sent again ------------------------------------------------------------------
+# -- lost responses: never retried ---------------------------------------------------------------------
 
 
 def close_after(data: bytes) -> Script:
@@ -280,9 +280,7 @@ REQUEST = {"action": "generate", "prompt": "a cat"}
 
 
 @pytest.mark.parametrize("name", LOST)
-def test_a_lost_answer_is_looked_for_among_the_tasks_and_never_sent_again(
-    online: Mj, service: Service, name: str
-) -> None:
+def test_a_lost_response_is_searched_for_and_never_retried(online: Mj, service: Service, name: str) -> None:
     service.imagine(LOST[name])
     service.tasks["ours"] = task_record("ours", REQUEST, service.result(task_id="ours"))
     result = online("imagine", "a cat", "--json")
@@ -293,7 +291,9 @@ def test_a_lost_answer_is_looked_for_among_the_tasks_and_never_sent_again(
 
 
 @pytest.mark.parametrize("name", LOST)
-def test_a_lost_answer_with_two_tasks_that_may_be_it_is_9(online: Mj, service: Service, name: str) -> None:
+def test_a_lost_response_with_two_matching_tasks_exits_with_9(
+    online: Mj, service: Service, name: str
+) -> None:
     service.imagine(LOST[name])
     for task in ("one", "two"):
         service.tasks[task] = task_record(task, REQUEST, service.result(task_id=task))
@@ -312,7 +312,7 @@ def other() -> Iterator[Service]:
 
 @pytest.mark.parametrize("where", ["the same host", "another host"])
 @pytest.mark.parametrize("status", range(301, 309))
-def test_a_redirect_is_not_followed_and_its_address_gets_nothing(
+def test_a_redirect_is_not_followed(
     online: Mj, service: Service, other: Service, status: int, where: str
 ) -> None:
     there = service if where == "the same host" else other
@@ -327,7 +327,7 @@ def test_a_redirect_is_not_followed_and_its_address_gets_nothing(
 
 
 @pytest.mark.parametrize("status", [301, 308])
-def test_a_redirect_that_repeats_the_token_does_not_give_it_away(
+def test_a_redirect_that_contains_the_token_does_not_reveal_it(
     online: Mj, service: Service, status: int
 ) -> None:
     online("config", "set", "token_in", "query")
@@ -346,7 +346,7 @@ def test_a_redirect_that_repeats_the_token_does_not_give_it_away(
 @pytest.mark.parametrize(
     "begin", [b"", b'{"error": {"code": "bad_request", "message": "'], ids=["no JSON", "JSON"]
 )
-def test_an_error_body_of_50_megabytes_is_not_read_to_its_end(
+def test_an_error_body_of_50_megabytes_is_not_read_completely(
     online: Mj, service: Service, begin: bytes
 ) -> None:
     sent: list[int] = []
@@ -355,7 +355,7 @@ def test_an_error_body_of_50_megabytes_is_not_read_to_its_end(
         reply.head(400, {"content-type": "application/json"}, length=50 << 20)
         reply.send(begin)
         for _ in range(50):
-            reply.send(b"x" * (1 << 20))  # breaks off when mj has had enough
+            reply.send(b"x" * (1 << 20))  # fails when mj stops reading
             sent.append(1)
 
     service.imagine(flood)
@@ -368,7 +368,7 @@ def test_an_error_body_of_50_megabytes_is_not_read_to_its_end(
 
 
 @pytest.mark.parametrize("code", [b"100 Continue", b"103 Early Hints"])
-def test_an_interim_answer_is_passed_over(online: Mj, service: Service, code: bytes) -> None:
+def test_an_interim_response_is_ignored(online: Mj, service: Service, code: bytes) -> None:
     def script(_: Any, reply: Reply) -> None:
         reply.raw(b"HTTP/1.1 " + code + b"\r\nlink: </x>; rel=preload\r\n\r\n")
         reply.json(service.result())
@@ -378,10 +378,10 @@ def test_an_interim_answer_is_passed_over(online: Mj, service: Service, code: by
     assert len(service.posts()) == 1
 
 
-# -- the rest of the table ---------------------------------------------------------------------------
+# -- other statuses ------------------------------------------------------------------------------------
 
 
-def test_a_job_that_fails_while_it_runs_is_4(online: Mj, service: Service) -> None:
+def test_a_job_that_fails_while_running_exits_with_4(online: Mj, service: Service) -> None:
     service.stream([{"task_id": "t", "progress": 10, "success": True}, {**fixture("error.json")}])
     result = online("imagine", "a cat", "--json", check=4)
     assert result.answer["task_id"] == "t"
@@ -396,10 +396,10 @@ def still_running(online: Mj, service: Service, *options: str) -> Result:
 
     service.imagine(script)
     service.tasks["t-7"] = task_record("t-7", REQUEST, None)
-    return online("imagine", "a cat", "--timeout", "1", *options, check=7)
+    return online("imagine", "a cat", "--timeout", "0.5", *options, check=7)
 
 
-def test_a_wait_that_ends_before_the_job_is_7_with_the_task_and_the_way_on(
+def test_a_deadline_before_the_job_ends_exits_with_7_and_suggests_how_to_continue(
     online: Mj, service: Service
 ) -> None:
     result = still_running(online, service)
@@ -409,20 +409,20 @@ def test_a_wait_that_ends_before_the_job_is_7_with_the_task_and_the_way_on(
     assert service.posts()[0].body["timeout"] == 1
 
 
-def test_the_end_of_the_wait_under_json_and_quiet(online: Mj, service: Service) -> None:
+def test_a_deadline_with_json_and_quiet(online: Mj, service: Service) -> None:
     answer = still_running(online, service, "--json").answer
     assert (answer["error"]["code"], answer["task_id"]) == ("timeout", "t-7")
     assert still_running(online, service, "-q").out == "t-7\n"
 
 
-def test_a_silent_plain_wait_that_ends_finds_its_task(online: Mj, service: Service) -> None:
+def test_a_deadline_without_a_stream_finds_the_task(online: Mj, service: Service) -> None:
     service.imagine(lambda _, reply: (service.over.wait(60) and None) or reply.close())
     service.tasks["t-7"] = task_record("t-7", REQUEST, None)
-    result = online("imagine", "a cat", "--no-stream", "--timeout", "1", "--json", check=7)
+    result = online("imagine", "a cat", "--no-stream", "--timeout", "0.5", "--json", check=7)
     assert result.answer["task_id"] == "t-7"
 
 
-def test_a_trickle_of_bytes_does_not_outlast_the_deadline(online: Mj, service: Service) -> None:
+def test_a_trickle_of_bytes_does_not_exceed_the_deadline(online: Mj, service: Service) -> None:
     def script(_: Any, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
         reply.send(b'{"task_id": "t-7", "progress": 10}\n')
@@ -431,19 +431,17 @@ def test_a_trickle_of_bytes_does_not_outlast_the_deadline(online: Mj, service: S
 
     service.imagine(script)
     service.tasks["t-7"] = task_record("t-7", REQUEST, None)
-    online("imagine", "a cat", "--timeout", "1", check=7, timeout=20)
+    online("imagine", "a cat", "--timeout", "0.5", check=7, timeout=20)
 
 
-def test_a_wait_that_ends_with_nothing_found_is_9(online: Mj, service: Service) -> None:
+def test_a_deadline_without_a_matching_task_exits_with_9(online: Mj, service: Service) -> None:
     service.imagine(lambda _, reply: (service.over.wait(60) and None) or reply.close())
-    result = online("imagine", "a cat", "--timeout", "1", "--json", check=9)
+    result = online("imagine", "a cat", "--timeout", "0.5", "--json", check=9)
     assert "task_id" not in result.answer
     assert len(service.posts()) == 1
 
 
-def test_a_file_that_cannot_be_fetched_is_8_and_the_result_is_told_all_the_same(
-    online: Mj, service: Service
-) -> None:
+def test_a_missing_file_exits_with_8_and_the_result_is_still_printed(online: Mj, service: Service) -> None:
     service.answer(service.result())
     result = online("imagine", "a cat", "-d", "--json", check=8)
     assert result.answer["error"]["code"] == "download"
@@ -451,7 +449,7 @@ def test_a_file_that_cannot_be_fetched_is_8_and_the_result_is_told_all_the_same(
     assert len(service.posts()) == 1
 
 
-def test_an_output_directory_that_cannot_be_is_2_before_anything_is_sent(
+def test_an_unusable_output_directory_exits_with_2_before_anything_is_sent(
     online: Mj, service: Service
 ) -> None:
     (online.cwd / "file").write_text("x")

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Service, fixture, fixture_lines, task_record
+from tests.support.program import Mj
+from tests.support.service import Service, fixture, fixture_lines, task_record
 
-# Nobody listens there: a doubt, which does not keep a prompt from being sent.
+# Nothing listens there: a warning, which does not prevent the prompt from being sent.
 A, B = "http://127.0.0.1:9/a.png", "http://127.0.0.1:9/b.png?ex=66&is=1&hm=f&"
 
 
@@ -39,7 +39,7 @@ def config(mj: Mj, text: str) -> None:
     tomllib.loads(text)
 
 
-# -- the words ---------------------------------------------------------------------------------------
+# -- the words -----------------------------------------------------------------------------------------
 
 
 def test_words_become_the_prompt_of_one_generate_request(online: Mj, done: Service) -> None:
@@ -61,14 +61,14 @@ def test_words_become_the_prompt_of_one_generate_request(online: Mj, done: Servi
         ("a cat\non a table\n", "a cat\non a table"),
     ],
 )
-def test_the_prompt_may_come_from_a_pipe(
+def test_the_prompt_can_come_from_a_pipe(
     online: Mj, done: Service, arguments: list[str], data: str, prompt: str
 ) -> None:
     online("imagine", *arguments, stdin=data)
     assert sent(done)["prompt"] == prompt
 
 
-def test_a_pipe_is_left_alone_when_words_are_given(online: Mj, done: Service) -> None:
+def test_a_pipe_is_not_read_if_there_are_words(online: Mj, done: Service) -> None:
     online("imagine", "a cat", stdin="a dog")
     assert sent(done)["prompt"] == "a cat"
 
@@ -85,7 +85,7 @@ def test_a_pipe_is_left_alone_when_words_are_given(online: Mj, done: Service) ->
         "ünïcödé 森 🐈",
     ],
 )
-def test_what_stands_in_the_prompt_is_sent_as_it_is_and_sets_no_field(
+def test_parameters_in_the_prompt_are_sent_unchanged_and_set_no_field(
     online: Mj, done: Service, prompt: str
 ) -> None:
     online("imagine", prompt)
@@ -106,7 +106,7 @@ def test_what_stands_in_the_prompt_is_sent_as_it_is_and_sets_no_field(
         ([], b"x" * (3 << 20)),
     ],
 )
-def test_no_readable_prompt_is_a_usage_error_and_nothing_is_sent(
+def test_a_missing_or_unreadable_prompt_is_a_usage_error(
     online: Mj, service: Service, arguments: list[str], stdin: bytes
 ) -> None:
     result = online("imagine", *arguments, "--json", stdin=stdin, check=2)
@@ -116,7 +116,7 @@ def test_no_readable_prompt_is_a_usage_error_and_nothing_is_sent(
     assert service.received == []
 
 
-def test_bytes_on_the_command_line_that_are_no_text_are_refused(online: Mj, service: Service) -> None:
+def test_arguments_that_are_not_text_are_refused(online: Mj, service: Service) -> None:
     result = subprocess.run(
         [*online.command("imagine"), b"caf\xe9"],
         env=online.environment(),
@@ -134,10 +134,10 @@ def test_words_after_two_dashes_are_words(online: Mj, done: Service) -> None:
     assert sent(done)["prompt"] == "a cat --tile"
 
 
-# -- images in front ---------------------------------------------------------------------------------
+# -- image prompts -------------------------------------------------------------------------------------
 
 
-def test_images_stand_in_front_in_their_order(online: Mj, done: Service) -> None:
+def test_images_come_first_in_their_order(online: Mj, done: Service) -> None:
     online("imagine", "--image", A, "the bear", "--image", B, "holds the saw", "--iw", "2")
     assert sent(done)["prompt"] == f"{A} {B} the bear holds the saw --iw 2"
 
@@ -147,7 +147,7 @@ def test_an_image_alone_is_a_prompt(online: Mj, done: Service) -> None:
     assert sent(done)["prompt"] == A
 
 
-def test_an_image_goes_with_words_from_a_pipe(online: Mj, done: Service) -> None:
+def test_an_image_can_be_combined_with_words_from_a_pipe(online: Mj, done: Service) -> None:
     online("imagine", "--image", A, "-", stdin="a cat")
     assert sent(done)["prompt"] == f"{A} a cat"
 
@@ -167,19 +167,19 @@ def test_an_image_goes_with_words_from_a_pipe(online: Mj, done: Service) -> None
         [*["--image", A] * 3, f"{A} {A} {A} a cat"],
     ],
 )
-def test_an_image_that_is_no_link_or_one_too_many_is_refused(
+def test_an_invalid_image_or_a_sixth_one_is_refused(
     online: Mj, service: Service, arguments: list[str]
 ) -> None:
     online("imagine", *arguments, check=2)
     assert service.received == []
 
 
-def test_five_images_are_taken(online: Mj, done: Service) -> None:
+def test_five_images_are_accepted(online: Mj, done: Service) -> None:
     online("imagine", *["--image", A] * 5, "a cat")
     assert sent(done)["prompt"] == f"{' '.join([A] * 5)} a cat"
 
 
-# -- the body's fields as options --------------------------------------------------------------------
+# -- body fields as options ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_five_images_are_taken(online: Mj, done: Service) -> None:
         ([], {}),
     ],
 )
-def test_a_field_of_the_body_is_an_option_and_is_sent_only_when_asked_for(
+def test_body_fields_are_sent_only_if_their_option_is_given(
     online: Mj, done: Service, options: list[str], fields: dict[str, Any]
 ) -> None:
     online("imagine", "a cat", *options)
@@ -236,7 +236,7 @@ def test_a_wrong_option_is_refused_before_anything_is_sent(
         assert result.answer["error"]["code"] == "usage"
 
 
-# -- Midjourney's parameters as options --------------------------------------------------------------
+# -- prompt parameters as options ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_wrong_option_is_refused_before_anything_is_sent(
         (["--iw", "0.5", "--s", "1000", "--w", "0"], "--stylize 1000 --weird 0 --iw 0.5", {}),
     ],
 )
-def test_a_parameter_given_as_an_option_ends_the_prompt_and_sets_its_field(
+def test_a_parameter_option_is_appended_to_the_prompt_and_sets_its_field(
     online: Mj, done: Service, options: list[str], tail: str, fields: dict[str, Any]
 ) -> None:
     online("imagine", *options, "a cat")
@@ -268,10 +268,12 @@ def test_a_parameter_given_as_an_option_ends_the_prompt_and_sets_its_field(
     assert body == {"action": "generate", **fields}
 
 
-def test_an_option_wins_over_the_same_parameter_in_the_prompt_and_says_so(online: Mj, done: Service) -> None:
+def test_an_option_overrides_the_same_parameter_in_the_prompt_with_a_notice(
+    online: Mj, done: Service
+) -> None:
     result = online("imagine", "a cat --v 6 --tile", "--v", "7")
     assert sent(done) == {"action": "generate", "prompt": "a cat --tile --v 7", "version": "7"}
-    assert "--v of the command line wins over --v 6" in result.err
+    assert '--v on the command line overrides "--v 6" in the prompt' in result.err
 
 
 def test_a_wrong_value_names_the_option_and_nothing_is_sent(online: Mj, service: Service) -> None:
@@ -281,17 +283,17 @@ def test_a_wrong_value_names_the_option_and_nothing_is_sent(online: Mj, service:
     assert service.received == []
 
 
-def test_the_profile_of_the_config_is_not_the_parameter_p(online: Mj, done: Service) -> None:
+def test_the_option_profile_is_not_the_parameter_p(online: Mj, done: Service) -> None:
     online("imagine", "a cat", "--p", "code1")
     assert sent(done)["prompt"] in ("a cat --profile code1", "a cat --p code1")
 
 
-def test_several_personalisation_codes_are_all_sent(online: Mj, done: Service) -> None:
+def test_all_personalization_codes_are_sent(online: Mj, done: Service) -> None:
     online("imagine", "a cat", "--p", "code1", "--p", "code2")
     assert sent(done)["prompt"].split()[-2:] == ["code1", "code2"]
 
 
-# -- settings, as far as requests go -----------------------------------------------------------------
+# -- settings ------------------------------------------------------------------------------------------
 
 
 def test_the_token_may_go_into_the_query(online: Mj, done: Service) -> None:
@@ -352,7 +354,7 @@ def test_without_a_token_nothing_is_sent(online: Mj, service: Service) -> None:
     assert service.received == []
 
 
-# -- stream or plain ---------------------------------------------------------------------------------
+# -- stream or plain -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -363,24 +365,24 @@ def test_without_a_token_nothing_is_sent(online: Mj, service: Service) -> None:
         (["--no-stream"], "application/json"),
     ],
 )
-def test_a_job_is_waited_for_by_the_stream_unless_a_plain_answer_is_asked_for(
+def test_a_job_is_streamed_unless_no_stream_is_given(
     online: Mj, done: Service, options: list[str], accept: str
 ) -> None:
     online("imagine", "a cat", *options)
     assert done.posts()[0].headers["accept"] == accept
 
 
-def test_the_same_result_comes_of_stream_and_plain_answer(online: Mj, service: Service) -> None:
+def test_stream_and_plain_response_give_the_same_result(online: Mj, service: Service) -> None:
     service.stream(fixture_lines("stream.ndjson"))
     streamed = online("imagine", "a cat", "--json").answer
     service.answer({key: value for key, value in streamed.items() if key != "files"})
     assert online("imagine", "a cat", "--json", "--no-stream").answer == streamed
 
 
-# -- not waiting -------------------------------------------------------------------------------------
+# -- not waiting ---------------------------------------------------------------------------------------
 
 
-def test_no_wait_answers_the_task_at_once(online: Mj, service: Service) -> None:
+def test_no_wait_prints_the_task_immediately(online: Mj, service: Service) -> None:
     service.answer({"task_id": "t-1"})
     result = online("imagine", "a cat", "--no-wait")
     assert sent(service) == {"action": "generate", "prompt": "a cat", "async": True}
@@ -392,26 +394,26 @@ def test_no_wait_answers_the_task_at_once(online: Mj, service: Service) -> None:
     assert online("imagine", "a cat", "--no-wait", "--field", "task_id").out == "t-1\n"
 
 
-def test_a_callback_url_is_sent_and_the_task_answered_at_once(online: Mj, service: Service) -> None:
+def test_a_callback_url_is_sent_and_the_task_printed_immediately(online: Mj, service: Service) -> None:
     service.answer({"task_id": "t-1"})
     result = online("imagine", "a cat", "--callback-url", "https://example.com/hook", "--json")
     assert sent(service)["callback_url"] == "https://example.com/hook"
     assert result.answer["task_id"] == "t-1"
 
 
-def test_a_job_that_was_not_waited_for_can_be_asked_about_as_last(online: Mj, service: Service) -> None:
+def test_a_job_started_with_no_wait_is_the_last_one(online: Mj, service: Service) -> None:
     service.answer({"task_id": "t-1"})
     online("imagine", "a cat", "--no-wait")
     service.tasks["t-1"] = task_record("t-1", sent(service), service.result(task_id="t-1"))
     assert online("describe-task", "@last", "--field", "response.task_id").out == "t-1\n"
 
 
-def test_a_refusal_of_a_job_that_is_not_waited_for_is_a_failure(online: Mj, service: Service) -> None:
+def test_a_refusal_with_no_wait_is_a_failure(online: Mj, service: Service) -> None:
     service.answer(fixture("error.json"), 500)
     online("imagine", "a cat", "--no-wait", check=6)
 
 
-# -- dry run -----------------------------------------------------------------------------------------
+# -- dry run -------------------------------------------------------------------------------------------
 
 PROMPTS = ["a cat", 'it\'s "a" $HOME `x` \\n !!', "two\nlines", "été 森 🐈", "tab\there \x1b[31m"]
 
@@ -425,7 +427,7 @@ def curl_of(online: Mj, *arguments: str, env: dict[str, str | None] | None = Non
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 @pytest.mark.parametrize("prompt", PROMPTS)
 @pytest.mark.parametrize("token_in", ["header", "query"])
-def test_the_dry_run_prints_a_curl_command_that_sends_the_very_request(
+def test_the_dry_run_prints_a_curl_command_for_the_same_request(
     online: Mj, done: Service, prompt: str, token_in: str
 ) -> None:
     config(online, f'[profiles.default]\ntoken_in = "{token_in}"\n')
@@ -454,7 +456,7 @@ def test_the_printed_curl_command_is_the_same_in_an_ascii_locale(online: Mj, don
     assert sent(done)["prompt"] == "été 森"
 
 
-def test_the_dry_run_leaves_the_token_out_and_needs_none(online: Mj, service: Service) -> None:
+def test_the_dry_run_omits_the_token_and_needs_none(online: Mj, service: Service) -> None:
     words = shlex.split(curl_of(online, "a cat", env={"MJ_TOKEN": None}))
     assert f"{service.base_url}/midjourney/imagine" in words
     assert "authorization: Bearer $MJ_TOKEN" in words
@@ -470,11 +472,11 @@ def test_the_dry_run_under_json_is_one_object(online: Mj, service: Service) -> N
 
 
 @pytest.mark.parametrize("arguments", [["a cat", "--chaos", "500"], [""], ["--image", "x", "a cat"]])
-def test_the_dry_run_checks_what_the_real_one_checks(online: Mj, arguments: list[str]) -> None:
+def test_the_dry_run_checks_what_a_real_run_checks(online: Mj, arguments: list[str]) -> None:
     online("imagine", *arguments, "--dry-run", check=2)
 
 
-def test_images_from_standard_input_stand_in_front(online: Mj, service: Service) -> None:
+def test_images_from_standard_input_come_first(online: Mj, service: Service) -> None:
     service.answer(service.result())
     online("imagine", "--image", "-", "a bear", stdin=f"{A}\n{B}\n")
     online("imagine", "--image", "-", stdin=f"{A}\n")
@@ -482,5 +484,5 @@ def test_images_from_standard_input_stand_in_front(online: Mj, service: Service)
 
 
 def test_standard_input_cannot_be_both_the_words_and_the_images(online: Mj, service: Service) -> None:
-    assert "read once" in online("imagine", "-", "--image", "-", stdin=A, check=2).err
+    assert "read only once" in online("imagine", "-", "--image", "-", stdin=A, check=2).err
     assert service.received == []

@@ -1,4 +1,4 @@
-"""`--listen`: a job that is waited for by its callback, and by looks where none comes."""
+"""`--listen`: waiting for a callback, with queries in case none arrives."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
-from mjcli.jobs import CALL_SECONDS
-from tests.cli.conftest import FarAway, Mj
-from tests.service import Received, Reply, Service, fixture, png, task_record
+from mjcli.jobs.follow import CALLBACK_SECONDS
+from tests.support.faraway import FarAway
+from tests.support.images import png
+from tests.support.pauses import SHORT
+from tests.support.program import Mj
+from tests.support.service import Received, Reply, Service, fixture, task_record
 
 TASK = "f6e39eaf-652a-4bf5-a15c-79d8b143b80a"
 
@@ -26,10 +29,10 @@ def call(url: str, document: Any) -> int:
 
 
 class CallingBack:
-    """Answers a job with its task, and calls back with these objects; `ended` is what the tasks endpoint has."""
+    """Accepts a job and sends these callbacks; `ended` is the result at the tasks endpoint."""
 
-    def __init__(self, service: Service, *claims: dict[str, Any], ended: dict[str, Any] | None) -> None:
-        self.service, self.claims, self.ended = service, claims, ended
+    def __init__(self, service: Service, *callbacks: dict[str, Any], ended: dict[str, Any] | None) -> None:
+        self.service, self.callbacks, self.ended = service, callbacks, ended
         self.statuses: list[int] = []
         self.thread = threading.Thread(target=self._call)
         service.imagine(self._script)
@@ -41,10 +44,10 @@ class CallingBack:
         reply.json({"task_id": TASK})
 
     def _call(self) -> None:
-        for claim in self.claims:
-            if claim.get("progress") == 100 or claim.get("success") is False:
+        for callback in self.callbacks:
+            if callback.get("progress") == 100 or callback.get("success") is False:
                 self.service.tasks[TASK] = task_record(TASK, {}, self.ended)
-            self.statuses.append(call(self.url, claim))
+            self.statuses.append(call(self.url, callback))
 
 
 def test_the_callback_ends_the_wait(online: Mj, service: Service) -> None:
@@ -52,9 +55,9 @@ def test_the_callback_ends_the_wait(online: Mj, service: Service) -> None:
     step = {"task_id": TASK, "progress": 40, "actions": [], "success": True}
     calling = CallingBack(service, step, result, ended=result)
     service.files["/files/cat.png"] = png()
-    begun = time.monotonic()
+    started = time.monotonic()
     done = online("imagine", "a cat", "--listen", "--download", "--json")
-    assert time.monotonic() - begun < CALL_SECONDS
+    assert time.monotonic() - started < CALLBACK_SECONDS
     assert done.answer["raw_image_url"] == result["raw_image_url"]
     assert len(done.answer["files"]) == 1
     assert "progress: 40%" in done.err
@@ -62,11 +65,11 @@ def test_the_callback_ends_the_wait(online: Mj, service: Service) -> None:
     (post,) = service.posts()
     assert post.headers["accept"] == "application/x-ndjson"
     assert post.body["callback_url"].startswith("http://127.0.0.1:")
-    assert len(service.posts(Service.TASKS)) == 1  # to see whether it is true
+    assert len(service.posts(Service.TASKS)) == 1  # confirms the callback
     assert online("history", "show", "@last", "--json").answer["state"] == "done"
 
 
-def test_a_failure_is_called_back_as_well(online: Mj, service: Service) -> None:
+def test_a_callback_can_report_a_failure(online: Mj, service: Service) -> None:
     failure = {"success": False, "task_id": TASK, "error": {"code": "bad_request", "message": "no -c"}}
     CallingBack(service, failure, ended=failure)
     assert "no -c" in online("imagine", "a cat", "--listen", check=4).err
@@ -74,20 +77,22 @@ def test_a_failure_is_called_back_as_well(online: Mj, service: Service) -> None:
 
 
 def test_a_forged_end_is_not_believed(online: Mj, service: Service) -> None:
+    online.pauses = {**SHORT, "mjcli.jobs.follow:CALLBACK_SECONDS": 0.2}
     true = {**service.result(), "task_id": TASK}
     forged = {**true, "raw_image_url": "http://127.0.0.1:9/evil.png"}
     calling = CallingBack(service, forged, ended=None)
 
     def script(request: Received, reply: Reply) -> None:
-        looks = len(service.posts(Service.TASKS))
-        reply.json(task_record(TASK, {}, None if looks < 3 else true))
+        queries = len(service.posts(Service.TASKS))
+        reply.json(task_record(TASK, {}, None if queries < 3 else true))
 
     service.scripts[Service.TASKS] = script
     assert online("imagine", "a cat", "--listen", "-q").out.strip() == true["raw_image_url"]
     assert calling.statuses == [200]
 
 
-def test_without_a_callback_the_task_is_looked_at(online: Mj, service: Service) -> None:
+def test_without_a_callback_the_task_is_polled(online: Mj, service: Service) -> None:
+    online.pauses = {**SHORT, "mjcli.jobs.follow:CALLBACK_SECONDS": 0.2}
     result = {**service.result(), "task_id": TASK}
 
     def script(request: Received, reply: Reply) -> None:
@@ -98,7 +103,7 @@ def test_without_a_callback_the_task_is_looked_at(online: Mj, service: Service) 
     assert online("imagine", "a cat", "--listen", "--json").answer["task_id"] == TASK
 
 
-def test_a_wait_that_is_over_leaves_the_job_to_resume(online: Mj, service: Service) -> None:
+def test_a_deadline_leaves_the_job_to_resume(online: Mj, service: Service) -> None:
     def script(request: Received, reply: Reply) -> None:
         service.tasks[TASK] = task_record(TASK, request.body, None)
         reply.json({"task_id": TASK})
@@ -109,7 +114,7 @@ def test_a_wait_that_is_over_leaves_the_job_to_resume(online: Mj, service: Servi
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
-def test_ctrl_c_ends_the_wait_at_once_and_says_how_to_go_on(online: Mj, service: Service) -> None:
+def test_ctrl_c_ends_the_wait_immediately_and_suggests_how_to_continue(online: Mj, service: Service) -> None:
     def script(request: Received, reply: Reply) -> None:
         service.tasks[TASK] = task_record(TASK, request.body, None)
         reply.json({"task_id": TASK})
@@ -121,7 +126,7 @@ def test_ctrl_c_ends_the_wait_at_once_and_says_how_to_go_on(online: Mj, service:
         while TASK.encode() not in process.stderr.readline():
             pass
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=CALL_SECONDS - 1)
+        out, err = process.communicate(timeout=CALLBACK_SECONDS - 1)
     finally:
         process.kill()
         process.communicate()
@@ -130,19 +135,21 @@ def test_ctrl_c_ends_the_wait_at_once_and_says_how_to_go_on(online: Mj, service:
     assert f"mj resume {TASK}" in err.decode()
 
 
-def test_a_public_url_is_what_the_service_is_told(online: Mj, service: Service) -> None:
+def test_the_public_url_is_sent_to_the_service(online: Mj, service: Service) -> None:
     service.answer(service.result())
     online("imagine", "a cat", "--listen", "--public-url", "https://example.com/hook")
     assert service.posts()[0].body["callback_url"].startswith("https://example.com/hook/")
 
 
-def test_a_plain_result_will_do(online: Mj, service: Service) -> None:
+def test_a_plain_result_is_accepted(online: Mj, service: Service) -> None:
     service.answer(service.result())
     assert online("imagine", "a cat", "--listen", "--json").answer["image_id"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_an_address_that_the_service_cannot_reach_is_warned_of(mj: Mj, far_away: FarAway, host: str) -> None:
+def test_an_address_that_the_service_cannot_reach_causes_a_warning(
+    mj: Mj, far_away: FarAway, host: str
+) -> None:
     far_away.answer(fixture("imagine.json"))
     world = {**far_away.env, "MJ_TOKEN": "secret-token"}
     result = mj("imagine", "a cat", "--listen", "--host", host, "--json", env=world)
@@ -162,7 +169,7 @@ def test_an_address_that_the_service_cannot_reach_is_warned_of(mj: Mj, far_away:
         ("--listen", "--host", "nowhere.invalid"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_sent(
+def test_contradictory_options_are_refused_before_anything_is_sent(
     online: Mj, service: Service, options: tuple[str, ...]
 ) -> None:
     service.answer(service.result())
@@ -177,5 +184,5 @@ def test_the_dry_run_opens_no_port(online: Mj, service: Service) -> None:
 
 def test_the_sandbox_calls_back(mj: Mj) -> None:
     result = mj("--sandbox", "action", "upscale1", "@last", "--listen", check=2)
-    assert "means nothing yet" in result.err
+    assert "No jobs yet in profile" in result.err
     assert mj("--sandbox", "imagine", "a cat", "--listen", "--json").answer["success"] is True

@@ -1,4 +1,4 @@
-"""The ledger as jobs use it: written before anything leaves, true after every end, shared by many."""
+"""How jobs use the ledger: before anything is sent, after every end, and by many processes."""
 
 from __future__ import annotations
 
@@ -10,29 +10,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.cli.test_downloads import UNPRIVILEGED, begun_by
-from tests.service import Received, Reply, Service, png, task_record
-
-FIRST = {"task_id": "task-1", "progress": 10, "image_id": "early", "actions": []}
-
-
-def ledger_of(mj: Mj) -> Path:
-    return mj.home / "data" / "ledger.db"
-
-
-def rows(mj: Mj, columns: str = "state, task_id") -> list[tuple[Any, ...]]:
-    """What stands in the ledger, as another process sees it."""
-    connection = sqlite3.connect(ledger_of(mj))
-    try:
-        return connection.execute(f"SELECT {columns} FROM jobs ORDER BY number").fetchall()
-    finally:
-        connection.close()
+from tests.support.images import png
+from tests.support.ledger import ledger_of, rows
+from tests.support.program import UNPRIVILEGED, Mj, run_after
+from tests.support.scripts import FIRST
+from tests.support.service import Received, Reply, Service, task_record
 
 
 @pytest.fixture
@@ -42,11 +28,11 @@ def cat(service: Service) -> Service:
     return service
 
 
-# -- before the first byte -----------------------------------------------------------------------------
+# -- before anything is sent ---------------------------------------------------------------------------
 
 
 def test_the_row_is_committed_before_the_first_byte_leaves(mj: Mj) -> None:
-    """Looked at from outside as soon as the connection is there, before anything was read from it."""
+    """The row is read as soon as the connection is open, before anything is read from it."""
     seen: list[list[tuple[Any, ...]]] = []
     final = json.dumps(
         {"task_id": "t", "success": True, "progress": 100, "raw_image_url": "http://x/", "actions": ["a"]}
@@ -75,7 +61,7 @@ def test_the_row_is_committed_before_the_first_byte_leaves(mj: Mj) -> None:
     assert (host, profile, kind, path) == (url, "default", "imagine", "/midjourney/imagine")
 
 
-def test_the_whole_request_stands_there_while_the_post_is_held(online: Mj, service: Service) -> None:
+def test_the_whole_request_is_recorded_before_the_response(online: Mj, service: Service) -> None:
     seen: list[list[tuple[Any, ...]]] = []
 
     def script(request: Received, reply: Reply) -> None:
@@ -90,7 +76,7 @@ def test_the_whole_request_stands_there_while_the_post_is_held(online: Mj, servi
     assert len(uuid) == 36
 
 
-def test_the_task_stands_in_the_ledger_before_it_is_shown(online: Mj, service: Service) -> None:
+def test_the_task_is_recorded_before_it_is_printed(online: Mj, service: Service) -> None:
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
         reply.send(json.dumps(FIRST).encode() + b"\r\n")
@@ -107,20 +93,20 @@ def test_the_task_stands_in_the_ledger_before_it_is_shown(online: Mj, service: S
         process.communicate()
 
 
-def test_how_files_were_asked_for_stands_there_too(online: Mj, cat: Service) -> None:
+def test_the_destination_of_files_is_recorded(online: Mj, cat: Service) -> None:
     online("imagine", "a cat", "-o", "cats/{image_id}.{ext}")
-    ((asked,),) = rows(online, "files_asked")
-    assert json.loads(asked) == {
+    ((destination,),) = rows(online, "files_asked")
+    assert json.loads(destination) == {
         "directory": str(online.cwd / "cats"),
         "template": "{image_id}.{ext}",
         "force": False,
     }
 
 
-# -- after each end ------------------------------------------------------------------------------------
+# -- final states --------------------------------------------------------------------------------------
 
 
-def test_a_job_that_is_done_is_done(online: Mj, cat: Service) -> None:
+def test_a_finished_job_is_done(online: Mj, cat: Service) -> None:
     answer = online("imagine", "a cat", "--download", "--json").answer
     ((state, task_id, image_id, result, saved, error),) = rows(
         online, "state, task_id, image_id, result, files, error"
@@ -140,7 +126,7 @@ def test_a_job_that_is_done_is_done(online: Mj, cat: Service) -> None:
         (500, "api_error", 6),
     ],
 )
-def test_a_job_that_was_refused_is_failed(
+def test_a_refused_job_is_failed(
     online: Mj, service: Service, status: int, code: str, exit_status: int
 ) -> None:
     service.answer({"error": {"code": code, "message": "no"}}, status)
@@ -165,7 +151,7 @@ def test_a_job_that_could_not_be_sent_is_failed(mj: Mj) -> None:
     assert rows(mj) == [("failed", None)]
 
 
-def test_a_job_that_outlives_the_wait_is_running(online: Mj, service: Service) -> None:
+def test_a_job_that_outlasts_the_timeout_is_running(online: Mj, service: Service) -> None:
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
         reply.send(json.dumps(FIRST).encode() + b"\r\n")
@@ -183,14 +169,14 @@ def test_a_job_that_is_not_waited_for_is_running(online: Mj, service: Service, h
     assert rows(online) == [("running", "task-1")]
 
 
-def test_a_job_whose_answer_was_lost_is_unknown(online: Mj, service: Service) -> None:
+def test_a_job_with_a_lost_response_is_unknown(online: Mj, service: Service) -> None:
     service.imagine(lambda _request, reply: reply.reset())
     online("imagine", "a cat", check=9)
     assert rows(online) == [("unknown", None)]
     assert len(service.posts()) == 1
 
 
-def test_a_job_that_was_found_again_is_done(online: Mj, service: Service) -> None:
+def test_a_job_that_is_found_again_is_done(online: Mj, service: Service) -> None:
     def lose(request: Received, reply: Reply) -> None:
         service.tasks["task-9"] = task_record("task-9", request.body, service.result(task_id="task-9"))
         reply.reset()
@@ -216,7 +202,7 @@ def test_saving_the_files_of_a_task_later_is_recorded(online: Mj, cat: Service) 
     assert json.loads(saved) == answer["files"] != []
 
 
-def test_a_running_job_that_is_seen_to_have_ended_is_so_recorded(online: Mj, service: Service) -> None:
+def test_the_end_of_a_running_job_is_recorded(online: Mj, service: Service) -> None:
     service.answer({"task_id": "task-1"})
     online("imagine", "a cat", "--no-wait")
     service.tasks["task-1"] = task_record("task-1", {"prompt": "a cat"}, service.result(task_id="task-1"))
@@ -224,60 +210,60 @@ def test_a_running_job_that_is_seen_to_have_ended_is_so_recorded(online: Mj, ser
     assert rows(online, "state, task_id, image_id") == [("done", "task-1", service.result()["image_id"])]
 
 
-# -- what is not in it ---------------------------------------------------------------------------------
+# -- privacy -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("token_in", ["header", "query"])
-def test_the_token_is_in_no_file_of_the_data_directory(online: Mj, cat: Service, token_in: str) -> None:
+def test_no_file_contains_the_token(online: Mj, cat: Service, token_in: str) -> None:
     online("config", "set", "token_in", token_in)
     online("imagine", "a cat", "--download")
     cat.answer({"error": {"code": "bad_request", "message": "no"}}, 400)
     online("imagine", "a cat", check=4)
-    kept = [path for path in online.home.rglob("*") if path.is_file()]
-    assert ledger_of(online) in kept
-    assert not [path for path in kept if b"secret-token" in path.read_bytes()]
+    written = [path for path in online.home.rglob("*") if path.is_file()]
+    assert ledger_of(online) in written
+    assert not [path for path in written if b"secret-token" in path.read_bytes()]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the modes of Unix")
-def test_the_ledger_is_its_owners_alone(online: Mj, cat: Service) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix file modes")
+def test_the_ledger_is_private_to_its_owner(online: Mj, cat: Service) -> None:
     online("imagine", "a cat")
     assert stat.S_IMODE(ledger_of(online).stat().st_mode) == 0o600
     assert stat.S_IMODE(ledger_of(online).parent.stat().st_mode) == 0o700
 
 
-def test_without_a_ledger_nothing_is_written(online: Mj, cat: Service) -> None:
+def test_no_ledger_writes_nothing(online: Mj, cat: Service) -> None:
     online("imagine", "a cat", "--download", "--no-ledger")
     assert not (online.home / "data").exists()
     assert len(cat.posts()) == 1
 
 
-# -- shared --------------------------------------------------------------------------------------------
+# -- concurrent processes ------------------------------------------------------------------------------
 
 
-def test_twenty_at_once_on_a_new_ledger_lose_nothing(online: Mj, service: Service) -> None:
+def test_twenty_processes_on_a_new_ledger_lose_nothing(online: Mj, service: Service) -> None:
     together = threading.Barrier(20)
 
     def script(request: Received, reply: Reply) -> None:
-        together.wait(60)  # every row is written and every request held before the first is answered
+        together.wait(60)  # every row is written and every request held before the first response
         name = request.body["prompt"]
         reply.stream([service.result(task_id=f"task-{name}", image_id=f"image-{name}")])
 
     service.imagine(script)
     processes = [online.start("imagine", f"cat{n}", "-q") for n in range(20)]
     try:
-        ends = [process.communicate(timeout=100) for process in processes]
+        outputs = [process.communicate(timeout=100) for process in processes]
     finally:
         for process in processes:
             process.kill()
             process.wait()
-    assert [(process.returncode, err) for process, (_, err) in zip(processes, ends, strict=True)] == [
+    assert [(process.returncode, err) for process, (_, err) in zip(processes, outputs, strict=True)] == [
         (0, b"")
     ] * 20
     assert len(service.posts()) == 20
     assert sorted(rows(online)) == sorted(("done", f"task-cat{n}") for n in range(20))
 
 
-def test_a_ledger_locked_for_a_moment_is_waited_for(online: Mj, cat: Service) -> None:
+def test_a_locked_ledger_is_waited_for(online: Mj, cat: Service) -> None:
     online("imagine", "a cat")
     other = sqlite3.connect(ledger_of(online), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -299,13 +285,13 @@ def test_a_ledger_locked_for_a_moment_is_waited_for(online: Mj, cat: Service) ->
 # -- ledgers that cannot be used -----------------------------------------------------------------------
 
 
-def refused(mj: Mj, service: Service) -> str:
-    """Exit 2, nothing sent, and the way out is told."""
+def check_refused(mj: Mj, service: Service) -> str:
+    """Check that a job is refused, with suggestions, before anything is sent; returns standard error."""
     result = mj("imagine", "a cat", "--json", check=2)
     assert result.answer["error"]["code"] == "config"
     assert "MJ_DATA_DIR" in result.err
     assert "--no-ledger" in result.err
-    assert "Nothing was sent, so nothing is paid" in result.err
+    assert "Nothing was sent." in result.err
     assert not service.received
     mj("imagine", "a cat", "--no-ledger")
     assert len(service.posts()) == 1
@@ -318,23 +304,23 @@ def test_a_ledger_of_a_newer_schema_is_refused(online: Mj, cat: Service) -> None
     connection.execute("PRAGMA user_version = 999")
     connection.close()
     before = ledger_of(online).read_bytes()
-    assert "newer" in refused(online, cat)
+    assert "newer" in check_refused(online, cat)
     assert ledger_of(online).read_bytes() == before
 
 
 def test_a_file_in_place_of_the_data_directory_is_refused(online: Mj, cat: Service) -> None:
     (online.home / "data").write_text("mine")
-    refused(online, cat)
+    check_refused(online, cat)
 
 
 def test_a_directory_in_place_of_the_ledger_is_refused(online: Mj, cat: Service) -> None:
     ledger_of(online).mkdir(parents=True)
-    refused(online, cat)
+    check_refused(online, cat)
 
 
 @pytest.fixture
 def read_only(online: Mj, cat: Service) -> Iterator[Mj]:
-    """A ledger with a job in it, file and directory without the right to write."""
+    """A ledger with a job, in a file and directory that cannot be written."""
     online("imagine", "a cat")
     cat.received.clear()
     ledger_of(online).chmod(0o400)
@@ -343,9 +329,9 @@ def read_only(online: Mj, cat: Service) -> Iterator[Mj]:
     ledger_of(online).parent.chmod(0o700)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="privileges are dropped as Linux does it")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="drops privileges with a Linux call")
 def test_a_read_only_ledger_is_refused(read_only: Mj, cat: Service) -> None:
-    result = begun_by(read_only, UNPRIVILEGED, "imagine", "a cat", "--json")
+    result = run_after(read_only, UNPRIVILEGED, "imagine", "a cat", "--json")
     if result.err == "prctl\n":
         pytest.skip("the superuser's privileges cannot be dropped here")
     assert result.status == 2, result.err
@@ -355,17 +341,17 @@ def test_a_read_only_ledger_is_refused(read_only: Mj, cat: Service) -> None:
     assert not cat.received
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="privileges are dropped as Linux does it")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="drops privileges with a Linux call")
 @pytest.mark.parametrize("command", [("history", "-q"), ("history", "show", "@last", "-q"), ("open", "-q")])
 def test_a_read_only_ledger_can_still_be_read(read_only: Mj, command: tuple[str, ...]) -> None:
-    result = begun_by(read_only, UNPRIVILEGED, *command)
+    result = run_after(read_only, UNPRIVILEGED, *command)
     if result.err == "prctl\n":
         pytest.skip("the superuser's privileges cannot be dropped here")
     assert (result.status, result.err) == (0, "")
     assert result.out
 
 
-def test_who_only_reads_a_ledger_is_not_told_of_an_option_that_is_not_there(online: Mj) -> None:
+def test_a_command_that_only_reads_the_ledger_does_not_suggest_no_ledger(online: Mj) -> None:
     ledger_of(online).mkdir(parents=True)
     result = online("history", check=2)
     assert "MJ_DATA_DIR" in result.err
@@ -373,12 +359,12 @@ def test_who_only_reads_a_ledger_is_not_told_of_an_option_that_is_not_there(onli
     assert "sent" not in result.err
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="privileges are dropped as Linux does it")
-def test_a_data_directory_that_cannot_be_made_is_refused(online: Mj, cat: Service) -> None:
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="drops privileges with a Linux call")
+def test_a_data_directory_that_cannot_be_created_is_refused(online: Mj, cat: Service) -> None:
     locked = online.home / "locked"
     locked.mkdir(mode=0o500)
     online.env["MJ_DATA_DIR"] = str(locked / "data")
-    result = begun_by(online, UNPRIVILEGED, "imagine", "a cat", "--json")
+    result = run_after(online, UNPRIVILEGED, "imagine", "a cat", "--json")
     if result.err == "prctl\n":
         pytest.skip("the superuser's privileges cannot be dropped here")
     assert result.status == 2, result.err
@@ -386,22 +372,22 @@ def test_a_data_directory_that_cannot_be_made_is_refused(online: Mj, cat: Servic
     assert not cat.received
 
 
-def test_a_damaged_ledger_is_set_aside_and_the_job_goes_on(online: Mj, cat: Service) -> None:
+def test_a_damaged_ledger_is_moved_away_and_the_job_continues(online: Mj, cat: Service) -> None:
     ledger_of(online).parent.mkdir()
-    ledger_of(online).write_bytes(b"this is no database" * 1000)
+    ledger_of(online).write_bytes(b"this is not a database" * 1000)
     result = online("imagine", "a cat")
     assert "damaged" in result.err
     assert rows(online) == [("done", "task-1")]
-    (aside,) = [path for path in ledger_of(online).parent.iterdir() if "damaged" in path.name]
-    assert aside.read_bytes() == b"this is no database" * 1000
-    assert str(aside) in result.err
+    (moved,) = [path for path in ledger_of(online).parent.iterdir() if "damaged" in path.name]
+    assert moved.read_bytes() == b"this is not a database" * 1000
+    assert str(moved) in result.err
     assert len(cat.posts()) == 1
 
 
 def test_a_ledger_that_fails_after_the_job_was_accepted_does_not_lose_it(
     online: Mj, service: Service
 ) -> None:
-    """The task and the link are told all the same, and the status says that the job may not be asked for again."""
+    """The task and the link are printed, and the status shows that the job must not be sent again."""
 
     def script(_request: Received, reply: Reply) -> None:
         connection = sqlite3.connect(ledger_of(online))
@@ -412,7 +398,7 @@ def test_a_ledger_that_fails_after_the_job_was_accepted_does_not_lose_it(
 
     service.imagine(script)
     result = online("imagine", "a cat", check=None)
-    assert result.status not in (2, 6), "nothing was sent, says this status"
-    assert "nothing was sent" not in result.err
+    assert result.status not in (2, 6), "this status means that nothing was sent"
+    assert "Nothing was sent" not in result.err
     assert "task-1" in result.out + result.err
     assert len(service.posts()) == 1

@@ -19,8 +19,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.conftest import FarAway, Mj
-from tests.service import Received, Reply, Service, fixture, png, task_record
+from tests.support.faraway import FarAway
+from tests.support.images import png
+from tests.support.pauses import SHORT
+from tests.support.program import Mj
+from tests.support.service import Received, Reply, Service, fixture, task_record
 
 TASK = "f6e39eaf-652a-4bf5-a15c-79d8b143b80a"
 
@@ -42,7 +45,7 @@ class Listening:
         return json.loads(line)
 
     def post(self, document: object, *, path: str | None = None) -> int:
-        """Call back; gives the HTTP status of the answer."""
+        """Send a callback; returns the HTTP status of the response."""
         address = urlsplit(self.url)
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
@@ -69,10 +72,10 @@ def listening(mj: Mj, *arguments: str, env: dict[str, str | None] | None = None)
         process.communicate()
 
 
-def asked(
+def submit_job(
     mj: Mj, service: Service, url: str, task_id: str = TASK, *options: str, prompt: str = "a cat"
 ) -> dict[str, Any]:
-    """A job that is to call back; gives the body that was sent."""
+    """Submit a job with a callback URL; returns the body that was sent."""
     service.answer({"task_id": task_id})
     mj("imagine", prompt, "--callback-url", url, *options)
     body = service.posts()[-1].body
@@ -82,7 +85,7 @@ def asked(
 
 
 def finish(service: Service, task_id: str = TASK, **fields: Any) -> dict[str, Any]:
-    """The task ends well; gives what the service calls back with."""
+    """Finish the task; returns the callback."""
     result = {**service.result(), "task_id": task_id, **fields}
     service.tasks[task_id] = task_record(task_id, {}, result)
     return result
@@ -92,23 +95,21 @@ def job(mj: Mj, reference: str = "@last") -> Any:
     return mj("history", "show", reference, "--json").answer
 
 
-def test_a_success_is_an_event_and_stands_in_the_ledger_before_it_is_answered(
-    online: Mj, service: Service
-) -> None:
+def test_a_success_is_an_event_and_is_recorded_before_the_response(online: Mj, service: Service) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         result = finish(service)
         assert listener.post(result) == 200
-        assert job(online)["state"] == "done"  # at once: whatever happens to the listener now
+        assert job(online)["state"] == "done"  # immediately, whatever happens to the receiver now
         assert listener.line() == {**result, "files": [], "event": "success", "confirmed": True}
     assert job(online)["result"] == result
 
 
-def test_a_failure_is_an_event_and_stands_in_the_ledger(online: Mj, service: Service) -> None:
+def test_a_failure_is_an_event_and_is_recorded(online: Mj, service: Service) -> None:
     failure = fixture("callback_failure.json")
     task_id = failure["task_id"]
     with listening(online) as listener:
-        asked(online, service, listener.url, task_id)
+        submit_job(online, service, listener.url, task_id)
         service.tasks[task_id] = task_record(task_id, {}, failure)
         assert listener.post(failure) == 200
         assert listener.line() == {**failure, "files": [], "event": "failure", "confirmed": True}
@@ -116,9 +117,9 @@ def test_a_failure_is_an_event_and_stands_in_the_ledger(online: Mj, service: Ser
     assert job(online)["error"]["code"] == "bad_request"
 
 
-def test_progress_is_told_as_it_comes_and_changes_nothing(online: Mj, service: Service) -> None:
+def test_progress_is_printed_immediately_and_changes_nothing(online: Mj, service: Service) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         for percent in (0, 50, 25):  # out of order
             step = {"task_id": TASK, "progress": percent, "success": True, "actions": []}
             assert listener.post(step) == 200
@@ -128,19 +129,19 @@ def test_progress_is_told_as_it_comes_and_changes_nothing(online: Mj, service: S
         result = finish(service)
         listener.post(result)
         assert listener.line()["event"] == "success"
-        # What was overtaken by the end is no news any more.
+        # Progress that arrives after the end is not printed.
         assert listener.post({"task_id": TASK, "progress": 75, "actions": []}) == 200
         assert listener.post(result) == 200
         other = "11111111-2222-3333-4444-555555555555"
-        asked(online, service, listener.url, other)
+        submit_job(online, service, listener.url, other)
         listener.post(finish(service, other))
         assert listener.line()["task_id"] == other
     assert len(service.posts()) == 2
 
 
-def test_a_callback_that_is_repeated_is_told_once(online: Mj, service: Service) -> None:
+def test_a_repeated_callback_is_printed_once(online: Mj, service: Service) -> None:
     with listening(online, "--once", TASK) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         result = finish(service)
         with ThreadPoolExecutor(10) as pool:
             assert set(pool.map(lambda _: listener.post(result), range(10))) <= {200}
@@ -151,11 +152,11 @@ def test_a_callback_that_is_repeated_is_told_once(online: Mj, service: Service) 
 
 def test_a_forged_success_is_not_believed(online: Mj, service: Service) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         forged = {**service.result(), "task_id": TASK, "raw_image_url": "http://127.0.0.1:9/evil.png"}
         assert listener.post(forged) == 503
         assert job(online)["state"] == "running"
-        # When the task has really ended, what the service itself has is told.
+        # When the task has really ended, the service's own result is printed.
         true = finish(service)
         assert listener.post(forged) == 200
         assert listener.line()["raw_image_url"] == true["raw_image_url"]
@@ -164,34 +165,32 @@ def test_a_forged_success_is_not_believed(online: Mj, service: Service) -> None:
 
 def test_a_forged_failure_of_a_task_that_succeeded_is_a_success(online: Mj, service: Service) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         finish(service)
         assert listener.post({**fixture("callback_failure.json"), "task_id": TASK}) == 200
         assert listener.line()["event"] == "success"
     assert job(online)["state"] == "done"
 
 
-def test_a_task_that_the_service_does_not_know_has_not_ended(online: Mj, service: Service) -> None:
+def test_an_unknown_task_is_not_finished(online: Mj, service: Service) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         del service.tasks[TASK]
         assert listener.post({**service.result(), "task_id": TASK}) == 503
     assert job(online)["state"] == "running"
 
 
-def test_an_end_that_the_service_confirms_later_is_told_without_another_callback(
-    online: Mj, service: Service
-) -> None:
+def test_an_end_confirmed_later_is_printed_without_another_callback(online: Mj, service: Service) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         assert listener.post({**service.result(), "task_id": TASK}) == 503
         result = finish(service)
         assert listener.line() == {**result, "files": [], "event": "success", "confirmed": True}
 
 
-def test_trust_believes_what_it_is_told_and_needs_no_token(online: Mj, service: Service) -> None:
+def test_trust_accepts_callbacks_unconfirmed_and_needs_no_token(online: Mj, service: Service) -> None:
     with listening(online, "--trust", env={"MJ_TOKEN": None}) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         before = len(service.posts(Service.TASKS))
         result = {**service.result(), "task_id": TASK}
         assert listener.post(result) == 200
@@ -200,9 +199,9 @@ def test_trust_believes_what_it_is_told_and_needs_no_token(online: Mj, service: 
     assert len(service.posts(Service.TASKS)) == before
 
 
-def test_a_service_that_cannot_be_asked_makes_the_sender_try_again(online: Mj, service: Service) -> None:
+def test_a_service_that_cannot_be_queried_makes_the_sender_retry(online: Mj, service: Service) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         result = finish(service)
         service.scripts[Service.TASKS] = lambda _request, reply: reply.json({"error": "down"}, 500)
         assert listener.post(result) == 503
@@ -212,17 +211,17 @@ def test_a_service_that_cannot_be_asked_makes_the_sender_try_again(online: Mj, s
         assert listener.line()["event"] == "success"
 
 
-def test_a_task_that_ends_a_little_later_at_the_tasks_endpoint_is_believed(
+def test_a_task_that_ends_slightly_later_at_the_tasks_endpoint_is_confirmed(
     online: Mj, service: Service
 ) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         result = {**service.result(), "task_id": TASK}
-        looks: list[Received] = []
+        queries: list[Received] = []
 
         def script(request: Received, reply: Reply) -> None:
-            looks.append(request)
-            reply.json(task_record(TASK, {}, result if len(looks) > 1 else None))
+            queries.append(request)
+            reply.json(task_record(TASK, {}, result if len(queries) > 1 else None))
 
         service.scripts[Service.TASKS] = script
         assert listener.post(result) == 200
@@ -235,21 +234,19 @@ def test_a_task_that_ends_a_little_later_at_the_tasks_endpoint_is_believed(
      b'{"task_id": {"a": 1}}', b'{"task_id": "a\\u001bb"}', b'{"task_id": "' + b"x" * 300 + b'"}',
      b"[" * 100_000, b'{"task_id": "a", "x": NaN}' + b"}"],
 )  # fmt: skip
-def test_what_is_no_callback_is_refused(online: Mj, service: Service, body: bytes) -> None:
+def test_a_request_that_is_not_a_callback_is_refused(online: Mj, service: Service, body: bytes) -> None:
     with listening(online) as listener:
         assert listener.post(body) == 400
         assert listener.post(b"x" * (1024 * 1024 + 1)) == 413
         assert listener.post({"task_id": TASK}, path="/") == 404
 
 
-def test_a_task_that_is_none_of_ours_is_passed_over_unless_all_are_wanted(
-    online: Mj, service: Service
-) -> None:
+def test_an_unknown_task_is_ignored_without_all(online: Mj, service: Service) -> None:
     foreign = "99999999-2222-3333-4444-555555555555"
     result = finish(service, foreign)
     with listening(online) as listener:
         assert listener.post(result) == 200
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         listener.post(finish(service))
         assert listener.line()["task_id"] == TASK
     assert not [each for each in service.posts(Service.TASKS) if foreign in each.data.decode()]
@@ -259,7 +256,9 @@ def test_a_task_that_is_none_of_ours_is_passed_over_unless_all_are_wanted(
     assert [each["task_id"] for each in online("history", "--json").json] == [TASK]
 
 
-def test_a_callback_may_be_faster_than_the_answer_with_the_task(online: Mj, service: Service) -> None:
+def test_a_callback_can_arrive_before_the_response_with_the_task(online: Mj, service: Service) -> None:
+    # Long enough that the callback waits for the response; a later poll would hide that it was ignored.
+    online.pauses = {**SHORT, "mjcli.jobs.callbacks:SUBMIT_SECONDS": 10.0}
     with listening(online) as listener:
         result = {**service.result(), "task_id": TASK}
         statuses: list[int] = []
@@ -268,18 +267,18 @@ def test_a_callback_may_be_faster_than_the_answer_with_the_task(online: Mj, serv
         def script(request: Received, reply: Reply) -> None:
             service.tasks[TASK] = task_record(TASK, request.body, result)
             caller.start()
-            service.over.wait(0.5)  # the callback is there, the answer is not
+            service.over.wait(0.3)  # the callback arrives before the response
             reply.json({"task_id": TASK})
 
         service.imagine(script)
         online("imagine", "a cat", "--callback-url", listener.url)
         caller.join()
         assert statuses == [200]
+        assert job(online)["state"] == "done"
         assert listener.line()["event"] == "success"
-    assert job(online)["state"] == "done"
 
 
-def test_a_job_whose_answer_was_lost_is_known_again_by_its_callback(online: Mj, service: Service) -> None:
+def test_a_callback_identifies_a_job_whose_response_was_lost(online: Mj, service: Service) -> None:
     with listening(online) as listener:
         service.imagine(lambda _request, reply: reply.close())
         online("imagine", "a cat", "--callback-url", listener.url, check=9)
@@ -296,9 +295,9 @@ def test_a_job_whose_answer_was_lost_is_known_again_by_its_callback(online: Mj, 
     assert len(service.posts()) == 1
 
 
-def test_a_callback_that_was_lost_is_made_up_for_by_a_look(online: Mj, service: Service) -> None:
+def test_a_lost_callback_is_replaced_by_a_query(online: Mj, service: Service) -> None:
     url = "http://127.0.0.1:9/elsewhere"
-    asked(online, service, url)
+    submit_job(online, service, url)
     result = finish(service)
     with listening(online, "--once", TASK) as listener:
         assert listener.line() == {**result, "files": [], "event": "success", "confirmed": True}
@@ -308,19 +307,17 @@ def test_a_callback_that_was_lost_is_made_up_for_by_a_look(online: Mj, service: 
 def test_once_ends_with_the_status_of_a_failed_job(online: Mj, service: Service) -> None:
     failure = {**fixture("callback_failure.json"), "task_id": TASK}
     with listening(online, "--once", TASK) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         service.tasks[TASK] = task_record(TASK, {}, failure)
         listener.post(failure)
         assert listener.end()[0] == 4
 
 
-def test_until_idle_ends_when_all_jobs_that_were_sent_with_the_address_have(
-    online: Mj, service: Service
-) -> None:
+def test_until_idle_ends_with_the_last_job_that_uses_the_address(online: Mj, service: Service) -> None:
     second = "22222222-2222-3333-4444-555555555555"
     with listening(online, "--until-idle") as listener:
-        asked(online, service, listener.url)
-        asked(online, service, listener.url, second)
+        submit_job(online, service, listener.url)
+        submit_job(online, service, listener.url, second)
         listener.post(finish(service))
         listener.post(finish(service, second))
         status, out, _ = listener.end()
@@ -328,7 +325,7 @@ def test_until_idle_ends_when_all_jobs_that_were_sent_with_the_address_have(
     assert {json.loads(line)["task_id"] for line in out.splitlines()} == {TASK, second}
 
 
-def test_a_time_out_is_still_running(online: Mj) -> None:
+def test_a_timeout_exits_with_7(online: Mj) -> None:
     with listening(online, "--timeout", "0.2") as listener:
         status, out, err = listener.end()
     assert status == 7
@@ -336,10 +333,10 @@ def test_a_time_out_is_still_running(online: Mj) -> None:
     assert "mj resume" in err
 
 
-def test_the_files_are_saved_where_the_job_was_asked_to(online: Mj, service: Service) -> None:
+def test_files_are_saved_where_the_job_requested_them(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png(1)
     with listening(online, "--download") as listener:
-        asked(online, service, listener.url, TASK, "-o", "cats/{prompt}.{ext}")
+        submit_job(online, service, listener.url, TASK, "-o", "cats/{prompt}.{ext}")
         listener.post(finish(service))
         (saved,) = listener.line()["files"]
     assert Path(saved) == online.cwd / "cats" / "a-cat.png"
@@ -348,9 +345,9 @@ def test_the_files_are_saved_where_the_job_was_asked_to(online: Mj, service: Ser
     assert job(online)["files_due"] == 0
 
 
-def test_a_file_that_cannot_be_had_is_left_to_resume(online: Mj, service: Service) -> None:
+def test_a_missing_file_is_left_to_resume(online: Mj, service: Service) -> None:
     with listening(online, "--download", "--once", TASK) as listener:
-        asked(online, service, listener.url, TASK, "--download")
+        submit_job(online, service, listener.url, TASK, "--download")
         listener.post(finish(service))
         assert listener.line()["files"] == []
         status, _, err = listener.end()
@@ -360,77 +357,79 @@ def test_a_file_that_cannot_be_had_is_left_to_resume(online: Mj, service: Servic
     assert online("resume", "--json").answer["files"]
 
 
-def test_a_command_gets_each_event_on_its_input_and_in_its_environment(online: Mj, service: Service) -> None:
+def test_exec_passes_each_event_on_standard_input_and_in_the_environment(
+    online: Mj, service: Service
+) -> None:
     program = online.cwd / "on event.py"
     program.write_text(
         "import json, os, sys\n"
         "event = json.load(sys.stdin)\n"
-        "print('heard')\n"
-        "with open('heard', 'a') as file:\n"
+        "print('handled')\n"
+        "with open('events', 'a') as file:\n"
         "    file.write(json.dumps([os.environ[name] for name in ('MJ_EVENT', 'MJ_TASK_ID', 'MJ_IMAGE_ID')]\n"
         "        + [event, sys.argv[1:]]) + '\\n')\n"
     )
     command = shlex.join([sys.executable, str(program), "$HOME; touch injected"])
     with listening(online, "--once", TASK, "--exec", command) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         listener.post({"task_id": TASK, "progress": 10, "actions": [], "image_id": "7"})
         result = finish(service)
         listener.post(result)
         status, out, err = listener.end()
     assert status == 0
-    heard = [json.loads(line) for line in (online.cwd / "heard").read_text().splitlines()]
-    assert [each[:3] for each in heard] == [["progress", TASK, "7"], ["success", TASK, result["image_id"]]]
-    assert heard[1][3] == {**result, "files": [], "event": "success", "confirmed": True}
-    assert heard[1][4] == ["$HOME; touch injected"]  # no shell has read it
-    assert "heard" not in out
-    assert err.count("heard") == 2
+    events = [json.loads(line) for line in (online.cwd / "events").read_text().splitlines()]
+    assert [each[:3] for each in events] == [["progress", TASK, "7"], ["success", TASK, result["image_id"]]]
+    assert events[1][3] == {**result, "files": [], "event": "success", "confirmed": True}
+    assert events[1][4] == ["$HOME; touch injected"]  # no shell interpreted it
+    assert "handled" not in out
+    assert err.count("handled") == 2
 
 
-def test_a_command_that_fails_is_told_of_and_the_next_event_comes(online: Mj, service: Service) -> None:
+def test_a_failed_command_is_reported_and_the_next_event_is_processed(online: Mj, service: Service) -> None:
     with listening(online, "--exec", "false") as listener:
         for number in range(2):
             task_id = f"{number}2222222-2222-3333-4444-555555555555"
-            asked(online, service, listener.url, task_id)
+            submit_job(online, service, listener.url, task_id)
             listener.post(finish(service, task_id))
             assert listener.line()["task_id"] == task_id
         listener.process.send_signal(signal.SIGTERM)
-        assert listener.end()[2].count("--exec ended with status 1") >= 1
+        assert listener.end()[2].count("--exec exited with status 1") >= 1
 
 
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--exec", "no-such-program-anywhere"), "no program"),
-        (("--exec", "'"), "cannot be read"),
-        (("--exec", ""), "no program"),
+        (("--exec", "no-such-program-anywhere"), '"no-such-program-anywhere" not found'),
+        (("--exec", "'"), "cannot be parsed"),
+        (("--exec", ""), "not found"),
         (("--public-url", "ftp://example.com"), "--public-url"),
         (("--public-url", "https://example.com/?a=1"), "--public-url"),
         (("--host", "nowhere.invalid"), "nowhere.invalid"),
-        (("--once", "@last"), "means nothing yet"),
+        (("--once", "@last"), "No jobs yet"),
         (("-o", "one.png"), "one file"),
     ],
 )
-def test_what_cannot_work_is_refused_at_once(online: Mj, options: tuple[str, ...], why: str) -> None:
+def test_invalid_options_are_refused_immediately(online: Mj, options: tuple[str, ...], why: str) -> None:
     assert why in online("listen", *options, check=2).err
 
 
-def test_a_port_that_is_taken_is_said_so(online: Mj, service: Service) -> None:
+def test_a_port_in_use_is_reported(online: Mj, service: Service) -> None:
     port = str(urlsplit(service.base_url).port)
     assert "--port 0" in online("listen", "--port", port, check=2).err
 
 
-def test_without_a_token_nothing_can_be_confirmed(online: Mj) -> None:
+def test_listening_requires_a_token(online: Mj) -> None:
     online("listen", env={"MJ_TOKEN": None}, check=3)
 
 
-def test_a_public_url_stands_before_the_path_and_its_own_path_is_taken(online: Mj, service: Service) -> None:
+def test_the_public_url_replaces_the_local_address_and_keeps_its_path(online: Mj, service: Service) -> None:
     with listening(online, "--public-url", "https://example.com/hook/") as listener:
         assert listener.url.startswith("https://example.com/hook/")
         listener.process.send_signal(signal.SIGTERM)
         assert listener.end()[0] == 143
 
 
-def test_who_is_out_of_reach_is_shown_the_way_of_a_tunnel(mj: Mj, far_away: FarAway) -> None:
+def test_an_unreachable_receiver_suggests_a_tunnel(mj: Mj, far_away: FarAway) -> None:
     world = {**far_away.env, "MJ_TOKEN": "secret-token"}
     with listening(mj, env=world) as listener:
         port = urlsplit(listener.url).port
@@ -440,13 +439,13 @@ def test_who_is_out_of_reach_is_shown_the_way_of_a_tunnel(mj: Mj, far_away: FarA
     assert f"mj listen --port {port} --public-url" in err
 
 
-def test_people_get_a_line_for_each_event(online: Mj, service: Service) -> None:
+def test_each_event_is_one_line(online: Mj, service: Service) -> None:
     process = online.start("listen", "--once", TASK)
     try:
         assert process.stdout is not None
         name, _, url = process.stdout.readline().decode().strip().partition(": ")
         assert name == "callback url"
-        asked(online, service, url, prompt="a \x1b[31mred\x1b[0m [bold]cat[/bold]")
+        submit_job(online, service, url, prompt="a \x1b[31mred\x1b[0m [bold]cat[/bold]")
         listener = Listening.__new__(Listening)
         listener.url = url
         listener.post({"task_id": TASK, "progress": 40, "actions": []})
@@ -462,7 +461,7 @@ def test_people_get_a_line_for_each_event(online: Mj, service: Service) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX terminals")
-def test_on_a_terminal_a_line_is_short_and_drives_nothing(online: Mj, service: Service) -> None:
+def test_a_line_on_a_terminal_is_short_and_escaped(online: Mj, service: Service) -> None:
     screen, terminal = os.openpty()
     process = online.start("listen", "--once", TASK, stdout=terminal, env={"NO_COLOR": "1"})
     os.close(terminal)
@@ -470,7 +469,7 @@ def test_on_a_terminal_a_line_is_short_and_drives_nothing(online: Mj, service: S
     try:
         with os.fdopen(screen, newline="\n", encoding="utf-8") as lines:
             url = lines.readline().split()[-1]
-            asked(online, service, url, prompt="a cat on a table in the light of a lamp")
+            submit_job(online, service, url, prompt="a cat on a table in the light of a lamp")
             service.tasks[TASK] = task_record(TASK, {}, failure)
             listener = Listening.__new__(Listening)
             listener.url = url
@@ -485,12 +484,12 @@ def test_on_a_terminal_a_line_is_short_and_drives_nothing(online: Mj, service: S
     assert second[8:] == rf"  failure   {TASK[:8]}  a cat on a table in the light…  bad: no\x1b[2J\nreason"
 
 
-def test_quiet_prints_the_address_and_then_links_alone(online: Mj, service: Service) -> None:
+def test_quiet_prints_the_address_and_then_only_links(online: Mj, service: Service) -> None:
     process = online.start("listen", "-q", "--once", TASK)
     try:
         assert process.stdout is not None
         url = process.stdout.readline().decode().strip()
-        asked(online, service, url)
+        submit_job(online, service, url)
         listener = Listening.__new__(Listening)
         listener.url = url
         listener.post({"task_id": TASK, "progress": 40, "actions": []})
@@ -503,12 +502,12 @@ def test_quiet_prints_the_address_and_then_links_alone(online: Mj, service: Serv
     assert err == b""
 
 
-def test_a_field_is_one_of_the_events_alone(online: Mj, service: Service) -> None:
+def test_a_field_is_printed_for_each_event(online: Mj, service: Service) -> None:
     process = online.start("listen", "--field", "task_id", "--once", TASK)
     try:
         assert process.stderr is not None
         url = process.stderr.readline().decode().split()[-1]
-        asked(online, service, url)
+        submit_job(online, service, url)
         listener = Listening.__new__(Listening)
         listener.url = url
         listener.post(finish(service))
@@ -519,11 +518,9 @@ def test_a_field_is_one_of_the_events_alone(online: Mj, service: Service) -> Non
     assert out.decode() == f"{TASK}\n"
 
 
-def test_a_listener_that_is_killed_right_after_its_answer_has_lost_nothing(
-    online: Mj, service: Service
-) -> None:
+def test_a_receiver_killed_right_after_its_response_has_lost_nothing(online: Mj, service: Service) -> None:
     with listening(online) as listener:
-        asked(online, service, listener.url)
+        submit_job(online, service, listener.url)
         result = finish(service)
         assert listener.post(result) == 200
         listener.process.kill()
@@ -532,7 +529,7 @@ def test_a_listener_that_is_killed_right_after_its_answer_has_lost_nothing(
     assert job(online)["result"] == result
 
 
-def test_two_hundred_callbacks_at_once_are_all_told_and_kept(online: Mj, service: Service) -> None:
+def test_two_hundred_callbacks_at_once_are_all_printed_and_recorded(online: Mj, service: Service) -> None:
     tasks = [f"{number:08d}-2222-3333-4444-555555555555" for number in range(200)]
     with listening(online, "--all") as listener:
         results = {task_id: finish(service, task_id) for task_id in tasks}

@@ -1,4 +1,4 @@
-"""Addresses, proxies, certificates and clocks that are not as they should be: a sentence, and no token astray."""
+"""Wrong addresses, proxies, certificates and clocks: a clear error, and the token goes nowhere else."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import FarAway, Mj, Result, certificate_for
-from tests.cli.test_downloads import begun_by
-from tests.service import Received, Reply, Service, png, serve, task_record
+from tests.support.faraway import FarAway, certificate_for
+from tests.support.images import png
+from tests.support.program import Mj, Result, run_after
+from tests.support.service import Received, Reply, Service, serve, task_record
 
 TOKEN = "secret-token"
 NEVER = ("--retries", "0")
 
-# The time-out of connecting, made short.
+# A short connect timeout.
 IMPATIENT = """
 import sys
-import mjcli.api.client
+import mjcli.api.http
 from mjcli.__main__ import main
-assert mjcli.api.client.CONNECT_SECONDS
-mjcli.api.client.CONNECT_SECONDS = 0.3
+assert mjcli.api.http.CONNECT_SECONDS
+mjcli.api.http.CONNECT_SECONDS = 0.3
 sys.exit(main())
 """
 
 
 @pytest.fixture
 def proxy() -> Iterator[Service]:
-    """What would be a proxy: it answers nothing of use, and remembers what it was asked."""
+    """A fake proxy: it records requests and forwards none."""
     yield from serve()
 
 
@@ -74,8 +75,8 @@ def sentence(result: Result) -> None:
         "http://0x7f000001.example.invalid",
     ],
 )
-def test_over_plain_http_the_token_does_not_leave_this_machine(mj: Mj, proxy: Service, url: str) -> None:
-    """Whatever was sent would come to the proxy."""
+def test_a_token_is_not_sent_over_plain_http_to_another_machine(mj: Mj, proxy: Service, url: str) -> None:
+    """Anything that was sent would reach the proxy."""
     env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url, "HTTP_PROXY": proxy.base_url, "http_proxy": proxy.base_url}
     result = mj("imagine", "a cat", *NEVER, env=env, check=2)
     sentence(result)
@@ -93,7 +94,7 @@ def test_no_command_sends_the_token_over_plain_http(mj: Mj, proxy: Service, comm
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_plain_http_on_this_machine_is_fine(mj: Mj, service: Service, host: str) -> None:
+def test_plain_http_on_this_machine_is_allowed(mj: Mj, service: Service, host: str) -> None:
     service.answer(service.result())
     url = service.base_url.replace("127.0.0.1", host)
     mj("imagine", "a cat", env={"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url})
@@ -103,7 +104,7 @@ def test_plain_http_on_this_machine_is_fine(mj: Mj, service: Service, host: str)
 @pytest.mark.parametrize(
     "url", ["ftp://api.example", "api.example", "https://", "https://a b/", "file:///x", "https://x:port"]
 )
-def test_an_address_that_is_none_is_refused(mj: Mj, url: str) -> None:
+def test_an_invalid_address_is_refused(mj: Mj, url: str) -> None:
     result = mj("imagine", "a cat", *NEVER, env={"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url}, check=2)
     sentence(result)
 
@@ -112,16 +113,16 @@ def test_an_address_that_is_none_is_refused(mj: Mj, url: str) -> None:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_a_service_on_this_machine_is_not_asked_through_a_proxy(
+def test_a_service_on_this_machine_is_not_reached_through_a_proxy(
     online: Mj, service: Service, proxy: Service, variable: str
 ) -> None:
-    """The proxy would read the token, and it is not the profile's API host."""
+    """The proxy would see the token, and it is not the profile's API host."""
     service.answer(service.result())
     online("imagine", "a cat", *NEVER, env={variable: proxy.base_url}, check=None)
     assert not [each for each in proxy.received if TOKEN in repr(each)]
 
 
-def test_a_proxy_that_cannot_be_reached_is_a_sentence_and_nothing_was_sent(mj: Mj) -> None:
+def test_an_unreachable_proxy_is_reported_and_nothing_is_sent(mj: Mj) -> None:
     env = {
         "MJ_TOKEN": TOKEN,
         "MJ_BASE_URL": "https://api.example.invalid",
@@ -130,7 +131,7 @@ def test_a_proxy_that_cannot_be_reached_is_a_sentence_and_nothing_was_sent(mj: M
     sentence(mj("imagine", "a cat", *NEVER, env=env, check=6))
 
 
-def test_a_proxy_that_refuses_is_a_sentence_and_gets_no_token(mj: Mj, proxy: Service) -> None:
+def test_a_refusing_proxy_is_reported_and_gets_no_token(mj: Mj, proxy: Service) -> None:
     """The proxy answers CONNECT with an error."""
     env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": "https://api.example.invalid", "HTTPS_PROXY": proxy.base_url}
     sentence(mj("imagine", "a cat", *NEVER, env=env, check=6))
@@ -146,14 +147,14 @@ def ledger_rows(mj: Mj, columns: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("options", [[], ["--no-stream"], ["--no-ledger"]], ids=repr)
-def test_a_job_goes_through_a_proxy_once(
+def test_a_job_is_sent_through_a_proxy_once(
     online: Mj, service: Service, far_away: FarAway, options: list[str]
 ) -> None:
     far_away.answer(service.result(task_id="task-1"))
     result = online("imagine", "a cat", "--json", "-v", *options, env=far_away.env)
     assert result.answer["task_id"] == "task-1"
-    assert "Looking" not in result.err
-    assert result.err.count("The request has left") == 1
+    assert "Searching" not in result.err
+    assert result.err.count("The request was sent") == 1
     (request,) = far_away.received
     assert request.startswith(b"POST /midjourney/imagine HTTP/1.1\r\n")
     assert b"Bearer secret-token" in request
@@ -168,7 +169,7 @@ def no_answer(listener: socket.socket, over: threading.Event) -> None:
         over.wait(60)
 
 
-def goes_away(listener: socket.socket, _over: threading.Event) -> None:
+def disconnects(listener: socket.socket, _over: threading.Event) -> None:
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)
@@ -181,11 +182,11 @@ def refuses(listener: socket.socket, _over: threading.Event) -> None:
         connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
 
 
-@pytest.mark.parametrize("way", [no_answer, goes_away, refuses])
-def test_a_proxy_that_gives_no_tunnel_has_not_had_the_request(
+@pytest.mark.parametrize("way", [no_answer, disconnects, refuses])
+def test_a_proxy_without_a_tunnel_does_not_receive_the_request(
     online: Mj, way: Callable[[socket.socket, threading.Event], None]
 ) -> None:
-    """Whatever it does with the question for one: nothing was sent, and a script may try again."""
+    """Whatever it does with CONNECT: nothing was sent, and a script may retry."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=way, args=(listener, over), daemon=True)
@@ -194,7 +195,7 @@ def test_a_proxy_that_gives_no_tunnel_has_not_had_the_request(
             "MJ_BASE_URL": "https://api.example.invalid",
             "HTTPS_PROXY": f"http://127.0.0.1:{listener.getsockname()[1]}",
         }
-        result = begun_by(online, IMPATIENT, "imagine", "a cat", "--json", *NEVER)
+        result = run_after(online, IMPATIENT, "imagine", "a cat", "--json", *NEVER)
         over.set()
         thread.join(10)
     sentence(result)
@@ -205,7 +206,7 @@ def test_a_proxy_that_gives_no_tunnel_has_not_had_the_request(
 
 
 @pytest.mark.parametrize("value", ["http://[::1", "nonsense://127.0.0.1:1", "http://127.0.0.1:port", "://"])
-def test_a_proxy_setting_that_cannot_be_read_is_a_sentence(mj: Mj, value: str) -> None:
+def test_an_invalid_proxy_setting_is_reported(mj: Mj, value: str) -> None:
     env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": "https://api.example.invalid", "HTTPS_PROXY": value}
     result = mj("imagine", "a cat", *NEVER, env=env, check=None)
     sentence(result)
@@ -227,7 +228,7 @@ def test_the_password_of_a_proxy_is_not_shown(mj: Mj) -> None:
 @pytest.mark.skipif(
     importlib.util.find_spec("socksio") is not None, reason="the package for SOCKS is installed"
 )
-def test_a_socks_proxy_without_its_package_is_a_sentence_that_names_it(mj: Mj) -> None:
+def test_a_socks_proxy_without_its_package_names_the_package(mj: Mj) -> None:
     env = {
         "MJ_TOKEN": TOKEN,
         "MJ_BASE_URL": "https://api.example.invalid",
@@ -243,12 +244,12 @@ def test_a_socks_proxy_without_its_package_is_a_sentence_that_names_it(mj: Mj) -
     importlib.util.find_spec("socksio") is not None, reason="the package for SOCKS is installed"
 )
 def test_a_socks_proxy_without_its_package_does_not_lose_a_finished_job(online: Mj, service: Service) -> None:
-    """The service is on this machine; only a picture elsewhere would go through the proxy."""
+    """The service is on this machine; only an image elsewhere would go through the proxy."""
     service.files["/files/cat.png"] = png()
     service.answer(service.result())
     result = online("imagine", "a cat", "--download", env={"ALL_PROXY": "socks5://127.0.0.1:9"}, check=None)
     sentence(result) if result.status else None
-    # Found before anything is paid for, or of no importance for an address on this machine.
+    # Reported before anything is paid for, or irrelevant for an address on this machine.
     assert (result.status, len(service.posts())) in ((0, 1), (2, 0))
 
 
@@ -256,7 +257,7 @@ def test_a_socks_proxy_without_its_package_does_not_lose_a_finished_job(online: 
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-def test_a_certificate_file_that_is_missing_or_none_is_a_sentence(
+def test_a_missing_or_invalid_certificate_file_is_reported(
     mj: Mj, tmp_path: Path, content: bytes | None
 ) -> None:
     path = tmp_path / "certificates.pem"
@@ -274,7 +275,7 @@ def test_a_certificate_file_that_is_missing_or_none_is_a_sentence(
         assert "SSL_CERT_FILE" in result.err
 
 
-def test_a_missing_certificate_file_does_not_concern_plain_http(online: Mj, service: Service) -> None:
+def test_a_missing_certificate_file_does_not_affect_plain_http(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png()
     service.answer(service.result())
     online("imagine", "a cat", "--download", env={"SSL_CERT_FILE": "/nowhere/certificates.pem"})
@@ -292,7 +293,7 @@ def test_a_missing_certificate_file_is_a_failed_download_of_a_secure_link(
 
 @pytest.fixture
 def self_signed(tmp_path: Path) -> Iterator[tuple[str, list[bytes], Path]]:
-    """An https server whose certificate nobody has signed: its address, what came to it, its certificate."""
+    """An https server with an untrusted certificate: its address, the data received, its certificate."""
     key, certificate = certificate_for(tmp_path, "IP:127.0.0.1")
     came: list[bytes] = []
 
@@ -311,7 +312,7 @@ def self_signed(tmp_path: Path) -> Iterator[tuple[str, list[bytes], Path]]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """A client that turns away at the certificate is what the test is about."""
+            """The test is about clients that refuse the certificate."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -327,7 +328,7 @@ def self_signed(tmp_path: Path) -> Iterator[tuple[str, list[bytes], Path]]:
         thread.join()
 
 
-def test_a_certificate_that_nobody_signed_ends_it_before_anything_is_sent(
+def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
     mj: Mj, self_signed: tuple[str, list[bytes], Path]
 ) -> None:
     url, came, _ = self_signed
@@ -338,9 +339,7 @@ def test_a_certificate_that_nobody_signed_ends_it_before_anything_is_sent(
     assert not came
 
 
-def test_a_certificate_of_ones_own_is_taken_from_the_certificate_file(
-    mj: Mj, self_signed: tuple[str, list[bytes], Path]
-) -> None:
+def test_a_custom_certificate_file_is_used(mj: Mj, self_signed: tuple[str, list[bytes], Path]) -> None:
     url, came, certificate = self_signed
     env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": url, "SSL_CERT_FILE": str(certificate)}
     mj("imagine", "a cat", "--no-stream", env=env)
@@ -350,14 +349,14 @@ def test_a_certificate_of_ones_own_is_taken_from_the_certificate_file(
 # -- HOME and the clock --------------------------------------------------------------------------------
 
 
-def test_without_a_home_it_works_where_its_files_are_named(online: Mj, service: Service) -> None:
+def test_without_a_home_directory_it_works_if_the_paths_are_set(online: Mj, service: Service) -> None:
     service.answer(service.result())
     online("imagine", "a cat", env={"HOME": None})
     assert (online.home / "data" / "ledger.db").exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "setuid") or os.name == "nt", reason="users as Unix has them")
-def test_without_any_home_it_is_a_sentence_that_says_what_to_set(mj: Mj) -> None:
+def test_without_a_home_directory_the_error_names_what_to_set(mj: Mj) -> None:
     if os.geteuid() != 0:
         pytest.skip("only the superuser can become somebody without a home")
     import pwd
@@ -370,7 +369,7 @@ def test_without_any_home_it_is_a_sentence_that_says_what_to_set(mj: Mj) -> None
     env = mj.environment({"HOME": None, "MJ_CONFIG": None, "MJ_DATA_DIR": None, "MJ_TOKEN": TOKEN})
     probe = become.replace("'-m', 'mjcli', *sys.argv[1:]", "'-c', 'import mjcli, httpx'")
     if subprocess.run([sys.executable, "-c", probe], env=env, capture_output=True).returncode:
-        pytest.skip("somebody else may not read the program here")
+        pytest.skip("another user cannot read the program here")
     done = subprocess.run(
         [sys.executable, "-c", become, "imagine", "a cat"],
         env={**env, "MJ_BASE_URL": "https://127.0.0.1:9"},
@@ -386,7 +385,7 @@ def test_without_any_home_it_is_a_sentence_that_says_what_to_set(mj: Mj) -> None
 
 @pytest.mark.parametrize("ahead", [-7200, 7200], ids=["behind", "ahead"])
 def test_a_lost_job_is_found_though_the_two_clocks_differ(online: Mj, service: Service, ahead: int) -> None:
-    """Every answer says in `Date` what time it is there."""
+    """Every response has the server's time in `Date`."""
 
     def lose(request: Received, reply: Reply) -> None:
         made = task_record("task-1", request.body, service.result(task_id="task-1"))
@@ -408,9 +407,7 @@ def test_a_lost_job_is_found_though_the_two_clocks_differ(online: Mj, service: S
     assert len(service.posts()) == 1
 
 
-def test_an_older_task_with_the_same_request_is_not_taken_for_a_lost_job(
-    online: Mj, service: Service
-) -> None:
+def test_an_older_task_with_the_same_request_does_not_match_a_lost_job(online: Mj, service: Service) -> None:
     def lose(request: Received, reply: Reply) -> None:
         made = task_record("task-0", request.body, service.result(task_id="task-0"))
         service.tasks["task-0"] = {**made, "created_at": time.time() - 60}

@@ -1,4 +1,4 @@
-"""Who reads what: lines for people, --quiet, --json, --field, and the same for failures."""
+"""Output modes: lines for people, --quiet, --json and --field, for results and failures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Received, Reply, Service, fixture, fixture_lines
+from tests.support.program import Mj
+from tests.support.service import Received, Reply, Service, fixture, fixture_lines
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\x9cc`\0\0\0\2\0\1H\xaf\xa4q"
@@ -18,10 +18,10 @@ PNG = (
 )
 
 
-# -- for people --------------------------------------------------------------------------------------
+# -- for people ----------------------------------------------------------------------------------------
 
 
-def test_without_a_terminal_the_answer_is_name_value_lines(online: Mj, service: Service) -> None:
+def test_without_a_terminal_the_result_is_name_value_lines(online: Mj, service: Service) -> None:
     document = fixture("imagine.json")
     service.answer(document)
     result = online("imagine", "a cat")
@@ -41,7 +41,7 @@ def test_long_lines_are_not_wrapped(online: Mj, service: Service) -> None:
     assert f"link: {url}\n" in online("imagine", "a cat", env={"COLUMNS": "20"}).out
 
 
-def test_progress_goes_to_standard_error_alone(online: Mj, service: Service) -> None:
+def test_progress_goes_only_to_standard_error(online: Mj, service: Service) -> None:
     service.stream(fixture_lines("stream.ndjson"))
     result = online("imagine", "a cat")
     assert "35%" in result.err
@@ -56,7 +56,7 @@ def test_nothing_is_coloured_without_a_terminal(online: Mj, service: Service, en
     assert "\x1b" not in online("imagine", "a cat", env=dict(env), check=6).err
 
 
-def test_force_color_colours_the_answer_but_never_json(online: Mj, service: Service) -> None:
+def test_force_color_colours_the_result_but_never_json(online: Mj, service: Service) -> None:
     service.answer(fixture("error.json"), 500)
     env: dict[str, str | None] = {"FORCE_COLOR": "1"}
     assert "\x1b[" in online("imagine", "a cat", env=env, check=6).err
@@ -64,10 +64,10 @@ def test_force_color_colours_the_answer_but_never_json(online: Mj, service: Serv
     assert b"\x1b" not in online("imagine", "a cat", "--json", env=env, check=6).stdout
 
 
-# -- quiet -------------------------------------------------------------------------------------------
+# -- quiet ---------------------------------------------------------------------------------------------
 
 
-def test_quiet_prints_the_link_of_the_raw_picture_alone(online: Mj, service: Service) -> None:
+def test_quiet_prints_only_the_link_of_the_full_size_image(online: Mj, service: Service) -> None:
     service.stream(fixture_lines("stream.ndjson"))
     result = online("imagine", "a cat", "-q")
     assert result.out == json.loads(fixture_lines("stream.ndjson")[-1])["raw_image_url"] + "\n"
@@ -84,27 +84,27 @@ def test_quiet_prints_the_saved_files_when_there_are_some(online: Mj, service: S
     assert result.err == ""
 
 
-def test_quiet_falls_back_on_the_thumbnail(online: Mj, service: Service) -> None:
+def test_quiet_falls_back_to_the_thumbnail(online: Mj, service: Service) -> None:
     service.stream(fixture_lines("stream_legacy.ndjson"))
     assert online("imagine", "a cat", "-q").out.startswith("https://midjourney.cdn.zhishuyun.com/")
 
 
-def test_quiet_still_says_errors(online: Mj, service: Service) -> None:
+def test_quiet_still_prints_errors(online: Mj, service: Service) -> None:
     service.answer(fixture("error.json"), 500)
     result = online("imagine", "a cat", "-q", check=6)
     assert result.out == ""
     assert "fetch failed" in result.err
 
 
-def test_quiet_keeps_warnings_and_notices_back(online: Mj, service: Service) -> None:
+def test_quiet_hides_warnings_and_notices(online: Mj, service: Service) -> None:
     service.stream([b"no json", *fixture_lines("stream.ndjson")])
     assert online("imagine", "a cat", "-q").err == ""
 
 
-# -- json --------------------------------------------------------------------------------------------
+# -- json ----------------------------------------------------------------------------------------------
 
 
-def test_json_is_the_final_object_as_it_came_and_the_files(online: Mj, service: Service) -> None:
+def test_json_is_the_final_object_unchanged_with_the_files(online: Mj, service: Service) -> None:
     document = {
         **fixture("imagine.json"),
         "unknown": {"nested": [1, None, 2.5, "é森🐈"]},
@@ -127,7 +127,7 @@ def test_json_names_the_saved_files_by_absolute_path(online: Mj, service: Servic
     assert Path(path).read_bytes() == PNG
 
 
-def test_a_field_files_of_the_services_own_is_not_taken_for_saved_files(online: Mj, service: Service) -> None:
+def test_a_field_files_of_the_service_is_replaced_by_the_saved_files(online: Mj, service: Service) -> None:
     service.answer(service.result(files=["/etc/passwd"]))
     assert online("imagine", "a cat", "--json").answer["files"] == []
     assert "passwd" not in online("imagine", "a cat", "-q").out
@@ -136,9 +136,7 @@ def test_a_field_files_of_the_services_own_is_not_taken_for_saved_files(online: 
 @pytest.mark.parametrize(
     "number", ["1e999", "-1e999", "0.1", "1.10", "1e3", "123456789012345678901234567890"]
 )
-def test_json_stays_json_whatever_numbers_the_service_sends(
-    online: Mj, service: Service, number: str
-) -> None:
+def test_json_is_valid_whatever_numbers_the_service_sends(online: Mj, service: Service, number: str) -> None:
     service.imagine(
         lambda _, reply: reply.stream(
             [json.dumps(service.result()).encode()[:-1] + f', "odd": {number}}}'.encode()]
@@ -153,7 +151,7 @@ def test_json_stays_json_whatever_numbers_the_service_sends(
     assert isinstance(json.loads(line, parse_constant=refused, parse_int=float), dict)
 
 
-def test_json_with_stream_prints_every_event_as_it_came_and_the_final_object_last(
+def test_json_with_stream_prints_every_event_unchanged_and_the_final_object_last(
     online: Mj, service: Service
 ) -> None:
     lines = fixture_lines("stream.ndjson")
@@ -193,7 +191,7 @@ def test_each_event_is_flushed_as_it_arrives(online: Mj, service: Service, optio
         assert printed == [b"35\n", b"75\n", b"100\n"]
 
 
-def test_json_without_stream_said_aloud_is_one_line(online: Mj, service: Service) -> None:
+def test_json_without_an_explicit_stream_is_one_line(online: Mj, service: Service) -> None:
     service.stream(fixture_lines("stream.ndjson"))
     assert online("imagine", "a cat", "--json").answer["progress"] == 100
 
@@ -209,7 +207,7 @@ def test_a_failure_at_the_end_of_a_printed_stream_is_the_last_line(online: Mj, s
     assert last["task_id"] == "49589d2c-b6b3-4fbf-9f82-93068509c76f"
 
 
-# -- field -------------------------------------------------------------------------------------------
+# -- field ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -238,13 +236,13 @@ def test_field_prints_text_as_jq_does(online: Mj, service: Service) -> None:
     assert online("imagine", "a cat", "--field", "list").out == '[\n  "é",\n  {\n    "a": 1\n  }\n]\n'
 
 
-def test_field_of_a_failure(online: Mj, service: Service) -> None:
+def test_field_prints_a_field_of_a_failure(online: Mj, service: Service) -> None:
     service.answer(fixture("error.json"), 500)
     assert online("imagine", "a cat", "--field", "error.code", check=6).out == "api_error\n"
     assert online("imagine", "a cat", "--chaos", "500", "--field", "error.code", check=2).out == "usage\n"
 
 
-# -- anywhere on the line ----------------------------------------------------------------------------
+# -- position of global options ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -256,7 +254,7 @@ def test_field_of_a_failure(online: Mj, service: Service) -> None:
         ["-q", "imagine", "a cat", "--json", "-v", "--no-color"],
     ],
 )
-def test_the_options_for_everyone_stand_before_or_after_the_command(
+def test_global_options_can_come_before_or_after_the_command(
     online: Mj, service: Service, arguments: list[str]
 ) -> None:
     service.answer(service.result())
@@ -282,12 +280,14 @@ def test_the_later_field_wins(online: Mj, service: Service) -> None:
     assert online("--field", "success", "imagine", "a cat", "--field", "progress").out == "100\n"
 
 
-def test_verbose_shows_no_traceback_for_a_foreseen_failure_and_no_token(online: Mj, service: Service) -> None:
+def test_verbose_shows_no_traceback_for_an_expected_failure_and_no_token(
+    online: Mj, service: Service
+) -> None:
     service.answer({"error": {"code": "invalid_token", "message": "no"}}, 401)
     online("imagine", "a cat", "-v", check=3)
 
 
-# -- failure objects ---------------------------------------------------------------------------------
+# -- failure objects -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_verbose_shows_no_traceback_for_a_foreseen_failure_and_no_token(online: 
     ],
 )
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_a_failure_under_json_is_one_object_and_a_sentence(
+def test_a_failure_with_json_is_one_object_and_a_sentence(
     online: Mj,
     service: Service,
     arguments: list[str],
@@ -316,8 +316,8 @@ def test_a_failure_under_json_is_one_object_and_a_sentence(
     status: int,
     place: str,
 ) -> None:
-    asked = ["--json", *arguments] if place == "before" else [*arguments, "--json"]
-    result = online(*asked, env=env, check=status)
+    line = ["--json", *arguments] if place == "before" else [*arguments, "--json"]
+    result = online(*line, env=env, check=status)
     answer = result.answer
     assert set(answer) <= {"success", "error", "task_id", "trace_id"}
     assert answer["success"] is False
@@ -327,7 +327,7 @@ def test_a_failure_under_json_is_one_object_and_a_sentence(
     assert service.received == []
 
 
-def test_the_sentence_for_people_has_the_trace_that_support_asks_for(online: Mj, service: Service) -> None:
+def test_the_error_message_includes_the_trace_id(online: Mj, service: Service) -> None:
     service.answer(fixture("error.json"), 500)
     result = online("imagine", "a cat", check=6)
     assert fixture("error.json")["trace_id"] in result.err

@@ -1,7 +1,7 @@
-"""The promise, tried: `mj` is killed at any moment of its jobs, over a network that loses and cuts answers.
+"""`mj` is killed at random moments, over a network that loses and cuts responses.
 
-Afterwards `mj resume` brings every job to its end: the service accepted each of them once, and each has its
-file. `--seeds N` tries more cases than CI does.
+Afterwards `mj resume` finishes every job: the service has accepted each of them once, and each has its file.
+`--seeds N` tries more cases than CI does.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from mjcli.filetypes import is_whole
+from mjcli.media.formats import is_whole
 from mjcli.sandbox import Sandbox, SandboxOptions
-from tests.chaos import Moment, bad_network
-from tests.cli.conftest import Mj
+from tests.support.chaos import Moment, bad_network
+from tests.support.program import Mj
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")]
 
-JOBS = 3  # at a time
-MOMENTS = ("at once", "asked", "answered", "half", "download", "download half", "never")
-LONGEST = 60.0  # seconds that one run of the program may take
+JOBS = 3  # at once
+MOMENTS = ("at once", "requested", "answered", "half", "download", "download half", "never")
+RUN_SECONDS = 60.0  # limit for one run of the program
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -36,7 +36,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class Killer:
-    """Starts jobs and kills each at its moment."""
+    """Starts jobs and kills each at a random moment."""
 
     def __init__(self, mj: Mj, random: Random) -> None:
         self._mj, self._random = mj, random
@@ -62,12 +62,12 @@ class Killer:
 
     def wait(self) -> None:
         for process in self._running.values():
-            process.communicate(timeout=LONGEST)
+            process.communicate(timeout=RUN_SECONDS)
         self._moments.clear()
 
 
 def rows(mj: Mj) -> list[dict[str, Any]]:
-    """The jobs that the ledger has."""
+    """The jobs in the ledger."""
     path = mj.home / "data" / "ledger.db"
     if not path.exists():
         return []
@@ -90,27 +90,27 @@ def accepted(database: Path) -> list[str]:
         connection.close()
 
 
-def take_up(mj: Mj, random: Random) -> None:
-    """Resume until all is done: killed now and then, two at a time now and then, patient with the network."""
+def resume_all(mj: Mj, random: Random) -> None:
+    """Resume until everything is done; sometimes killed first, sometimes in two processes at once."""
     if random.random() < 0.4:
         process = mj.start("resume", "--quiet")
         threading.Timer(random.uniform(0.1, 1.0), process.kill).start()
-        process.communicate(timeout=LONGEST)
+        process.communicate(timeout=RUN_SECONDS)
     for _ in range(6):
-        together = [mj.start("resume", "--json") for _ in range(1 if random.random() < 0.6 else 2)]
-        for process in together:
-            _out, err = process.communicate(timeout=LONGEST)
+        processes = [mj.start("resume", "--json") for _ in range(1 if random.random() < 0.6 else 2)]
+        for process in processes:
+            _out, err = process.communicate(timeout=RUN_SECONDS)
             assert b"Traceback" not in err, err.decode()
-        statuses = {process.returncode for process in together}
+        statuses = {process.returncode for process in processes}
         if statuses == {0}:
             return
-        if statuses <= {0, 9}:  # unknown, and nothing else is left
+        if statuses <= {0, 9}:  # only unknown jobs are left
             break
-    # What is unknown was asked just when the program was killed, and the service never accepted it.
+    # Jobs that stay unknown were killed while the request was sent; the service never accepted them.
     mj("resume", "--resubmit", "--yes", "--retries", 20)
 
 
-def test_each_job_is_paid_once_and_has_its_file_whenever_mj_was_killed(
+def test_each_job_is_billed_once_and_has_its_file_whenever_mj_is_killed(
     mj: Mj, tmp_path: Path, seed: int
 ) -> None:
     random = Random(seed)
@@ -119,12 +119,12 @@ def test_each_job_is_paid_once_and_has_its_file_whenever_mj_was_killed(
     with Sandbox(database, SandboxOptions(seconds=0.6)) as sandbox:
         server = sandbox._server
         with bad_network(server.server_address[:2], random, killer.watch) as network:
-            server.base_url = network.base_url  # what the links lead to
+            server.base_url = network.base_url  # the links lead to the bad network too
             mj.env |= {"MJ_TOKEN": "secret-token", "MJ_BASE_URL": network.base_url}
             for number in range(JOBS):
-                killer.start(f"picture {number} of seed {seed}")
+                killer.start(f"image {number} of seed {seed}")
             killer.wait()
-            take_up(mj, random)
+            resume_all(mj, random)
     found = [row for row in rows(mj) if "resubmitted" not in (row["error"] or "")]
     assert [row["state"] for row in found] == ["done"] * len(found)
     assert accepted(database) == sorted(row["subject"] for row in found)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Service, fixture, task_record
+from tests.support.program import Mj
+from tests.support.service import Service, fixture, task_record
 
 
 def made(online: Mj, service: Service, *names: str, options: tuple[str, ...] = ()) -> None:
@@ -16,7 +16,7 @@ def made(online: Mj, service: Service, *names: str, options: tuple[str, ...] = (
 
 
 @pytest.mark.parametrize(("reference", "name"), [("@last", "c"), ("@1", "c"), ("@2", "b"), ("@3", "a")])
-def test_a_reference_counts_from_the_newest_job(
+def test_references_count_from_the_newest_job(
     online: Mj, service: Service, reference: str, name: str
 ) -> None:
     made(online, service, "a", "b", "c")
@@ -30,16 +30,14 @@ def test_a_reference_names_a_task_too(online: Mj, service: Service) -> None:
     assert service.posts(Service.TASKS)[-1].body["id"] == "task-a"
 
 
-def test_references_may_stand_on_standard_input(online: Mj, service: Service) -> None:
+def test_references_can_come_from_standard_input(online: Mj, service: Service) -> None:
     made(online, service, "a", "b")
     online("action", "upscale1", "-", "--dry-run", stdin="@last\n@2\n")
     result = online("action", "upscale1", "-", "--dry-run", "--json", stdin="@last\n@2\n")
     assert [each["body"]["image_id"] for each in result.json] == ["image-b", "image-a"]
 
 
-def test_references_of_a_list_mean_what_they_meant_before_the_first_was_done(
-    online: Mj, service: Service
-) -> None:
+def test_references_in_a_list_are_resolved_before_the_first_job(online: Mj, service: Service) -> None:
     made(online, service, "a", "b")
     service.answer(service.result(image_id="new"))
     online("action", "upscale1", "-", stdin="@last\n@2\n@last\n")
@@ -49,9 +47,7 @@ def test_references_of_a_list_mean_what_they_meant_before_the_first_was_done(
 @pytest.mark.parametrize(
     "reference", ["@4", "@0", "@-1", "@", "@first", "@1.5", "@99999999999999999999", "@²", "@ 1", "@LAST "]
 )
-def test_a_reference_that_means_nothing_is_a_usage_error(
-    online: Mj, service: Service, reference: str
-) -> None:
+def test_an_unknown_reference_is_a_usage_error(online: Mj, service: Service, reference: str) -> None:
     made(online, service, "a")
     before = len(service.received)
     result = online("action", "upscale1", reference, "--json", check=2)
@@ -60,7 +56,7 @@ def test_a_reference_that_means_nothing_is_a_usage_error(
     assert len(service.received) == before
 
 
-def test_a_reference_counts_the_jobs_of_its_own_profile(online: Mj, service: Service) -> None:
+def test_references_count_the_jobs_of_the_active_profile(online: Mj, service: Service) -> None:
     from pathlib import Path
 
     file = Path(online.env["MJ_CONFIG"])
@@ -75,7 +71,7 @@ def test_a_reference_counts_the_jobs_of_its_own_profile(online: Mj, service: Ser
     assert service.posts()[-1].body["image_id"] == "image-b"
 
 
-def test_a_job_that_was_refused_has_no_image(online: Mj, service: Service) -> None:
+def test_a_refused_job_has_no_image(online: Mj, service: Service) -> None:
     made(online, service, "a")
     service.answer(fixture("error.json"), 500)
     online("imagine", "b", check=6)
@@ -84,7 +80,7 @@ def test_a_job_that_was_refused_has_no_image(online: Mj, service: Service) -> No
     assert len(service.posts()) == before
 
 
-def test_a_dry_run_is_no_job(online: Mj, service: Service) -> None:
+def test_a_dry_run_is_not_recorded(online: Mj, service: Service) -> None:
     made(online, service, "a")
     online("imagine", "b", "--dry-run")
     online("action", "upscale1", "@last")
@@ -92,7 +88,7 @@ def test_a_dry_run_is_no_job(online: Mj, service: Service) -> None:
 
 
 @pytest.mark.parametrize("name", ["@last", "task"])
-def test_a_job_at_another_address_is_not_asked_about_here(online: Mj, service: Service, name: str) -> None:
+def test_a_job_at_another_address_is_not_queried_here(online: Mj, service: Service, name: str) -> None:
     made(online, service, "a")
     before = len(service.received)
     moved = online.env["MJ_BASE_URL"].replace("127.0.0.1", "localhost")
@@ -101,14 +97,14 @@ def test_a_job_at_another_address_is_not_asked_about_here(online: Mj, service: S
     assert len(service.received) == before
 
 
-def test_a_beginning_that_is_too_short_is_told_how_long_it_must_be(online: Mj, service: Service) -> None:
+def test_a_short_id_prefix_is_refused_with_the_minimum_length(online: Mj, service: Service) -> None:
     made(online, service, "a")
     before = len(service.received)
     assert "4 characters" in online("action", "upscale1", "ima", check=2).err
     assert len(service.received) == before
 
 
-def test_of_an_ambiguous_beginning_the_ids_that_were_meant_are_listed(online: Mj, service: Service) -> None:
+def test_an_ambiguous_id_prefix_lists_the_matching_ids(online: Mj, service: Service) -> None:
     made(online, service, "a", "b")
     result = online("action", "upscale1", "imag", check=2)
     assert "image-a" in result.err
@@ -121,7 +117,7 @@ PAST = "?ex=662fdb36&is=662e89b6&hm=ca9be5&"
 
 
 def expired(online: Mj, service: Service) -> str:
-    """A job whose link has expired; gives the link."""
+    """A job whose link has expired; returns the link."""
     link = f"{service.base_url}/files/cat.png{PAST}"
     service.answer(service.result(raw_image_url=link))
     online("imagine", "a cat")
@@ -130,9 +126,7 @@ def expired(online: Mj, service: Service) -> str:
 
 
 @pytest.mark.parametrize("command", [("blend", "@last", "@1"), ("imagine", "x", "--image", "@last")])
-def test_a_paid_job_is_built_upon_a_fresh_link(
-    online: Mj, service: Service, command: tuple[str, ...]
-) -> None:
+def test_a_paid_job_uses_a_fresh_link(online: Mj, service: Service, command: tuple[str, ...]) -> None:
     expired(online, service)
     fresh = f"{service.base_url}/files/fresh.png"
     task = service.result()["task_id"]
@@ -145,18 +139,18 @@ def test_without_a_fresh_link_nothing_is_sent(online: Mj, service: Service) -> N
     expired(online, service)
     result = online("blend", "@last", "@last", check=2)
     assert "has expired" in result.err
-    assert "nothing is paid" in result.err
+    assert "Nothing was sent." in result.err
     assert service.posts() == []
 
 
-def test_a_service_that_cannot_be_asked_for_a_fresh_link_is_6(online: Mj, service: Service) -> None:
+def test_a_fresh_link_that_cannot_be_requested_exits_with_6(online: Mj, service: Service) -> None:
     expired(online, service)
     service.scripts[Service.TASKS] = lambda _request, reply: reply.json({"error": {"code": "forbidden"}}, 403)
     assert "has expired" in online("blend", "@last", "@last", check=6).err
     assert service.posts() == []
 
 
-def test_a_dry_run_asks_for_no_fresh_link(online: Mj, service: Service) -> None:
+def test_a_dry_run_requests_no_fresh_link(online: Mj, service: Service) -> None:
     link = expired(online, service)
     assert (
         online("blend", "@last", "@last", "--dry-run", "--json").answer["body"]["prompt"] == f"{link} {link}"

@@ -1,4 +1,4 @@
-"""The stream, byte by byte: whatever way it comes, one result comes of it and one POST was made."""
+"""The stream, byte by byte: however it arrives, it gives one result from one POST."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.cli.test_downloads import begun_by
-from tests.service import Received, Reply, Script, Service, fixture, fixture_lines, png, task_record
+from tests.support.images import png
+from tests.support.program import Mj, run_after
+from tests.support.service import Received, Reply, Script, Service, fixture, fixture_lines, task_record
 
 LINES = fixture_lines("stream.ndjson")
 FINAL = json.loads(LINES[-1])
@@ -22,7 +22,7 @@ REQUEST = {"action": "generate", "prompt": "a cat"}
 
 
 def pieces(*parts: bytes, headers: dict[str, str] | None = None) -> Script:
-    """A script that sends these pieces as chunks and ends in good order."""
+    """A script that sends these chunks and ends the response properly."""
 
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson", **(headers or {})})
@@ -34,13 +34,13 @@ def pieces(*parts: bytes, headers: dict[str, str] | None = None) -> Script:
 
 
 def with_text(text: str) -> list[bytes]:
-    """The lines, with a text in each that is written as it is rather than escaped."""
+    """The lines, with an unescaped text in each."""
     return [json.dumps({**json.loads(line), "text": text}, ensure_ascii=False).encode() for line in LINES]
 
 
 ODD = with_text("森é🐈")
 WHOLE = b"\r\n".join(ODD) + b"\r\n"
-# Where a byte goes on with the character before it.
+# Positions inside a multi-byte character.
 INSIDE = [at for at, byte in enumerate(WHOLE) if byte & 0xC0 == 0x80]
 
 
@@ -62,7 +62,7 @@ INSIDE = [at for at, byte in enumerate(WHOLE) if byte & 0xC0 == 0x80]
         pytest.param([b" " + WHOLE.replace(b"\r\n", b" \t\r\n ")], id="white space around lines"),
     ],
 )
-def test_the_pieces_of_the_stream_do_not_matter(online: Mj, service: Service, parts: list[bytes]) -> None:
+def test_chunk_boundaries_do_not_matter(online: Mj, service: Service, parts: list[bytes]) -> None:
     service.imagine(pieces(*parts))
     result = online("imagine", "a cat", "--json", "--stream")
     assert [each["progress"] for each in result.json] == [35, 75, 100]
@@ -80,14 +80,14 @@ def test_only_a_line_feed_ends_a_line(online: Mj, service: Service, separator: s
     result = online("imagine", "a cat", "--json")
     assert result.answer["text"] == text
     assert len(result.out.splitlines()) == 1
-    assert "passed over" not in result.err
+    assert "skipped" not in result.err
 
 
 @pytest.mark.parametrize("control", [b"\x0b", b"\x0c", b"\x1c", b"\x1e"])
-def test_a_raw_control_character_spoils_its_own_line_alone(
+def test_a_raw_control_character_invalidates_only_its_own_line(
     online: Mj, service: Service, control: bytes
 ) -> None:
-    """JSON forbids it inside a string, but it is no end of a line: one line is passed over, not two."""
+    """JSON forbids it inside a string, but it is not a line ending: one line is skipped, not two."""
     spoiled = [line[:-1] + b', "text": "a' + control + b'b"}' for line in LINES]
     service.stream([LINES[0], spoiled[1], LINES[-1]])
     result = online("imagine", "a cat", "--json", "--stream")
@@ -105,14 +105,14 @@ def test_a_compressed_stream_is_read(online: Mj, service: Service, encoding: str
 
 
 @pytest.mark.parametrize("text", [json.dumps(FINAL), json.dumps(FINAL, indent=2)])
-def test_a_plain_json_answer_to_a_stream_request_is_the_result(
+def test_a_plain_json_response_to_a_stream_request_is_the_result(
     online: Mj, service: Service, text: str
 ) -> None:
     service.imagine(lambda _, reply: reply.whole(text.encode(), headers={"content-type": "application/json"}))
     assert online("imagine", "a cat", "--json", "--stream").answer == {**FINAL, "files": []}
 
 
-def test_a_server_that_streams_although_one_answer_was_asked_for(online: Mj, service: Service) -> None:
+def test_a_stream_in_response_to_a_plain_request_is_read(online: Mj, service: Service) -> None:
     service.stream(LINES)
     service.tasks[TASK] = task_record(TASK, REQUEST, FINAL)
     result = online("imagine", "a cat", "--json", "--no-stream")
@@ -142,7 +142,7 @@ def test_a_server_that_streams_although_one_answer_was_asked_for(online: Mj, ser
     ids=lambda line: repr(line[:20]),
 )
 @pytest.mark.parametrize("at", [0, 1])
-def test_a_line_that_is_no_object_is_warned_of_and_passed_over(
+def test_a_line_that_is_not_an_object_is_skipped_with_a_warning(
     online: Mj, service: Service, line: bytes, at: int
 ) -> None:
     service.stream([*LINES[:at], line, *LINES[at:]])
@@ -163,7 +163,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_final_line_that_cannot_be_read_is_looked_up(online: Mj, service: Service, name: str) -> None:
+def test_an_unreadable_final_line_is_queried(online: Mj, service: Service, name: str) -> None:
     service.stream([LINES[0], UNREADABLE[name]])
     service.tasks[TASK] = task_record(TASK, REQUEST, FINAL)
     result = online("imagine", "a cat", "--json")
@@ -174,7 +174,7 @@ def test_a_final_line_that_cannot_be_read_is_looked_up(online: Mj, service: Serv
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_plain_answer_that_cannot_be_read_is_looked_for(online: Mj, service: Service, name: str) -> None:
+def test_an_unreadable_plain_response_is_searched_for(online: Mj, service: Service, name: str) -> None:
     service.imagine(lambda _, reply: reply.whole(UNREADABLE[name]))
     service.tasks[TASK] = task_record(TASK, REQUEST, FINAL)
     assert online("imagine", "a cat", "--json", "--no-stream").answer == {**FINAL, "files": []}
@@ -182,7 +182,7 @@ def test_a_plain_answer_that_cannot_be_read_is_looked_for(online: Mj, service: S
 
 
 @pytest.mark.parametrize("depth", [100, 500, 900, 960, 990])
-def test_a_result_that_is_nested_deeply_is_no_fault_of_mj(online: Mj, service: Service, depth: int) -> None:
+def test_a_deeply_nested_result_is_not_an_internal_error(online: Mj, service: Service, depth: int) -> None:
     nested = b'{"a":' * depth + b"1" + b"}" * depth
     service.stream([LINES[0], LINES[-1][:-1] + b',"odd":' + nested + b"}"])
     service.tasks[TASK] = task_record(TASK, REQUEST, FINAL)
@@ -197,12 +197,12 @@ def test_a_line_of_ten_megabytes_is_read(online: Mj, service: Service) -> None:
     assert online("imagine", "a cat", "--field", "text").stdout == big.encode() + b"\n"
 
 
-def test_a_line_without_end_is_bounded_and_the_job_is_not_lost(online: Mj, service: Service) -> None:
+def test_an_endless_line_is_limited_and_the_job_is_not_lost(online: Mj, service: Service) -> None:
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
         reply.send(LINES[0] + b"\r\n")
         piece = b"x" * (1 << 20)
-        while not service.over.is_set():  # until mj has had enough
+        while not service.over.is_set():  # until mj stops reading
             reply.send(piece)
 
     service.imagine(script)
@@ -211,13 +211,13 @@ def test_a_line_without_end_is_bounded_and_the_job_is_not_lost(online: Mj, servi
     assert len(service.posts()) == 1
 
 
-# -- progress ----------------------------------------------------------------------------------------
+# -- progress ------------------------------------------------------------------------------------------
 
 MISSING = "missing"
 
 
 def progressing(*values: Any) -> list[dict[str, Any]]:
-    """An event for each value of `progress`, which may be missing."""
+    """An event for each value of `progress`; None omits it."""
     event = {"task_id": TASK, "success": True, "actions": []}
     return [event if value is MISSING else {**event, "progress": value} for value in values]
 
@@ -257,19 +257,19 @@ def test_events_without_task_and_success_are_read(online: Mj, service: Service) 
     assert result.json[-1] == {**json.loads(lines[-1]), "files": []}
 
 
-def test_null_and_unknown_fields_are_passed_on(online: Mj, service: Service) -> None:
+def test_null_and_unknown_fields_are_printed_unchanged(online: Mj, service: Service) -> None:
     event = {"task_id": TASK, "progress": None, "actions": None, "image_url": None, "new": {"x": [1]}}
     service.stream([event, LINES[-1]])
     result = online("imagine", "a cat", "--json", "--stream")
     assert result.json[0] == event
 
 
-def test_the_image_id_of_the_last_line_counts(online: Mj, service: Service) -> None:
+def test_the_image_id_of_the_last_line_is_used(online: Mj, service: Service) -> None:
     service.stream(LINES)
     assert online("imagine", "a cat", "--field", "image_id").out == f"{FINAL['image_id']}\n"
 
 
-def test_of_two_final_lines_the_last_counts(online: Mj, service: Service) -> None:
+def test_the_last_of_two_final_lines_is_used(online: Mj, service: Service) -> None:
     service.stream([*LINES, {**FINAL, "image_id": "second"}])
     result = online("imagine", "a cat", "--json", "--stream")
     assert [each["progress"] for each in result.json] == [35, 75, 100, 100]
@@ -277,7 +277,7 @@ def test_of_two_final_lines_the_last_counts(online: Mj, service: Service) -> Non
     assert online("imagine", "a cat", "--json").answer["image_id"] == "second"
 
 
-def test_a_task_id_that_changes_is_said_and_the_first_is_kept(online: Mj, service: Service) -> None:
+def test_a_changed_task_id_is_reported_and_the_first_is_used(online: Mj, service: Service) -> None:
     service.stream([LINES[0], {**FINAL, "task_id": "another"}])
     result = online("imagine", "a cat")
     assert "another" in result.err
@@ -287,9 +287,7 @@ def test_a_task_id_that_changes_is_said_and_the_first_is_kept(online: Mj, servic
     ledger.close()
 
 
-def test_of_a_task_id_that_changes_the_first_is_named_in_the_command_to_type_next(
-    online: Mj, service: Service
-) -> None:
+def test_the_suggested_command_uses_the_first_task_id(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = b"<html>"
     service.stream([LINES[0], service.result(task_id="another")])
     result = online("imagine", "a cat", "--download", check=8)
@@ -301,14 +299,14 @@ def test_of_a_task_id_that_changes_the_first_is_named_in_the_command_to_type_nex
     assert len(service.posts()) == 1
 
 
-def test_a_final_line_without_a_picture_is_looked_up(online: Mj, service: Service) -> None:
+def test_a_final_line_without_an_image_is_queried(online: Mj, service: Service) -> None:
     service.stream([*LINES[:2], {"task_id": TASK, "progress": 100, "success": True}])
     service.tasks[TASK] = task_record(TASK, REQUEST, FINAL)
     assert online("imagine", "a cat", "--json").answer == {**FINAL, "files": []}
     assert service.posts(Service.TASKS)[0].body == {"action": "retrieve", "id": TASK}
 
 
-def test_a_stream_that_stays_open_after_the_final_line_does_not_hold_mj(online: Mj, service: Service) -> None:
+def test_a_stream_that_stays_open_after_the_final_line_does_not_block(online: Mj, service: Service) -> None:
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
         for line in LINES:
@@ -319,31 +317,29 @@ def test_a_stream_that_stays_open_after_the_final_line_does_not_hold_mj(online: 
     assert online("imagine", "a cat", "--json", timeout=30).answer == {**FINAL, "files": []}
 
 
-# Every time-out that is not the job's own deadline, cut so short that it would strike below.
+# Every timeout except the job's own deadline, so short that it would expire below.
 IMPATIENT = """
 import sys
-import mjcli.api.client
+import mjcli.api.http
 from mjcli.__main__ import main
 for name in ("CONNECT_SECONDS", "READ_SECONDS", "WRITE_SECONDS"):
-    assert hasattr(mjcli.api.client, name)
-    setattr(mjcli.api.client, name, 0.2)
+    assert hasattr(mjcli.api.http, name)
+    setattr(mjcli.api.http, name, 0.2)
 sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("told", [False, True], ids=["before the task id", "after the task id"])
+@pytest.mark.parametrize("accepted", [False, True], ids=["before the task id", "after the task id"])
 @pytest.mark.parametrize("gap", [b"", b" "], ids=["silence", "a byte now and then"])
-def test_a_stream_may_be_silent_for_as_long_as_it_likes(
-    online: Mj, service: Service, gap: bytes, told: bool
-) -> None:
-    """Scaled: the silence and the pauses between two bytes last longer than any time-out but the deadline.
+def test_a_silent_stream_does_not_time_out(online: Mj, service: Service, gap: bytes, accepted: bool) -> None:
+    """The pauses last longer than any timeout except the deadline.
 
-    That the deadline alone bounds the real ones is shown where the client's requests are looked at.
+    The tests of the client show that only the deadline limits the real ones.
     """
 
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
-        if told:
+        if accepted:
             reply.send(LINES[0] + b"\r\n")
         for _ in range(3):
             service.over.wait(0.4)
@@ -353,13 +349,13 @@ def test_a_stream_may_be_silent_for_as_long_as_it_likes(
         reply.end()
 
     service.imagine(script)
-    result = begun_by(online, IMPATIENT, "imagine", "a cat", "--json")
+    result = run_after(online, IMPATIENT, "imagine", "a cat", "--json")
     assert result.status == 0, result.err
     assert result.answer == {**FINAL, "files": []}
     assert len(service.received) == 1
 
 
-# -- ends --------------------------------------------------------------------------------------------
+# -- ends ----------------------------------------------------------------------------------------------
 
 ENDS: dict[str, Callable[[Reply], object]] = {
     "end": lambda reply: reply.end(),
@@ -372,9 +368,7 @@ ENDS: dict[str, Callable[[Reply], object]] = {
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("lines", [0, 1], ids=["before the task id", "after the task id"])
-def test_a_stream_that_breaks_is_taken_up_through_the_tasks(
-    online: Mj, service: Service, end: str, lines: int
-) -> None:
+def test_a_broken_stream_continues_with_queries(online: Mj, service: Service, end: str, lines: int) -> None:
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
         for line in LINES[:lines]:
@@ -386,9 +380,9 @@ def test_a_stream_that_breaks_is_taken_up_through_the_tasks(
     result = online("imagine", "a cat", "--json")
     assert result.answer == {**FINAL, "files": []}
     assert len(service.posts()) == 1
-    asked = service.posts(Service.TASKS)[0].body
-    assert asked["action"] == ("retrieve" if lines else "retrieve_batch")
-    assert not asked.get("ids")
+    query = service.posts(Service.TASKS)[0].body
+    assert query["action"] == ("retrieve" if lines else "retrieve_batch")
+    assert not query.get("ids")
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -406,7 +400,7 @@ def test_how_the_stream_ends_after_the_final_line_does_not_matter(
     assert len(service.posts()) == 1
 
 
-def test_the_final_line_counts_even_without_its_end_on_a_cut_connection(online: Mj, service: Service) -> None:
+def test_the_final_line_is_used_even_without_a_line_ending(online: Mj, service: Service) -> None:
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
         reply.send(LINES[0] + b"\r\n" + LINES[-1])
@@ -416,7 +410,7 @@ def test_the_final_line_counts_even_without_its_end_on_a_cut_connection(online: 
     assert online("imagine", "a cat", "--json").answer == {**FINAL, "files": []}
 
 
-def test_a_job_that_failed_while_the_stream_was_broken_is_4(online: Mj, service: Service) -> None:
+def test_a_job_that_failed_after_the_stream_broke_exits_with_4(online: Mj, service: Service) -> None:
     service.stream(LINES[:1], end=False)
     service.tasks[TASK] = task_record(TASK, REQUEST, fixture("error.json"))
     result = online("imagine", "a cat", "--json", check=4)
@@ -425,9 +419,7 @@ def test_a_job_that_failed_while_the_stream_was_broken_is_4(online: Mj, service:
     assert len(service.posts()) == 1
 
 
-def test_a_timeout_at_the_end_of_the_stream_does_not_end_a_job_that_may_be_alive(
-    online: Mj, service: Service
-) -> None:
+def test_a_timeout_at_the_end_of_the_stream_does_not_end_a_running_job(online: Mj, service: Service) -> None:
     service.stream([LINES[0], {"error": {"code": "timeout", "message": "upstream"}}])
     service.tasks[TASK] = task_record(TASK, REQUEST, FINAL)
     assert online("imagine", "a cat", "--json").answer["task_id"] == TASK

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Service, fixture, png, task_record
+from tests.support.images import png
+from tests.support.program import Mj
+from tests.support.service import Service, fixture, task_record
 
 VIDEOS = "/midjourney/videos"
 LINK = "http://127.0.0.1:9/cat.png"
@@ -30,7 +31,7 @@ def film(service: Service, **fields: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def filmed(service: Service) -> Service:
-    """A service that has each video done at once."""
+    """A service that finishes each video at once."""
     service.scripts[VIDEOS] = lambda request, reply: reply.json(
         film(service, **({"video_id": "1751816807896399"} if request.body["action"] == "extend" else {}))
     )
@@ -40,14 +41,14 @@ def filmed(service: Service) -> Service:
     return service
 
 
-def test_a_video_begins_with_a_picture(online: Mj, filmed: Service) -> None:
+def test_a_video_starts_from_an_image(online: Mj, filmed: Service) -> None:
     online("video", "it", "moves", "--image", LINK)
     (post,) = filmed.posts(VIDEOS)
     assert post.body == {"action": "generate", "image_url": LINK, "prompt": "it moves"}
     assert post.headers["accept"] == "application/x-ndjson"
 
 
-def test_the_fields_of_the_body_are_options(online: Mj, filmed: Service) -> None:
+def test_body_fields_are_options(online: Mj, filmed: Service) -> None:
     end = "http://127.0.0.1:9/end.png"
     options = ("--end-image", end, "--resolution", "720p", "--loop", "--mode", "turbo")
     online("video", "it moves", "--image", LINK, *options)
@@ -63,25 +64,25 @@ def test_the_fields_of_the_body_are_options(online: Mj, filmed: Service) -> None
 
 
 @pytest.mark.parametrize("option", [("--mode", "relax"), ("--resolution", "1080p"), ("--split-images",)])
-def test_what_videos_do_not_know_is_refused(online: Mj, filmed: Service, option: tuple[str, ...]) -> None:
+def test_options_that_videos_lack_are_refused(online: Mj, filmed: Service, option: tuple[str, ...]) -> None:
     online("video", "it moves", "--image", LINK, *option, check=2)
     assert not filmed.posts(VIDEOS)
 
 
-def test_a_relaxed_mode_of_the_settings_is_left_out(online: Mj, filmed: Service) -> None:
+def test_relax_mode_in_the_settings_is_omitted(online: Mj, filmed: Service) -> None:
     online("config", "set", "defaults.mode", "relax")
     online("config", "set", "defaults.suffix", "--ar 1:2")
     assert "relax" in online("video", "it moves", "--image", LINK).err
     assert filmed.posts(VIDEOS)[0].body == {"action": "generate", "image_url": LINK, "prompt": "it moves"}
 
 
-def test_parameters_of_videos_are_only_doubted(online: Mj, filmed: Service) -> None:
+def test_unknown_parameters_of_videos_are_warnings(online: Mj, filmed: Service) -> None:
     assert "warning" in online("video", "it moves --motion high", "--image", LINK).err
     online("video", "it moves --ar wide", "--image", LINK, check=2)
     assert len(filmed.posts(VIDEOS)) == 1
 
 
-def test_videos_and_cover_are_saved_by_what_their_bytes_are(online: Mj, filmed: Service) -> None:
+def test_videos_and_cover_are_saved_with_the_suffix_of_their_format(online: Mj, filmed: Service) -> None:
     answer = online("video", "it moves", "--image", LINK, "--download", "--json").answer
     names = [Path(each).name for each in answer["files"]]
     assert names == [*(f"it-moves_{VIDEO}_{n}.mp4" for n in (1, 2, 3, 4)), f"it-moves_{VIDEO}.png"]
@@ -89,14 +90,14 @@ def test_videos_and_cover_are_saved_by_what_their_bytes_are(online: Mj, filmed: 
     assert len(filmed.gets("/files//video/0.mp4")) == 1  # both slashes
 
 
-def test_a_cover_that_is_missing_costs_nothing_but_a_warning(online: Mj, filmed: Service) -> None:
+def test_a_missing_cover_is_only_a_warning(online: Mj, filmed: Service) -> None:
     del filmed.files["/cover"]
     result = online("video", "it moves", "--image", LINK, "--download", "--json")
     assert len(result.answer["files"]) == 4
     assert "cover" in result.err
 
 
-def test_a_video_that_is_missing_is_left_to_resume(online: Mj, filmed: Service) -> None:
+def test_a_missing_video_is_left_to_resume(online: Mj, filmed: Service) -> None:
     del filmed.files["/files//video/2.mp4"]
     online("video", "it moves", "--image", LINK, "--download", check=8)
     filmed.files["/files//video/2.mp4"] = mp4(2)
@@ -105,7 +106,7 @@ def test_a_video_that_is_missing_is_left_to_resume(online: Mj, filmed: Service) 
     assert len(filmed.posts(VIDEOS)) == 1
 
 
-def test_the_answer_tells_the_videos_and_what_to_type_next(online: Mj, filmed: Service) -> None:
+def test_the_result_shows_the_videos_and_the_next_command(online: Mj, filmed: Service) -> None:
     out = online("video", "it moves", "--image", LINK).out
     assert out.count("\nvideo: ") == 3
     assert f"\ncover: {filmed.base_url}/cover\n" in out
@@ -114,7 +115,7 @@ def test_the_answer_tells_the_videos_and_what_to_type_next(online: Mj, filmed: S
     assert online("video", "x", "--image", LINK, "-q").out.splitlines() == film(filmed)["video_urls"]
 
 
-def test_a_video_is_made_longer_by_its_id_or_a_reference(online: Mj, filmed: Service) -> None:
+def test_a_video_is_extended_by_id_or_reference(online: Mj, filmed: Service) -> None:
     online("video", "it moves", "--image", LINK)
     online("extend-video", "@last", "on", "it goes", "--index", "3", "--mode", "fast")
     online("extend-video", VIDEO, "on")
@@ -125,12 +126,12 @@ def test_a_video_is_made_longer_by_its_id_or_a_reference(online: Mj, filmed: Ser
     assert online("history", "show", "@1", "--json").answer["parents"][0]["image_id"] == VIDEO
 
 
-def test_pictures_from_a_pipe_are_each_made_to_move(online: Mj, filmed: Service) -> None:
+def test_images_from_a_pipe_are_each_animated(online: Mj, filmed: Service) -> None:
     online("video", "it moves", "--image", "-", stdin=f"{LINK}\n{LINK}?2\n")
     assert [post.body["image_url"] for post in filmed.posts(VIDEOS)] == [LINK, f"{LINK}?2"]
 
 
-def test_videos_from_a_pipe_are_each_made_longer(online: Mj, filmed: Service) -> None:
+def test_videos_from_a_pipe_are_each_extended(online: Mj, filmed: Service) -> None:
     online("extend-video", "-", "on", stdin="1751816807896311\n1751816807896312\n")
     assert [post.body["video_id"] for post in filmed.posts(VIDEOS)] == [
         "1751816807896311",
@@ -139,12 +140,12 @@ def test_videos_from_a_pipe_are_each_made_longer(online: Mj, filmed: Service) ->
 
 
 @pytest.mark.parametrize("index", ["4", "-1", "x"])
-def test_there_are_four_videos_to_choose_from(online: Mj, filmed: Service, index: str) -> None:
+def test_the_index_must_be_0_to_3(online: Mj, filmed: Service, index: str) -> None:
     online("extend-video", VIDEO, "on", "--index", index, check=2)
     assert not filmed.posts(VIDEOS)
 
 
-def test_a_video_is_no_image_and_an_image_no_video(online: Mj, filmed: Service) -> None:
+def test_a_video_is_not_an_image_and_an_image_is_not_a_video(online: Mj, filmed: Service) -> None:
     filmed.answer(filmed.result())
     online("imagine", "a cat")
     assert "no video" in online("extend-video", "@last", "on", check=2).err
@@ -155,7 +156,7 @@ def test_a_video_is_no_image_and_an_image_no_video(online: Mj, filmed: Service) 
     assert "@2" in result.err
 
 
-def test_an_end_without_videos_is_looked_up(online: Mj, service: Service) -> None:
+def test_a_final_object_without_videos_is_queried(online: Mj, service: Service) -> None:
     task_id = film(service)["task_id"]
     service.scripts[VIDEOS] = lambda _request, reply: reply.json(film(service, video_urls=[]))
     service.tasks[task_id] = task_record(task_id, {}, film(service), type="videos")

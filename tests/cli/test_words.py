@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Mj
-from tests.service import Received, Reply, Service, task_record
+from tests.support.program import Mj
+from tests.support.service import Received, Reply, Service, task_record
 
 CASES: list[tuple[str, list[str], dict[str, str], dict[str, Any], str]] = [
     ("shorten", ["a", "very nice cat"], {"prompt": "a very nice cat"}, {"prompts": ["nice cat", "cat"]},
-     "1: nice cat\n2: cat\nnext: mj imagine 'nice cat'\n"),
+     '1: nice cat\n2: cat\nnext: mj imagine "nice cat"\n'),
     ("translate", ["eine", "Katze"], {"content": "eine Katze"}, {"content": "a cat"}, "content: a cat\n"),
     ("seed", ["1234197197067915365"], {"image_id": "1234197197067915365"}, {"seed": "2427805363"},
      "seed: 2427805363\n"),
@@ -23,7 +23,7 @@ def answers(service: Service, name: str, document: Any, status: int = 200) -> No
 
 
 @pytest.mark.parametrize(("name", "words", "body", "answer", "people"), CASES)
-def test_the_words_are_sent_and_the_answer_is_told(
+def test_the_words_are_sent_and_the_result_is_printed(
     online: Mj, service: Service, name: str, words: list[str], body: Any, answer: Any, people: str
 ) -> None:
     answers(service, name, answer)
@@ -48,13 +48,13 @@ def test_standard_input_is_read(
 
 
 @pytest.mark.parametrize(("name", "words", "body", "answer", "people"), CASES)
-def test_a_lost_answer_is_found_again(
+def test_a_lost_response_is_found(
     online: Mj, service: Service, name: str, words: list[str], body: Any, answer: Any, people: str
 ) -> None:
     response = {**answer, "task_id": "t-1", "success": True}
 
     def script(_request: Received, reply: Reply) -> None:
-        # One with the same words, but for another endpoint, is none of ours.
+        # A task with the same words at another endpoint does not match.
         service.tasks["t-0"] = task_record("t-0", body, service.result())
         service.tasks["t-1"] = task_record("t-1", body, response, type=name)
         reply.reset()
@@ -81,14 +81,14 @@ def test_a_refusal_has_its_status(
     online(name, *words, check=code, timeout=90)
 
 
-def test_an_answer_without_what_was_asked_for_is_no_answer(online: Mj, service: Service) -> None:
+def test_a_response_without_a_result_counts_as_lost(online: Mj, service: Service) -> None:
     answers(service, "translate", {"content": ""})
     online("translate", "x", check=9, timeout=90)
     assert len(service.posts("/midjourney/translate")) == 1
 
 
 @pytest.mark.parametrize("name", ["shorten", "translate"])
-def test_there_must_be_words(online: Mj, service: Service, name: str) -> None:
+def test_words_are_required(online: Mj, service: Service, name: str) -> None:
     assert f"mj {name}" in online(name, stdin="", check=2).err
 
 
@@ -99,13 +99,13 @@ def test_a_prompt_to_be_shortened_is_checked(online: Mj, service: Service) -> No
     assert [post.body for post in service.posts("/midjourney/shorten")] == [{"prompt": "a cat --stylise 3"}]
 
 
-def test_a_text_to_be_translated_may_be_anything(online: Mj, service: Service) -> None:
+def test_a_text_to_translate_can_be_anything(online: Mj, service: Service) -> None:
     answers(service, "translate", {"content": "two\nlines"})
     assert online("translate", "zwei --zeilen\n—", "-q").out == "two\\nlines\n"
     assert service.posts("/midjourney/translate")[0].body == {"content": "zwei --zeilen\n—"}
 
 
-def test_the_seed_of_a_reference_may_be_a_number(online: Mj, service: Service) -> None:
+def test_a_seed_can_be_a_number(online: Mj, service: Service) -> None:
     service.answer(service.result())
     online("imagine", "a cat")
     answers(service, "seed", {"seed": 7, "image_id": service.result()["image_id"]})
@@ -114,7 +114,7 @@ def test_the_seed_of_a_reference_may_be_a_number(online: Mj, service: Service) -
     assert "no image" in online("seed", "@last", check=2).err
 
 
-def test_seeds_are_told_in_the_order_asked(online: Mj, service: Service) -> None:
+def test_seeds_are_printed_in_order(online: Mj, service: Service) -> None:
     service.scripts["/midjourney/seed"] = lambda request, reply: reply.json(
         {"seed": request.body["image_id"][::-1]}
     )
@@ -122,9 +122,9 @@ def test_seeds_are_told_in_the_order_asked(online: Mj, service: Service) -> None
     assert out.splitlines() == ["5635197607917914321", "5635197607917914322"]
 
 
-def test_options_of_a_picture_are_none_of_theirs(online: Mj) -> None:
+def test_text_commands_do_not_take_image_options(online: Mj) -> None:
     for option in ("--mode=fast", "--download", "--stream", "--callback-url=http://x", "--listen"):
-        assert "no option" in online("translate", "x", option, check=2).err
+        assert f'Unknown option "{option.partition("=")[0]}"' in online("translate", "x", option, check=2).err
 
 
 def test_a_dry_run_names_the_endpoint(online: Mj, service: Service) -> None:
@@ -132,7 +132,7 @@ def test_a_dry_run_names_the_endpoint(online: Mj, service: Service) -> None:
     assert not service.received
 
 
-def test_no_mode_of_the_settings_goes_along(online: Mj, service: Service) -> None:
+def test_the_mode_in_the_settings_is_not_sent(online: Mj, service: Service) -> None:
     online("config", "set", "defaults.mode", "relax")
     answers(service, "translate", {"content": "a cat"})
     online("translate", "x", "--timeout", "20")

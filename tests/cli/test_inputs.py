@@ -1,0 +1,148 @@
+"""What is read from the arguments and from standard input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mjcli.cli.inputs import STDIN_LIMIT, expand, is_file, names_image_file, read_stdin, words_or_stdin
+from mjcli.errors import UsageError
+from tests.support.world import typed
+
+# -- read_stdin ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", ""),
+        (b"a cat\n", "a cat\n"),
+        ("é 森 🐈".encode(), "é 森 🐈"),
+        (b"\xef\xbb\xbfa cat", "a cat"),  # a byte order mark, as Windows editors write it
+        (b"x" * STDIN_LIMIT, "x" * STDIN_LIMIT),
+    ],
+    ids=["empty", "a line", "not ASCII", "byte order mark", "the limit"],
+)
+def test_standard_input_is_read_as_utf8(data: bytes, text: str) -> None:
+    assert read_stdin(typed(data), "the prompt") == text
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", "é".encode("latin-1"), b"a \xf0\x9f"])
+def test_input_that_is_not_utf8_is_refused(data: bytes) -> None:
+    with pytest.raises(UsageError, match="Cannot read the prompt: standard input is not UTF-8 text"):
+        read_stdin(typed(data), "the prompt")
+
+
+def test_input_beyond_the_limit_is_refused() -> None:
+    with pytest.raises(UsageError, match=f"larger than {STDIN_LIMIT} bytes, the limit for the prompt"):
+        read_stdin(typed(b"x" * (STDIN_LIMIT + 1)), "the prompt")
+
+
+def test_a_terminal_is_not_read() -> None:
+    with pytest.raises(UsageError, match="is a terminal; pass the prompt as an argument"):
+        read_stdin(typed("a cat", terminal=True), "the prompt")
+
+
+# -- expand --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "data", "expected"),
+    [
+        (["one", "two"], "three\n", ["one", "two"]),
+        (["-"], "one\ntwo\n", ["one", "two"]),
+        (["-"], "\r\n  one \r\n\r\ntwo", ["one", "two"]),
+        (["zero", "-", "three"], "one\ntwo\n", ["zero", "one", "two", "three"]),
+        (["-", "-"], "one\n", ["one"]),  # there is nothing left for the second
+    ],
+)
+def test_a_hyphen_is_replaced_by_the_lines_of_standard_input(
+    arguments: list[str], data: str, expected: list[str]
+) -> None:
+    assert expand(typed(data), arguments, "ids") == expected
+
+
+def test_arguments_without_a_hyphen_do_not_read_standard_input() -> None:
+    assert expand(typed(terminal=True), ["one"], "ids") == ["one"]
+
+
+@pytest.mark.parametrize("data", ["", "\n", " \n\t\n"])
+def test_standard_input_without_a_line_is_refused(data: str) -> None:
+    with pytest.raises(UsageError, match=r"^Standard input contains no ids\.$"):
+        expand(typed(data), ["-"], "ids")
+
+
+# -- words_or_stdin ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "data", "expected"),
+    [
+        (["a cat"], "a dog", "a cat"),
+        (["a", "cat"], "a dog", "a cat"),
+        ([], "  a dog\n", "a dog"),
+        (["-"], "a dog\non a table\n", "a dog\non a table"),
+        (["a", "-", "cat"], "a dog", "a - cat"),
+    ],
+)
+def test_words_come_from_the_arguments_or_else_from_standard_input(
+    words: list[str], data: str, expected: str
+) -> None:
+    assert words_or_stdin(typed(data), words) == expected
+
+
+def test_images_alone_make_a_prompt() -> None:
+    assert words_or_stdin(typed(""), [], ["https://e/a.png"]) == ""
+    assert words_or_stdin(typed(terminal=True), [], ["https://e/a.png"]) == ""
+    assert words_or_stdin(typed("a dog"), [], ["https://e/a.png"]) == "a dog"
+
+
+def test_standard_input_that_names_the_images_is_left_to_them() -> None:
+    stdin = typed("https://e/a.png")
+    assert words_or_stdin(stdin, [], ["-"]) == ""
+    assert stdin.buffer.read() == b"https://e/a.png"
+
+
+def test_words_and_images_cannot_both_come_from_standard_input() -> None:
+    with pytest.raises(UsageError, match="use - for the words or the images, not both"):
+        words_or_stdin(typed("a dog"), ["-"], ["-"])
+
+
+def test_without_words_at_a_terminal_the_hint_shows_both_ways() -> None:
+    with pytest.raises(UsageError) as caught:
+        words_or_stdin(typed(terminal=True), [], example=("edit", "cat.png"), what="instruction")
+    assert caught.value.message == "Missing instruction."
+    assert caught.value.hint == 'mj edit cat.png "a cat on a table"\nmj edit cat.png - < prompt.txt'
+
+
+@pytest.mark.parametrize(("words", "images"), [([], []), (["-"], []), (["-"], ["https://e/a.png"])])
+def test_empty_standard_input_is_not_a_prompt(words: list[str], images: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        words_or_stdin(typed(" \n"), words, images)
+    assert caught.value.message == "The prompt is empty: standard input has no text."
+    assert caught.value.hint == 'mj imagine "a cat on a table"'
+
+
+# -- files ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cat.png", "CAT.JPEG", "my cats/a.webp", "./b.gif", "~/c.jpg"])
+def test_a_name_with_the_suffix_of_an_image_is_a_file_even_if_it_does_not_exist(name: str) -> None:
+    assert names_image_file(name)
+    assert is_file(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://e/cat.png", "HTTP://e/cat.png", "@last", "@2.png", "cat", "", "cat.txt", "1234-5678"]
+)
+def test_links_references_and_other_words_are_not_files(text: str) -> None:
+    assert not names_image_file(text)
+    assert not is_file(text)
+
+
+def test_a_file_that_exists_is_one_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "scan").write_bytes(b"")
+    assert is_file(str(tmp_path / "scan"))
+    assert not names_image_file(str(tmp_path / "scan"))
+    assert not is_file(str(tmp_path))

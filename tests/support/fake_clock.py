@@ -1,0 +1,21 @@
+"""A clock that runs like the real one but never sleeps."""
+
+from __future__ import annotations
+
+import time
+
+
+class FakeClock:
+    """Records each sleep in `slept` (seconds) and moves on by it at once."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return time.monotonic() + sum(self.slept)
+
+    def time(self) -> float:
+        return time.time() + sum(self.slept)
+
+    def sleep(self, seconds: float, /) -> None:
+        self.slept.append(seconds)

@@ -4,6 +4,7 @@
     ├── UsageError        2   arguments, reference
     │   └── PromptRefused 2   a prompt, with the position of each finding
     ├── ConfigError       2   config file, ledger, output directory
+    │   └── NameInUse     2   a file name that something else has
     ├── NoTokenError      3
     ├── ApiError        3-6   the service's own error object
     ├── UnknownTask       4   a task that the service does not know
@@ -130,6 +131,10 @@ class ConfigError(MjError):
     exit_code = ExitCode.USAGE
 
 
+class NameInUse(ConfigError):
+    """The name of a job's file belongs to something else; it concerns that job alone, which was not sent."""
+
+
 class NoTokenError(MjError):
     """No token is known for the profile; nothing was sent."""
 
@@ -220,10 +225,14 @@ class UnknownTask(MjError):
 
 
 class NetworkError(MjError):
-    """No connection was made, so nothing was accepted and a retry is safe."""
+    """No connection was made, or no API was reached, so nothing was accepted and a retry is safe.
+
+    `permanent` says that another attempt would end the same way.
+    """
 
     code = "network"
     exit_code = ExitCode.UNAVAILABLE
+    permanent = False
 
 
 class StillRunning(MjError):
@@ -255,7 +264,8 @@ class Interrupted(BaseException):
     """A signal that ends the program, or a closed standard output (SIGPIPE).
 
     `sent` says that a paid request was sent, `finished` that its job is done; `task_id` and `job` are as in
-    `MjError`. The code that runs the job fills them in as the exception passes.
+    `MjError`. The code that runs the job fills them in as the exception passes. `sentence` replaces the usual
+    message.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -266,6 +276,7 @@ class Interrupted(BaseException):
         self.task_id: str | None = None
         self.job: str | None = None
         self.hint: str | None = None
+        self.sentence: str | None = None
 
     @property
     def by_choice(self) -> bool:
@@ -276,6 +287,12 @@ class Interrupted(BaseException):
     def closed_pipe(self) -> bool:
         """Whether the reader of standard output closed it."""
         return self.signal_number == ExitCode.SIGPIPE - 128
+
+
+def unexpected(error: Exception) -> MjError:
+    """Return the failure that an exception without a meaning of its own is shown as."""
+    hint = "report it with the output of --verbose; a job that was sent is in the ledger"
+    return MjError(f"Internal error: {type(error).__name__}: {error}", hint=hint)
 
 
 def full_stop(text: str) -> str:
@@ -299,7 +316,11 @@ def reason_of(error: BaseException) -> str:
         return "timed out"
     if name == "RemoteProtocolError":
         closed = text.startswith(("Server disconnected", "peer closed"))
-        return "the connection was closed early" if closed else "the response is not valid HTTP"
+        if closed:
+            return "the connection was closed early"
+        # h11 quotes the bytes after a colon.
+        detail = "".join(each for each in text.partition(":")[0][:80] if each.isprintable())
+        return f"the response is not valid HTTP ({without_stop(detail)})"
     text = getattr(error, "strerror", None) or text
     if text.startswith(("[Errno ", "[SSL")):  # "[Errno 111] Connection refused", "[SSL: X] reason (_ssl.c:9)"
         text = text.partition("] ")[2].partition(" (_ssl.c:")[0]

@@ -32,7 +32,10 @@ from mjcli.errors import reason_of
             httpx.RemoteProtocolError("peer closed connection without sending complete message body"),
             "the connection was closed early",
         ),
-        (httpx.RemoteProtocolError("illegal status line"), "the response is not valid HTTP"),
+        (
+            httpx.RemoteProtocolError("illegal status line: bytearray(b'HTTP 200')"),
+            "the response is not valid HTTP (illegal status line)",
+        ),
         (PermissionError(13, "Permission denied"), "permission denied"),
         (OSError(28, "No space left on device", "/a"), "no space left on device"),
         (ValueError("embedded null byte"), "embedded null byte"),

@@ -12,7 +12,7 @@ from mjcli.api.models import Result, TaskRecord
 if TYPE_CHECKING:
     from mjcli.api.client import DEFAULT_BASE_URL, Client
     from mjcli.api.fields import ActionFields, ImageFields, ImagineFields, VideoFields
-    from mjcli.api.http import Clock, Hooks
+    from mjcli.api.hooks import Clock, Hooks
     from mjcli.api.uploads import FileStore
 
 __all__ = [
@@ -43,9 +43,9 @@ def __getattr__(name: str) -> Any:
 
         return getattr(fields, name)
     if name in ("Clock", "Hooks"):
-        from mjcli.api import http
+        from mjcli.api import hooks
 
-        return getattr(http, name)
+        return getattr(hooks, name)
     from mjcli.api import client
 
     return getattr(client, name)

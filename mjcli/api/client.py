@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from mjcli.api.http import (
-    ERROR_LIMIT,
-    RESPONSE_LIMIT,
-    Clock,
-    Guard,
-    Hooks,
-    Transport,
-    body_object,
-    lost_if_timeout,
-    read_body,
-)
-from mjcli.api.models import Result, TaskRecord, is_error, number_of
+from mjcli.api.hooks import Clock, Hooks
+from mjcli.api.http import Transport
+from mjcli.api.models import Result, TaskRecord, number_of
 from mjcli.api.ndjson import LineDecoder, LineTooLong, parse_object
-from mjcli.errors import LostResponse
+from mjcli.api.responses import (
+    RESPONSE_LIMIT,
+    STOPPED,
+    body_object,
+    body_pieces,
+    is_rate_limit,
+    lost_if_timeout,
+    watch_grace,
+)
+from mjcli.errors import LostResponse, StillRunning
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from mjcli.api.connection import Exchange
     from mjcli.api.fields import ActionFields, ImageFields, ImagineFields, VideoFields
 
 DEFAULT_BASE_URL = "https://api.acedata.cloud"
@@ -38,7 +39,7 @@ TRANSLATE = "/midjourney/translate"
 SEED = "/midjourney/seed"
 TASKS = "/midjourney/tasks"
 
-FINAL_GRACE = 2.0  # seconds a stream may stay open after its final object
+SILENCE_SECONDS = 45.0  # without a new event, after which a stream is not trusted any more
 _NOT_AN_OBJECT = "The response is not a JSON object, so it is not from the API."
 
 
@@ -58,7 +59,7 @@ class Client:
     connection was made or the service answered 429. Every failure is an `MjError` of `mjcli.errors`:
 
     - `ApiError`: the service refused the request, or the job failed. Nothing is billed.
-    - `NetworkError`: no connection was made. Nothing was sent, and nothing is billed.
+    - `NetworkError`: no connection was made, or no API was reached. Nothing was accepted or billed.
     - `LostResponse`: the request was sent, but there is no usable response. The job may have been accepted
       and billed: find it with `recent_tasks` before sending it again.
     - `StillRunning`: the deadline passed (only `wait` and `stream` have one). Follow the job with `task`.
@@ -117,8 +118,8 @@ class Client:
         self._transport.retries = retries
 
     @property
-    def clock_offset(self) -> float:
-        """Seconds by which the service's clock is ahead of ours, from its last response to a query."""
+    def clock_offset(self) -> float | None:
+        """Seconds by which the service's clock is ahead of ours, from its last response; None before one."""
         return self._transport.clock_offset
 
     # -- images and videos -------------------------------------------------------------------------
@@ -229,17 +230,25 @@ class Client:
         `deadline` is a reading of `time.monotonic()`; past it, `StillRunning` is raised. `hooks` are called
         as the request is sent.
         """
-        with self._transport.submit(
-            path, body, "application/json", deadline=deadline, hooks=hooks or Hooks()
-        ) as (response, _):
-            data = read_body(response, RESPONSE_LIMIT)
-        document = body_object(data)
-        if document is None:
-            raise LostResponse(_NOT_AN_OBJECT)
-        result = Result(document, data)
-        if is_error(document):
-            raise lost_if_timeout(result.error())
-        return result
+        hooks = hooks or Hooks()
+        last = Result({})
+        task_id = None
+        try:
+            # The one object may come as a stream all the same, after objects about its progress.
+            for last in self._events(path, body, "application/json", deadline, hooks):
+                task_id = task_id or last.task_id
+                if not last.failed and hooks.enough(last):
+                    return last
+        except (StillRunning, LostResponse) as error:
+            if not last.document or not _may_be_whole(last):
+                error.task_id = error.task_id or task_id
+                raise
+            # After the whole object, it does not matter how the connection ended.
+        if last.failed:
+            failure = lost_if_timeout(last.error())
+            failure.task_id = failure.task_id or task_id
+            raise failure
+        return last
 
     def stream(
         self, path: str, body: Mapping[str, Any], *, deadline: float | None = None, hooks: Hooks | None = None
@@ -249,15 +258,38 @@ class Client:
         The iterator ends when the service ends the stream. The last event need not be final, and may describe
         a failure: check its `state`. A stream that breaks raises `LostResponse`; the rest is as in `wait`.
         """
-        hooks = hooks or Hooks()
-        with self._transport.submit(path, body, "application/x-ndjson", deadline=deadline, hooks=hooks) as (
-            response,
-            guard,
-        ):
-            try:
-                yield from _events(response, guard, hooks)
-            except LineTooLong as error:
-                raise LostResponse(f"The stream cannot be read: {error}.") from None
+        yield from self._events(path, body, "application/x-ndjson", deadline, hooks or Hooks())
+
+    def _events(
+        self, path: str, body: Mapping[str, Any], accept: str, deadline: float | None, hooks: Hooks
+    ) -> Iterator[Result]:
+        """The objects of a response, as `stream` and `wait` take them."""
+        transport = self._transport
+        retries = transport.retries_until(deadline, hooks)
+        plain = accept == "application/json"
+
+        def may_be_last(result: Result) -> bool:
+            return _may_be_whole(result) or hooks.enough(result) if plain else result.may_be_last
+
+        while True:
+            with transport.submit(
+                path,
+                body,
+                accept,
+                deadline=deadline,
+                hooks=hooks,
+                retries=retries,
+                silence=SILENCE_SECONDS,
+            ) as (response, exchange):
+                events = _events(response, exchange, hooks, may_be_last)
+                first = next(events, None)
+                if first is None:
+                    return
+                if not is_rate_limit(first.document):
+                    yield first
+                    yield from events
+                    return
+            transport.pause(retries, first.error(accepted=False), response)
 
     def _texts(self, path: str, body: Mapping[str, Any]) -> list[str]:
         """The text result of an endpoint, never empty. Raises `LostResponse` when there is none."""
@@ -275,6 +307,11 @@ def _extend(video_id: str, index: int, prompt: str, fields: Mapping[str, Any]) -
     return {"action": "extend", "video_id": video_id, "video_index": index, "prompt": prompt, **fields}
 
 
+def _may_be_whole(result: Result) -> bool:
+    """Whether an object may be the whole response, and is not the progress of a job before it."""
+    return result.failed or result.progress in (None, 100)
+
+
 def _items(document: Mapping[str, Any]) -> list[TaskRecord]:
     items = document.get("items")
     if not isinstance(items, list):
@@ -282,44 +319,81 @@ def _items(document: Mapping[str, Any]) -> list[TaskRecord]:
     return [TaskRecord(each) for each in items if isinstance(each, dict) and each]
 
 
-def _events(response: httpx.Response, guard: Guard, hooks: Hooks) -> Iterator[Result]:
-    """The events of a stream; one object that is printed over several lines is one event."""
+def _events(
+    response: httpx.Response, exchange: Exchange, hooks: Hooks, may_be_last: Callable[[Result], bool]
+) -> Iterator[Result]:
+    """The events of a stream; one object that is printed over several lines is one event.
+
+    `may_be_last` says whether nothing need follow an event. Raises `LostResponse` for a stream that cannot be
+    read.
+    """
     skipped: list[bytes] = []  # lines before the first object that are not objects
-    found = False
-    for lines in _lines(LineDecoder(), response.iter_bytes(), guard):
+    size = 0  # of `skipped`
+    newest = Result({})
+    # What offers actions is the end of an image; anything else may have a successor, which the task knows.
+    final = watch_grace(exchange, lambda: newest.failed or bool(newest.actions) or hooks.silent() or True)
+    exchange.silence.restart()
+    for lines in _lines(response, exchange, hooks, may_be_last, skipped):
         for line in lines:
             try:
                 document = parse_object(line)
             except ValueError as error:
-                if not found and sum(map(len, skipped)) < ERROR_LIMIT:
+                if not newest.raw and size < RESPONSE_LIMIT:
                     skipped.append(line)
+                    size += len(line)
                 else:
                     hooks.doubt(f"A line of the stream was skipped: {error}.")
                 continue
             for _ in skipped:
                 hooks.doubt("A line of the stream was skipped: it is not a JSON object.")
-            skipped, found = [], True
-            result = Result(document, line)
-            if result.failed or (result.actions and result.state() == "done"):
-                # Only the end can follow, so do not wait for a service that leaves the stream open.
-                guard.shorten(FINAL_GRACE)
-            yield result
+            skipped.clear()
+            if line != newest.raw:  # the same event again is no news
+                exchange.silence.restart()
+            newest = Result(document, line)
+            if may_be_last(newest):
+                # Usually only the end can follow, so do not wait for a service that leaves the stream open.
+                final.restart()
+            else:
+                final.stop()
+            yield newest
         hooks.drained()
-    if not found:
+    if not newest.raw:
         whole = body_object(b"\n".join(skipped))
         if whole is None:
-            raise LostResponse(_NOT_AN_OBJECT)
+            raise LostResponse(STOPPED if exchange.ended and not skipped else _NOT_AN_OBJECT)
         yield Result(whole, b" ".join(skipped))
 
 
-def _lines(decoder: LineDecoder, chunks: Iterable[bytes], guard: Guard) -> Iterator[list[bytes]]:
-    """The lines of a stream, chunk by chunk; an end that the guard's grace period caused is a normal end."""
+def _lines(
+    response: httpx.Response,
+    exchange: Exchange,
+    hooks: Hooks,
+    may_be_last: Callable[[Result], bool],
+    skipped: list[bytes],
+) -> Iterator[list[bytes]]:
+    """The lines of a stream, chunk by chunk; an end that was caused on purpose is a normal end."""
+    decoder = LineDecoder()
+
+    def is_complete() -> bool:
+        """Look at what arrived last, without a line end: it may be the whole response."""
+        document = body_object(b"\n".join([*skipped, decoder.pending]))
+        if document is None:
+            return False
+        result = Result(document)
+        hooks.unterminated(result)
+        return may_be_last(result) or (result.task_id is None and result.progress is None)
+
+    idle = watch_grace(exchange, is_complete)
     try:
-        for chunk in chunks:
-            yield decoder.feed(chunk)
+        for piece in body_pieces(response):
+            if not piece.isspace():
+                idle.restart()
+            yield decoder.feed(piece)
+    except LineTooLong as error:
+        raise LostResponse(f"The stream cannot be read: {error}.") from None
     except httpx.HTTPError:
-        if not guard.grace_over:
-            # An unfinished last line may still be the final object.
-            yield decoder.end()
+        # An unfinished last line may still be the final object.
+        yield decoder.end()
+        if not exchange.ended and body_object(b"\n".join(skipped)) is None:
             raise
     yield decoder.end()

@@ -11,10 +11,29 @@ from mjcli.errors import ApiError, code_for_status
 State = Literal["running", "failed", "done"]
 ResultKind = Literal["image", "video", "text", "anything"]
 
+# Of a task record, one of which is always there.
+_RECORD_FIELDS = ("type", "request", "response", "created_at", "started_at", "finished_at")
+# The codes with which the service refuses a request because of its rate, whatever the status.
+RATE_LIMIT_CODES = ("too_many_requests", "rate_limited")
+# What the endpoints return, by the `type` of a task.
+_KINDS: dict[str, ResultKind] = {
+    "imagine": "image",
+    "edits": "image",
+    "videos": "video",
+    "describe": "text",
+    "shorten": "text",
+    "translate": "text",
+    "seed": "text",
+}
+
 
 def text_of(value: Any) -> str | None:
     """A non-empty string, or a number written as one; else None."""
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair, which no file, terminal or request can contain
+            value = value.encode("utf-8", "replace").decode()
         return value or None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
@@ -103,11 +122,22 @@ class Result:
         return _texts(self.document.get("video_urls"))
 
     @property
-    def file_urls(self) -> list[str]:
-        """The links to download: the videos, else the four images of a split grid, else the image."""
-        found = self.video_urls or _texts(self.document.get("sub_image_urls"))
+    def links(self) -> list[str | None]:
+        """The links to download: the videos, else the four images of a split grid, else the image.
+
+        A link that the service left out is None, so that the others keep their positions.
+        """
+        for name in ("video_urls", "sub_image_urls"):
+            value = self.document.get(name)
+            if isinstance(value, list) and _texts(value):
+                return [each if isinstance(each, str) and each else None for each in value]
         # The image in a text result is the one in the request.
-        return found or [url for url in [self.image_link] if url and not self.texts]
+        return [url for url in [self.image_link] if url and not self.texts]
+
+    @property
+    def file_urls(self) -> list[str]:
+        """The `links` that are there."""
+        return [url for url in self.links if url is not None]
 
     @property
     def texts(self) -> list[str]:
@@ -163,6 +193,12 @@ class Result:
             ended = progress >= 100 if progress is not None else bool(self.actions or self.texts)
         return "done" if ended and self.has(kind) else "running"
 
+    @property
+    def may_be_last(self) -> bool:
+        """Whether nothing need follow the object in a stream: it has failed, ended, or has a result and no progress."""
+        progress = self.progress
+        return self.failed or (self.has() or bool(self.actions) if progress is None else progress >= 100)
+
     def error(self, *, status: int = 200, accepted: bool = True) -> ApiError:
         """The failure that the object describes."""
         return error_of(self.document, status=status, accepted=accepted)
@@ -181,6 +217,7 @@ def error_of(document: Mapping[str, Any], *, status: int, accepted: bool) -> Api
         code, message = text_of(error.get("code")), text_of(error.get("message"))
     elif error:
         message = text_of(error)
+        code = message if message in RATE_LIMIT_CODES else None
     message = message or text_of(document.get("message")) or text_of(document.get("detail"))
     code = code or (code_for_status(status) if status >= 400 else "api_error")
     return ApiError(
@@ -192,6 +229,11 @@ def error_of(document: Mapping[str, Any], *, status: int, accepted: bool) -> Api
         trace_id=text_of(document.get("trace_id")),
         document=dict(document),
     )
+
+
+def is_record(document: Mapping[str, Any]) -> bool:
+    """Whether an object is a task record, and not an error object that has an id of something else."""
+    return text_of(document.get("id")) is not None and any(name in document for name in _RECORD_FIELDS)
 
 
 class TaskRecord:
@@ -229,15 +271,18 @@ class TaskRecord:
         """Whether the task is running, failed or done.
 
         A task with `finished_at` is done even without a result. One without is done as soon as its response
-        contains a result whose progress, if any, is 100.
+        contains a result of its type whose progress, if any, is 100. The record itself may report the failure
+        of a task without a result.
         """
         response, finished = self.response, bool(self.document.get("finished_at"))
+        own_failure = self.document.get("error") or (finished and self.document.get("success") is False)
+        if own_failure and (response is None or not response.has()):
+            return "failed"
         if response is None:
-            if self.document.get("error"):
-                return "failed"
             return "done" if finished else "running"
         if response.failed or not finished:
-            return response.state(ended=response.progress is None or response.progress >= 100)
+            kind = _KINDS.get(self.type or "", "anything")
+            return response.state(kind, ended=response.progress is None or response.progress >= 100)
         return "done"
 
     @property

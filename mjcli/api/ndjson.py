@@ -10,8 +10,8 @@ import json
 import sys
 from typing import Any, NoReturn
 
-# Far more than any event of the service; an endless line must not use up the memory.
-MAX_LINE = 64 * 1024 * 1024
+# Far more than any event of the service (10 MB and a little more); an endless line must not fill the memory.
+MAX_LINE = 11 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -28,14 +28,22 @@ def _finite(text: str) -> float:
     return min(max(float(text), -sys.float_info.max), sys.float_info.max)
 
 
+def _ignore_constant(_: str) -> None:
+    return None
+
+
 _decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).raw_decode
+_decode_leniently = json.JSONDecoder(parse_constant=_ignore_constant, parse_float=_finite).raw_decode
 
 
-def parse_object(line: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises `ValueError`, with a reason, for anything else."""
+def parse_object(line: bytes, *, lenient: bool = False) -> dict[str, Any]:
+    """Parse a JSON object. Raises `ValueError`, with a reason, for anything else.
+
+    With `lenient`, the constants NaN, Infinity and -Infinity, which are not JSON, become None.
+    """
     text = line.decode("utf-8").strip(" \t\r\n")
     try:
-        document, end = _decode(text)
+        document, end = (_decode_leniently if lenient else _decode)(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if end != len(text):
@@ -74,6 +82,11 @@ class LineDecoder:
         line = self._clean(b"".join(self._pieces))
         self._pieces, self._size = [], 0
         return [line] if line else []
+
+    @property
+    def pending(self) -> bytes:
+        """The start of a line that has not ended yet."""
+        return b"".join(self._pieces).removeprefix(_BOM if self._first else b"").strip(b" \t\r")
 
     def _store(self, data: bytes) -> None:
         if data:

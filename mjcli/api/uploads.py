@@ -5,6 +5,7 @@ An upload costs nothing, so it is retried freely.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,23 +13,22 @@ from typing import Any
 import httpx
 
 from mjcli import __version__
-from mjcli.api.http import (
-    CONNECT_SECONDS,
+from mjcli.api.connection import Exchange, connect
+from mjcli.api.hooks import Clock, Hooks
+from mjcli.api.models import error_of, is_error
+from mjcli.api.responses import (
+    ACCEPT_ENCODING,
     ERROR_LIMIT,
-    WRITE_SECONDS,
-    Clock,
-    Retries,
     body_object,
-    connect,
     failure_of,
     is_final,
     location_of,
-    retry_after,
+    whole_body,
 )
-from mjcli.api.models import error_of, is_error
+from mjcli.api.retries import Retries, retry_after
 from mjcli.errors import ApiError, ExitCode, MjError, NetworkError, Remedy, full_stop
 
-READ_SECONDS = 60.0  # until the response begins, and again until it ends
+READ_SECONDS = 60.0  # from the end of the request to the end of the response
 
 _CONTENT_TYPES = {
     "png": "image/png",
@@ -75,7 +75,11 @@ class FileStore:
         self.retries = retries
         self._use_environment = use_environment
         self._clock = clock
-        self._headers = {"user-agent": f"mj/{__version__}", "accept": "application/json"}
+        self._headers = {
+            "user-agent": f"mj/{__version__}",
+            "accept": "application/json",
+            "accept-encoding": ACCEPT_ENCODING,
+        }
         if token:
             self._headers["authorization"] = f"Bearer {token}"
         self._client: httpx.Client | None = None
@@ -117,8 +121,17 @@ class FileStore:
     def _post(self, client: httpx.Client, name: str, data: bytes) -> _Response:
         # A file name of this machine need not be UTF-8.
         part = (name.encode("utf-8", "replace").decode(), data, _content_type(name))
-        with client.stream("POST", self.url, files={"file": part}, headers=self._headers) as response:
-            return _Response(response, self._clock)
+
+        def sent() -> None:
+            exchange.deadline = self._clock.monotonic() + READ_SECONDS
+
+        exchange = Exchange(self._clock, None, Hooks(sent=sent))
+        request = client.build_request(
+            "POST", self.url, files={"file": part}, headers=self._headers, extensions={"trace": exchange}
+        )
+        request.extensions["timeout"] = exchange.timeouts
+        with contextlib.closing(client.send(request, stream=True)) as response:
+            return _Response(response, exchange, self._clock)
 
     def _link(self, name: str, response: _Response) -> str:
         """The link in a response. Raises `ApiError` or `NetworkError` when there is none."""
@@ -165,26 +178,18 @@ class FileStore:
         return connect(
             verify=lambda: self.url.lower().startswith("https:"),
             use_environment=self._use_environment,
-            timeout=httpx.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS, write=WRITE_SECONDS, pool=None),
         )
 
 
 class _Response:
     """A response whose body was read: `document` is None unless it is a JSON object."""
 
-    def __init__(self, response: httpx.Response, clock: Clock) -> None:
+    def __init__(self, response: httpx.Response, exchange: Exchange, clock: Clock) -> None:
         self.status = response.status_code
         self.retry_after = retry_after(response, clock.time())
         self.location = location_of(response)
-        data = bytearray()
-        deadline = clock.monotonic() + READ_SECONDS
-        for piece in response.iter_bytes():
-            data += piece
-            if len(data) >= ERROR_LIMIT:
-                break
-            if clock.monotonic() > deadline:
-                raise httpx.ReadTimeout("the response did not end")
-        self.document: dict[str, Any] | None = body_object(bytes(data[:ERROR_LIMIT]))
+        data = whole_body(response, exchange, ERROR_LIMIT)
+        self.document: dict[str, Any] | None = body_object(data)
 
 
 def _link_in(document: Mapping[str, Any]) -> str | None:

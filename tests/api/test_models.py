@@ -305,3 +305,66 @@ def test_dimensions_are_positive_or_none() -> None:
         Result({"raw_image_width": 0, "raw_image_height": 5, "image_width": -1, "image_height": 2}).dimensions
         is None
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "response", "state"),
+    [
+        ("imagine", {"seed": "1", "task_id": "t"}, "running"),
+        ("imagine", {"prompts": ["a"], "success": True}, "running"),
+        ("imagine", {"image_url": "https://h/a.png"}, "done"),
+        ("edits", {"content": "x", "image_id": "i"}, "running"),
+        ("videos", {"image_url": "https://h/cover.png", "video_id": "v"}, "running"),
+        ("videos", {"video_urls": [None, ""]}, "running"),
+        ("videos", {"video_urls": ["https://h/a.mp4"]}, "done"),
+        ("describe", {"image_url": "https://h/a.png"}, "running"),
+        ("describe", {"descriptions": ["a cat"]}, "done"),
+        ("seed", {"seed": 7}, "done"),
+        ("unheard-of", {"content": "x"}, "done"),
+        (None, {"seed": "1"}, "done"),
+        ("imagine", {"task_id": "t", "image_id": None, "actions": [], "success": True}, "running"),
+    ],
+)
+def test_an_unfinished_task_is_done_only_with_a_result_of_its_type(
+    kind: str | None, response: dict[str, Any], state: str
+) -> None:
+    assert TaskRecord({"id": "t", "type": kind, "response": response}).state == state
+
+
+@pytest.mark.parametrize(
+    ("document", "last"),
+    [
+        ({"progress": 40, "actions": ["reroll"], "image_url": "x"}, False),
+        ({"progress": 100}, True),
+        ({"progress": "100%", "image_url": "x"}, True),
+        ({"image_url": "x"}, True),
+        ({"video_urls": ["x"]}, True),
+        ({"seed": 1}, True),
+        ({"success": False}, True),
+        ({"progress": 40, "error": "x"}, True),
+        ({"task_id": "t"}, False),
+        ({}, False),
+    ],
+)
+def test_an_object_that_may_be_the_last_of_a_stream(document: dict[str, Any], last: bool) -> None:
+    assert Result(document).may_be_last is last
+
+
+@pytest.mark.parametrize(
+    ("more", "state"),
+    [
+        ({"error": {"code": "bad_request", "message": "no"}, "finished_at": 5}, "failed"),
+        ({"error": "boom", "finished_at": 5}, "failed"),
+        ({"success": False, "finished_at": 5}, "failed"),
+        ({"success": False, "finished_at": 5, "response": {"task_id": "t"}}, "failed"),
+        ({"error": "boom", "finished_at": 5, "response": {"raw_image_url": "https://h/a.png"}}, "done"),
+        ({"success": False}, "running"),
+        ({"success": True, "finished_at": 5}, "done"),
+    ],
+)
+def test_a_record_may_report_the_failure_of_its_task_itself(more: dict[str, Any], state: str) -> None:
+    record = TaskRecord({"id": "t", "request": {}, **more})
+    assert record.state == state
+    if state == "failed":
+        error = record.error()
+        assert (error.task_id, error.accepted) == ("t", True)

@@ -1,4 +1,4 @@
-"""Download images and videos from wherever the service put them: transfer, resume, verify, place.
+"""Download images and videos from wherever the service put them, and save them under names of their own.
 
 A file gets its final name only when it is complete; until then it is a hidden partial file in the same
 directory, which is removed when the download fails.
@@ -6,55 +6,104 @@ directory, which is removed when the download fails.
 
 from __future__ import annotations
 
-import random
-import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
-
-import httpx
+from typing import NamedTuple
 
 from mjcli.errors import DownloadError, MjError, reason_of, without_stop
-from mjcli.media.formats import EXTENSIONS, extension_of, is_web_page, is_whole
-from mjcli.media.names import Target, name_for
-from mjcli.media.place import PartialFile, Saved, discard_partial_files, partial_file, place_part
-from mjcli.media.web import STALL_SECONDS, GuardedGet, TransportError, WebError
+from mjcli.media.formats import (
+    HEAD,
+    contradicts,
+    extension_for,
+    extension_of,
+    is_video,
+    is_whole,
+    name_of,
+    not_a_result,
+)
+from mjcli.media.names import Target, is_variant, name_for
+from mjcli.media.place import PartialFile, Saved, discard_partial_files, partial_file, place_part, sha256_of
+from mjcli.media.transfer import Limits, LinkExpired, Transfer
+from mjcli.media.web import STALL_SECONDS, GuardedGet
 
-TRIES = 5
-CHUNK = 64 * 1024
 PARALLEL = 4
 
 Progress = Callable[[int, int, "int | None"], None]  # index, bytes so far, total bytes if known
 
 
-class LinkExpired(DownloadError):
-    """The link leads to no image, or no longer; the tasks endpoint may have a fresh one."""
+class OwnFiles:
+    """The files that the ledger lists as a job's, each of which is claimed by at most one of its links.
 
-
-class _Interrupted(Exception):
-    """A transfer ended early; another request may bring the rest."""
-
-
-def expired(url: str, now: float) -> bool:
-    """Whether a signed link has expired by `now` (Unix seconds), according to the link itself.
-
-    Its query carries the expiry as `ex`, in hexadecimal Unix seconds; a link without one may be good.
+    `digests` maps their paths to SHA-256 digests, None where the ledger has none. `busy` are the files of
+    other jobs that this run has saved, which --force does not replace; nor does it replace files that were
+    changed after `until` (Unix seconds). A `mixed` job has videos and a cover, and neither is taken for the other.
     """
-    try:
-        value = dict(parse_qsl(urlsplit(url).query)).get("ex", "")
-    except ValueError:
-        return False
-    return re.fullmatch("[0-9a-fA-F]+", value) is not None and int(value, 16) <= now
+
+    def __init__(
+        self,
+        digests: Mapping[str, str | None] | None = None,
+        *,
+        busy: Collection[Path] = (),
+        until: float | None = None,
+        mixed: bool = False,
+    ) -> None:
+        self._mixed = mixed
+        self._digests = {Path(path): digest for path, digest in (digests or {}).items()}
+        self._busy, self._until = busy, until
+        self._lock = threading.Lock()
+
+    def spares(self, path: Path) -> bool:
+        """Whether even --force leaves an existing file alone."""
+        if path in self._busy:
+            return True
+        try:
+            return self._until is not None and path.lstat().st_mtime > self._until
+        except OSError:
+            return False
+
+    def lists(self, path: Path) -> bool:
+        """Whether the ledger lists a file as the job's, and no link has claimed it."""
+        with self._lock:
+            return path in self._digests
+
+    def claim(self, name: Path, *, video: bool = False) -> Saved | None:
+        """The complete file of the job that has this name, numbered or not, whatever its extension."""
+        with self._lock:
+            for path, digest in self._digests.items():
+                if not is_variant(path, name) or not is_unchanged(path, digest):
+                    continue
+                if self._mixed and is_video(path) is not video:
+                    continue
+                del self._digests[path]
+                return Saved(path, kept=True, sha256=digest or "")
+        return None
+
+
+def is_unchanged(path: Path, digest: str | None) -> bool:
+    """Whether a saved file is still complete: it has its SHA-256 digest, or its end if there is none."""
+    return is_whole(path) if digest is None else sha256_of(path) == digest
+
+
+class Job(NamedTuple):
+    """What the `files` files of one job have in common."""
+
+    target: Target
+    fields: Mapping[str, str]
+    own: OwnFiles
+    force: bool
+    files: int
+    video: bool
+    progress: Progress
 
 
 class Downloader:
     """Saves files from links, without a token. Close it, or use it as a context manager.
 
     `allow_private` lets links lead to private addresses: right only when the API itself is on this machine.
-    `use_environment` honours the proxy variables and SSL_CERT_FILE. A transfer that is silent for
-    `stall_seconds` is retried; `sleep` waits before each retry.
+    `use_environment` honours the proxy variables and SSL_CERT_FILE. A transfer that is silent, or slower than
+    1 kB/s, for `stall_seconds` is retried; `sleep` waits before each retry.
     """
 
     def __init__(
@@ -81,35 +130,30 @@ class Downloader:
 
     def save_all(
         self,
-        urls: Sequence[str],
+        urls: Sequence[str | None],
         target: Target,
         fields: Mapping[str, str],
         *,
+        own: OwnFiles | None = None,
         force: bool = False,
-        refresh: Callable[[], Sequence[str]] | None = None,
+        video: bool = False,
+        refresh: Callable[[], Sequence[str | None]] | None = None,
         stale: Callable[[str], bool] = lambda _url: False,
         progress: Progress = lambda *_: None,
     ) -> tuple[list[Saved], list[DownloadError]]:
         """Save every link, four at a time; returns the saved files in order, and the failures.
 
-        `refresh` returns fresh links for all of `urls` when one has expired; it is called at most once. A
-        link that is `stale` has probably expired, and is used only when there is no fresh one.
+        A file that is already one of the job's `own` is kept, unless `force`. `video` says what the links are
+        to lead to. `refresh` returns fresh links for all of `urls` when one has expired or is missing (None);
+        it is called at most once. A link that is `stale` has probably expired, and is used only when there is
+        no fresh one.
         """
         fresh = _FreshLinks(refresh, len(urls))
+        job = Job(target, fields, own or OwnFiles(), force, len(urls), video, progress)
 
         def save(index: int) -> Saved | DownloadError:
-            name = _FileName(target, fields, index + 1, len(urls))
-            url = urls[index]
             try:
-                if stale(url) and (force or name.existing() is None):
-                    url = fresh.link(index) or url
-                try:
-                    return self._save(url, name, force=force, progress=progress)
-                except LinkExpired as error:
-                    other = fresh.link(index)
-                    if other is None or other == url:
-                        raise DownloadError(f"{error.message}{fresh.why_none}") from error
-                    return self._save(other, name, force=force, progress=progress)
+                return self._save(urls[index], index, job, fresh, stale)
             except DownloadError as error:
                 return error
 
@@ -117,127 +161,78 @@ class Downloader:
         saved = [each for each in outcomes if isinstance(each, Saved)]
         return saved, [each for each in outcomes if isinstance(each, DownloadError)]
 
-    def _save(self, url: str, name: _FileName, *, force: bool, progress: Progress) -> Saved:
+    def _save(
+        self, url: str | None, index: int, job: Job, fresh: _FreshLinks, stale: Callable[[str], bool]
+    ) -> Saved:
+        """Save one file, unless the job has it already. Raises `DownloadError`."""
+        kept = None if job.force else job.own.claim(_name(job, index, "png"), video=job.video)
+        if kept is not None:
+            return kept
+        if url is None:
+            url = fresh.link(index)
+            if url is None:
+                which = f"file {index + 1} of {job.files}" if job.files > 1 else "the file"
+                raise DownloadError(f"The service sent no link for {which}.{fresh.why_none}")
+        elif stale(url):
+            url = fresh.link(index) or url
+        try:
+            return self._fetch(url, index, job)
+        except LinkExpired as error:
+            other = fresh.link(index)
+            if other is None or other == url:
+                raise DownloadError(f"{error.message}{fresh.why_none}") from error
+            return self._fetch(other, index, job)
+
+    def _fetch(self, url: str, index: int, job: Job) -> Saved:
         """Download one link into place. Raises `DownloadError`."""
-        existing = None if force else name.existing()
-        if existing is not None:
-            return Saved(existing, kept=True)
-        directory = name.target.directory
+        directory = job.target.directory
         try:
             directory.mkdir(parents=True, exist_ok=True)
             with partial_file(directory) as part:
-                self._fetch(url, part, lambda done, total: progress(name.index - 1, done, total))
+                transfer = Transfer(
+                    self._web,
+                    url,
+                    part,
+                    limits=Limits(job.target.max_size, self._stall_seconds),
+                    sleep=self._sleep,
+                    progress=lambda done, total: job.progress(index, done, total),
+                )
+                transfer.run()
+                head = part.head(HEAD)
+                if problem := not_a_result(head, transfer.content_type):
+                    # Some servers answer like this when the image no longer exists.
+                    raise LinkExpired(f'The file at "{url}" {problem}; nothing was saved.')
                 part.sync()
-                return place_part(part.path, name.path(_extension(url, part.head())), force=force)
+                name = _name(job, index, extension_for(head, transfer.content_type, url))
+                saved = place_part(part, name, force=job.force, spare=job.own.spares, own=job.own.lists)
+                return saved._replace(notices=(*saved.notices, *_oddities(saved.path, part, head)))
         except OSError as error:
             raise DownloadError(f'"{directory}" cannot be written: {reason_of(error)}.') from error
 
-    def _fetch(self, url: str, part: PartialFile, progress: Callable[[int, int | None], None]) -> None:
-        """Transfer all of a link into the partial file, resuming it while the server allows that."""
-        for attempt in range(TRIES):
-            last = attempt == TRIES - 1
-            try:
-                self._transfer(url, part, progress)
-            except _Interrupted as error:
-                if last:
-                    raise DownloadError(
-                        f'The download of "{url}" failed {TRIES} times; the last reason was: {error}.'
-                    ) from None
-                self._sleep(min(0.2 * 2**attempt, 5.0) * random.uniform(0.75, 1.25))
-                continue
-            part.file.flush()
-            if is_whole(part.path) or last or extension_of(part.head()) is None:
-                return  # complete, or `_extension` and `place_part` report what is wrong with it
-            # It ended in good order but the image is cut: a server that closes early without a length.
-            part.validator = None
 
-    def _transfer(self, url: str, part: PartialFile, progress: Callable[[int, int | None], None]) -> None:
-        """Send one request. Raises `_Interrupted` when another one may bring the rest."""
-        start = part.resumable_bytes
-        headers = {"range": f"bytes={start}-", "if-range": part.validator} if start and part.validator else {}
-        try:
-            with self._web.open(url, headers=headers, stall=self._stall_seconds) as response:
-                _check_status(url, response, part)
-                _receive(response, part, start, progress)
-        except TransportError as error:
-            raise _Interrupted(error.reason) from None
-        except WebError as error:
-            raise DownloadError(f'The link "{url}" {error.problem}; it was not downloaded.') from error
+def _name(job: Job, index: int, extension: str) -> Path:
+    return name_for(job.target, job.fields, ext=extension, index=index + 1, count=job.files)
 
 
-def _check_status(url: str, response: httpx.Response, part: PartialFile) -> None:
-    status = response.status_code
-    if status in (200, 206):
-        return
-    if status in (401, 403, 404, 410):
-        raise LinkExpired(f'The link "{url}" has expired (HTTP {status}).')
-    if status == 416:
-        part.validator = None  # restart
-    if status in (408, 416, 425, 429) or status >= 500:
-        raise _Interrupted(f"HTTP {status}")
-    raise DownloadError(f'The link "{url}" could not be downloaded (HTTP {status}).')
-
-
-def _receive(
-    response: httpx.Response, part: PartialFile, start: int, progress: Callable[[int, int | None], None]
-) -> None:
-    """Write the body behind the first `start` bytes when the server resumes there, else from the beginning."""
-    resumed = response.status_code == 206
-    if resumed and not _continues(response, start, part.validator):
-        part.validator = None
-        raise _Interrupted("the server sent a different range than requested")
-    encoded = response.headers.get("content-encoding", "identity") != "identity"
-    # Range counts the bytes before they are encoded.
-    part.validator = None if encoded else _validator(response)
-    done = start if resumed else 0
-    total = None if encoded else _total(response, done)
-    part.truncate(done)
-    for chunk in response.iter_bytes() if encoded else response.iter_raw(CHUNK):
-        part.file.write(chunk)
-        done += len(chunk)
-        progress(done, total)
-
-
-def _validator(response: httpx.Response) -> str | None:
-    """What `If-Range` may send: a strong ETag, else the date of the last change."""
-    etag = response.headers.get("etag")
-    if etag and not etag.startswith("W/"):
-        return str(etag)
-    return response.headers.get("last-modified") or None
-
-
-def _continues(response: httpx.Response, start: int, validator: str | None) -> bool:
-    """Whether a partial response starts exactly at `start`, in the same version of the file."""
-    if not str(response.headers.get("content-range", "")).startswith(f"bytes {start}-"):
-        return False
-    return _validator(response) in (None, validator)
-
-
-def _total(response: httpx.Response, done: int) -> int | None:
-    length = response.headers.get("content-length", "")
-    return done + int(length) if length.isdecimal() else None
-
-
-def _extension(url: str, head: bytes) -> str:
-    """The extension of a file that begins with `head`. Raises `LinkExpired` for anything but an image or video."""
+def _oddities(path: Path, part: PartialFile, head: bytes) -> list[str]:
+    """What is unusual about a file that was saved as it came, as sentences."""
     extension = extension_of(head)
     if extension is None:
-        kind = "is not an image or video of a known format"
-        if not head:
-            kind = "is empty"
-        elif is_web_page(head):
-            kind = "is a web page"
-        # Some servers answer like this when the image no longer exists.
-        raise LinkExpired(f'The file at "{url}" {kind}; nothing was saved.')
-    return extension
+        return [f'"{path}" has an unknown format; it was saved as received.']
+    found = []
+    if contradicts(path.name, extension):
+        found.append(f'"{path}" is {name_of(extension)}, whatever its name says.')
+    if not is_whole(path):
+        found.append(f'"{path}" was received in full, but it looks incomplete.')
+    return found
 
 
 class _FreshLinks:
     """The fresh links of a job, requested when the first of its links has expired, and then shared."""
 
-    def __init__(self, refresh: Callable[[], Sequence[str]] | None, count: int) -> None:
+    def __init__(self, refresh: Callable[[], Sequence[str | None]] | None, count: int) -> None:
         self._refresh, self._count = refresh, count
-        self._links: Sequence[str] | None = None
+        self._links: Sequence[str | None] | None = None
         self._lock = threading.Lock()
         self.why_none = ""
 
@@ -249,7 +244,7 @@ class _FreshLinks:
             # If the count changed, links cannot be matched to files.
             return self._links[index] if len(self._links) == self._count else None
 
-    def _request(self) -> Sequence[str]:
+    def _request(self) -> Sequence[str | None]:
         if self._refresh is None:
             return ()
         try:
@@ -259,21 +254,6 @@ class _FreshLinks:
             return ()
         self.why_none = " The service has no fresh link."
         return links
-
-
-class _FileName:
-    """The name of file `index` (from 1) of `count`, known except for its extension."""
-
-    def __init__(self, target: Target, fields: Mapping[str, str], index: int, count: int) -> None:
-        self.target, self.fields, self.index, self.count = target, fields, index, count
-
-    def path(self, extension: str) -> Path:
-        return name_for(self.target, self.fields, ext=extension, index=self.index, count=self.count)
-
-    def existing(self) -> Path | None:
-        """A complete file that already has this name."""
-        paths = dict.fromkeys(self.path(extension) for extension in EXTENSIONS)
-        return next((path for path in paths if path.is_file() and is_whole(path)), None)
 
 
 def _in_parallel(save: Callable[[int], Saved | DownloadError], count: int) -> list[Saved | DownloadError]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mjcli.errors import DownloadError, UsageError, reason_of
-from mjcli.media.formats import is_whole, size_of
-from mjcli.media.names import MAX_NAME, cut
+from mjcli.media.download import OwnFiles
+from mjcli.media.formats import size_of
+from mjcli.media.names import part_of
 from mjcli.media.place import Saved, place
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
     "GIF": {},
+    "AVIF": {"quality": 95},
 }
+_SAVED_AS = {"MPO": "JPEG"}  # a JPEG with more images behind the first
 
 
 def check_pillow() -> None:
@@ -40,33 +43,40 @@ def check_pillow() -> None:
         ) from None
 
 
-def quadrants(grid: Path, *, force: bool) -> list[Saved]:
+def quadrants(grid: Path, *, force: bool, own: OwnFiles | None = None) -> list[Saved]:
     """Write the four images of a grid next to it, as `NAME_1.EXT` (top left) to `NAME_4.EXT` (bottom right).
 
-    Complete files that already exist are kept unless `force`. Raises `DownloadError`.
+    Complete files that are already the job's `own` are kept, unless `force`. Raises `DownloadError`.
     """
     import PIL.Image
 
+    own = own or OwnFiles()
+    kept = [None if force else own.claim(part_of(grid, number)) for number in range(1, 5)]
     try:
-        width, height = _size(grid) or (0, 0)
-        if not 2 <= min(width, height) <= width * height <= MAX_PIXELS:
+        size = _size(grid) or (0, 0)
+        if not 2 <= min(size) <= size[0] * size[1] <= MAX_PIXELS:
             raise DownloadError(f'"{grid}" cannot be split: it does not have the size of a grid.')
         with PIL.Image.open(grid) as image:
-            middle, centre = width // 2, height // 2
-            boxes = [
-                (left, top, right, bottom)
-                for top, bottom in ((0, centre), (centre, height))
-                for left, right in ((0, middle), (middle, width))
-            ]
-            names = [_name(grid, number) for number in range(1, 5)]
-            if not force:
-                for name, box in zip(names, boxes, strict=True):
-                    _refuse_other_image(name, (box[2] - box[0], box[3] - box[1]))
+            if image.size != size:
+                raise DownloadError(f'"{grid}" cannot be split: it contains more than one size.')
             return [
-                place(_part(image, box), name, force=force) for name, box in zip(names, boxes, strict=True)
+                saved or place(_part(image, box), part_of(grid, number), force=force, spare=own.spares)
+                for number, (saved, box) in enumerate(zip(kept, _boxes(*size), strict=True), start=1)
             ]
-    except (ValueError, SyntaxError, OSError) as error:
+    except DownloadError:
+        raise
+    except Exception as error:  # Pillow raises anything for a damaged image, even a warning
         raise DownloadError(f'"{grid}" cannot be split: {reason_of(error)}.') from error
+
+
+def _boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Left, top, right and bottom of the four images, in reading order."""
+    middle, centre = width // 2, height // 2
+    return [
+        (left, top, right, bottom)
+        for top, bottom in ((0, centre), (centre, height))
+        for left, right in ((0, middle), (middle, width))
+    ]
 
 
 def _size(path: Path) -> tuple[int, int] | None:
@@ -74,24 +84,13 @@ def _size(path: Path) -> tuple[int, int] | None:
         return size_of(file.read(HEAD))
 
 
-def _refuse_other_image(path: Path, size: tuple[int, int]) -> None:
-    """Refuse to keep an image of another size as a part of the grid. Raises `DownloadError`."""
-    if path.is_file() and is_whole(path) and _size(path) != size:
-        raise DownloadError(
-            f'"{path}" already exists and is a different image; choose another --output or use --force.'
-        )
-
-
 def _part(image: Image, box: tuple[int, int, int, int]) -> bytes:
     """A part of an image as a file of the same format."""
-    kind = image.format or "PNG"
+    kind = _SAVED_AS.get(image.format or "", image.format or "PNG")
+    if kind not in _SAVE_OPTIONS:
+        raise DownloadError(f"Images of the format {kind} cannot be split.")
     written = io.BytesIO()
     profile = image.info.get("icc_profile")
     options = {**_SAVE_OPTIONS[kind], **({"icc_profile": profile} if profile and kind != "GIF" else {})}
     image.crop(box).save(written, kind, **options)
     return written.getvalue()
-
-
-def _name(grid: Path, number: int) -> Path:
-    end = f"_{number}{grid.suffix}"
-    return grid.with_name(cut(grid.stem, MAX_NAME - len(end.encode())) + end)

@@ -49,4 +49,6 @@ def format_size(count: int) -> str:
         return f"{count} bytes"
     if count < 1024 * 1024:
         return f"{count / 1024:.0f} KB"
-    return f"{count / 1024 / 1024:.1f} MB".replace(".0 ", " ")
+    if count < 1024**3:
+        return f"{count / 1024**2:.1f} MB".replace(".0 ", " ")
+    return f"{count / 1024**3:.1f} GB".replace(".0 ", " ")

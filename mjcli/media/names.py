@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
+import stat
 import string
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mjcli.errors import ConfigError, UsageError
+from mjcli.errors import ConfigError, NameInUse, UsageError
+from mjcli.media.formats import is_extension
 
 PLACEHOLDERS = ("prompt", "image_id", "task_id", "action", "index", "date", "ext")
 DEFAULT_TEMPLATE = "{prompt}_{image_id}.{ext}"
 MAX_NAME = 119  # bytes
+_ROOM = len("-9999_4")  # for the end of a numbered name
+_MOST = 255  # bytes of a name that file systems allow
+_LONGEST_SUFFIX = 16  # bytes, the dot included
+MAX_SIZE = 2 * 1024**3  # bytes
+_SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 # Windows opens devices under these names, whatever the extension.
 _DEVICES = frozenset(
@@ -24,11 +32,15 @@ _DEVICES = frozenset(
 
 
 class Target(NamedTuple):
-    """Where files are saved: a directory and a template for names in it; with `split`, grids are also split."""
+    """Where files are saved: a directory and a template for names in it; with `split`, grids are also split.
+
+    `max_size` is the most that a file may have, in bytes.
+    """
 
     directory: Path
     template: str = DEFAULT_TEMPLATE
     split: bool = False
+    max_size: int = MAX_SIZE
 
     @property
     def fixed(self) -> Path | None:
@@ -79,7 +91,16 @@ def check_for_several(target: Target) -> None:
         )
 
 
-def check_writable(target: Target, *, force: bool) -> None:
+def parse_size(text: str) -> int:
+    """Parse a number of bytes such as `500000`, `10M` or `2G`. Raises `UsageError`."""
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    size = int(float(found[1]) * _SIZE_UNITS[found[2].upper()]) if found else 0
+    if size < 1:
+        raise UsageError(f'"{text}" is not a size; write --max-size as bytes, or as 10M or 2G.')
+    return size
+
+
+def check_writable(target: Target) -> None:
     """Raise `ConfigError` when files cannot be saved there; call it before paying for a job."""
     directory = target.directory
     while not os.path.lexists(directory):
@@ -95,26 +116,64 @@ def check_writable(target: Target, *, force: bool) -> None:
         raise ConfigError(
             f'"{fixed}" is a directory; give a file name in it as --output, or end it with a slash.'
         )
-    if fixed is not None and not force and not may_take(fixed):
-        raise ConfigError(
-            f'"{fixed}" already exists and is not an image; choose another --output or use --force.'
-        )
 
 
-def may_take(path: Path) -> bool:
-    """Whether a path is free, or holds an image (complete or not) rather than some other file of the user."""
-    from mjcli.media.formats import extension_of
+def check_free(target: Target, fields: Mapping[str, str], *, count: int, extensions: Sequence[str]) -> None:
+    """Raise `NameInUse` when a name that a new job's files would get is in use, as far as names are known.
 
-    if not os.path.lexists(path):
-        return True
-    if not path.is_file():
-        return False  # reading a pipe could block forever
+    `fields` are the values that are known before the job is sent, `count` is the number of its files, and
+    `extensions` are those that they may have.
+    """
+    names = {name for _, name, _, _ in string.Formatter().parse(target.template) if name is not None}
+    if not names <= {*fields, "ext", "index"}:
+        return
+    for extension in extensions if "ext" in names else extensions[:1]:
+        for index in range(1, count + 1):
+            path = name_for(target, fields, ext=extension, index=index, count=count)
+            parts = [part_of(path, number) for number in range(1, 5)] if target.split else []
+            for each in (path, *parts):
+                if in_use(each):
+                    raise NameInUse(
+                        f'"{each}" already exists. Nothing was sent.',
+                        hint="choose another --output, or add --force to replace it",
+                    )
+
+
+def in_use(path: Path) -> bool:
+    """Whether a name belongs to anything but an empty file."""
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
-        return not head or extension_of(head) is not None
-    except OSError:
+        status = path.lstat()
+    except (OSError, ValueError):
         return False
+    return not stat.S_ISREG(status.st_mode) or status.st_size > 0
+
+
+def numbered(path: Path, number: int) -> Path:
+    """The name to use when the names with lower numbers are in use: `cat.png`, `cat-2.png`, `cat-3.png`."""
+    return path if number == 1 else _with_end(path, f"-{number}")
+
+
+def part_of(grid: Path, number: int) -> Path:
+    """The name of one of the four images of a grid (1 is top left, 4 is bottom right)."""
+    return _with_end(grid, f"_{number}")
+
+
+def _with_end(path: Path, end: str) -> Path:
+    end += path.suffix
+    return path.with_name(cut(path.stem, _MOST - len(end.encode())) + end)
+
+
+def is_variant(path: Path, name: Path) -> bool:
+    """Whether a path is a name or one of its numbered forms, with any extension of an image or video."""
+    if path.parent != name.parent:
+        return False
+    # The end of `x.{index}` is not an extension, and tells the files of a job apart.
+    if path.suffix != name.suffix and not (is_extension(path.suffix) and is_extension(name.suffix)):
+        return False
+    if path.stem == name.stem:
+        return True
+    _stem, dash, number = path.stem.rpartition("-")
+    return bool(dash) and number.isdecimal() and numbered(name, int(number)).stem == path.stem
 
 
 def fields_of(
@@ -155,15 +214,61 @@ def name_for(target: Target, fields: Mapping[str, str], *, ext: str, index: int,
     if count > 1 and "{index}" not in template:
         stem, dot, suffix = template.rpartition(".")
         template = f"{stem}_{{index}}{dot}{suffix}" if dot else f"{template}_{{index}}"
-    values = {**fields, "ext": ext, "index": str(index)}
-    name = template.format_map(values)
-    excess = len(name.encode()) - MAX_NAME
-    if excess > 0:
-        values["prompt"] = cut(values["prompt"], max(len(values["prompt"].encode()) - excess, 1))
-        name = template.format_map(values)
-    if len(name.encode()) > MAX_NAME and target.fixed is None:
-        name = cut(name, MAX_NAME - len(ext) - 1).rstrip(".") + f".{ext}"
+    limit = MAX_NAME if target.fixed is None else _MOST if count > 1 else None
+    name = _fitted(template, {**fields, "ext": ext}, limit and limit - _ROOM, index=index, count=count)
     return target.directory / (_avoid_device(name) if target.fixed is None else name)
+
+
+class _Piece(NamedTuple):
+    """A part of a name, from a placeholder (`field`) or from the literal text of the template (None)."""
+
+    field: str | None
+    text: str
+
+
+def _fitted(template: str, values: Mapping[str, str], limit: int | None, *, index: int, count: int) -> str:
+    """The name of file `index` of `count`, of at most `limit` bytes; different files have different names."""
+    name = template.format_map({**values, "index": str(index)})
+    # The widest index and extension, so that all files of a job, and all forms of one, are cut alike.
+    widest = {**values, "index": str(max(count, index)), "ext": values["ext"].ljust(4, "x")}
+    excess = 0 if limit is None else len(template.format_map(widest).encode()) - limit
+    if excess <= 0:
+        return name
+    stem, dot, suffix = template.rpartition(".")
+    if not dot or len(f".{suffix.format_map(widest)}".encode()) > _LONGEST_SUFFIX:
+        stem, suffix = template, "{ext}"
+        excess += len(".") + len(widest["ext"])
+    pieces = _cut_pieces(_pieces(stem, widest), excess)
+    texts = [str(index) if each.field == "index" else each.text for each in pieces]
+    return f"{''.join(texts)}.{suffix.format_map({**values, 'index': str(index)})}"
+
+
+def _pieces(template: str, values: Mapping[str, str]) -> list[_Piece]:
+    found = []
+    for literal, field, _, _ in string.Formatter().parse(template):
+        found += [_Piece(None, literal)] if literal else []
+        found += [_Piece(field, values[field])] if field is not None else []
+    return found
+
+
+def _cut_pieces(pieces: list[_Piece], excess: int) -> list[_Piece]:
+    """Shorten a name: the prompt first, then literal text, then ids, the longest first, but never the index."""
+    pieces = list(pieces)
+    order = sorted(
+        (n for n, each in enumerate(pieces) if each.field != "index"),
+        key=lambda n: (
+            (pieces[n].field != "prompt") + (pieces[n].field not in ("prompt", None)),
+            -len(pieces[n].text),
+        ),
+    )
+    for n in order:
+        if excess <= 0:
+            break
+        text = pieces[n].text
+        shorter = cut(text, max(len(text.encode()) - excess, 1))
+        excess -= len(text.encode()) - len(shorter.encode())
+        pieces[n] = pieces[n]._replace(text=shorter)
+    return pieces
 
 
 def slug_of(prompt: str) -> str:

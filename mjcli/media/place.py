@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from mjcli.errors import DownloadError, reason_of
 from mjcli.media.formats import is_whole
-from mjcli.media.names import may_take
+from mjcli.media.names import numbered
 
 if sys.platform != "win32":  # Windows does not remove a file that is in use, so no lock is needed there
     import fcntl
@@ -23,35 +25,50 @@ _partial: set[Path] = set()
 _PARTIAL_NAME = re.compile(r"\.mj-\d+-[0-9a-f]{12}\.part")
 
 
+MOST_NAMES = 10_000  # numbers that are tried for a file whose name is in use
+
+
 class Saved(NamedTuple):
-    """A file on disk; `kept` when a complete one already existed and nothing was fetched."""
+    """A file on disk; `kept` when it already existed, with the same bytes or as a file of the same job.
+
+    `sha256` is the hexadecimal digest of its bytes, empty when they were not read. `notices` are sentences.
+    """
 
     path: Path
     kept: bool
+    sha256: str = ""
+    notices: tuple[str, ...] = ()
 
 
 class PartialFile:
-    """A file that is being written, with what identifies the version of its source.
-
-    `validator` is the ETag or date that `If-Range` may send, None when the bytes so far cannot be resumed.
-    """
+    """A file that is being written from its beginning to its end. `size` is in bytes."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self.file = path, file
-        self.validator: str | None = None
+        self.size = 0
+        self._hash = hashlib.sha256()
 
     @property
-    def resumable_bytes(self) -> int:
-        """The bytes that a later request may continue from."""
-        return self.file.seek(0, os.SEEK_END) if self.validator else 0
+    def sha256(self) -> str:
+        """The digest of the bytes so far."""
+        return self._hash.hexdigest()
 
-    def head(self) -> bytes:
-        """The first 64 bytes."""
+    def head(self, length: int) -> bytes:
+        """The first bytes."""
         self.file.seek(0)
-        return self.file.read(64)
+        return self.file.read(length)
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        self.file.write(data)
+        self.size += len(data)
+        self._hash.update(data)
 
     def truncate(self, size: int) -> None:
-        """Cut the file to `size` bytes and continue there."""
+        """Continue after the bytes so far, or (`size` 0) begin again."""
+        if size != self.size:
+            assert size == 0, "a digest cannot be taken back"
+            self.size, self._hash = 0, hashlib.sha256()
         self.file.seek(size)
         self.file.truncate()
 
@@ -95,48 +112,125 @@ def sweep(directory: Path) -> None:
             _unlink_unless_locked(directory / name)
 
 
-def place(data: bytes, path: Path, *, force: bool) -> Saved:
-    """Write an image under its name, complete or not at all. Raises `DownloadError`."""
+def _none(_path: Path) -> bool:
+    return False
+
+
+def place(data: bytes, path: Path, *, force: bool, spare: Callable[[Path], bool] = _none) -> Saved:
+    """Write an image under its name or a numbered one; see `place_part`. Raises `DownloadError`."""
     try:
         with partial_file(path.parent) as part:
-            part.file.write(data)
+            part.write(data)
             part.sync()
-            return place_part(part.path, path, force=force)
+            return place_part(part, path, force=force, spare=spare)
     except OSError as error:
         raise DownloadError(f'"{path}" cannot be written: {reason_of(error)}.') from error
 
 
-def place_part(part: Path, path: Path, *, force: bool) -> Saved:
-    """Rename a complete partial file into place; a file that was created meanwhile is kept.
+def place_part(
+    part: PartialFile,
+    path: Path,
+    *,
+    force: bool,
+    spare: Callable[[Path], bool] = _none,
+    own: Callable[[Path], bool] = _none,
+) -> Saved:
+    """Rename a complete partial file into place.
 
-    Raises `DownloadError` when it is incomplete, or when the name belongs to something else.
+    If something else has the name, the file gets a numbered one (`cat-2.png`); a file with the same bytes is
+    kept. An empty file is replaced, and so is one with the first of these bytes (an incomplete copy) if `own`
+    returns true for it. `force` replaces any file but those that `spare` returns true for. Raises
+    `DownloadError`, `OSError`.
     """
-    if not is_whole(part):
-        raise DownloadError(f'"{path.name}" is incomplete; nothing was saved.')
-    if path.is_dir():
-        raise DownloadError(f'"{path}" is a directory; choose another --output.')
-    if not force and os.path.lexists(path):
-        if path.is_file() and is_whole(path):
-            return Saved(path, kept=True)
-        if not may_take(path):
-            raise DownloadError(
-                f'"{path}" already exists and is not an image; choose another --output or use --force.'
-            )
-        force = True  # the remains of an earlier download
-    return _rename(part, path, replace=force)
+    for number in range(1, MOST_NAMES):
+        name = numbered(path, number)
+        replace = force and not spare(name) and not name.is_dir()
+        kept = _take(part, name, replace=replace, own=own)
+        if kept is not None:
+            notices = () if number == 1 else (f'"{path}" already exists, so "{name.name}" was used.',)
+            return Saved(name, kept, part.sha256, notices)
+    raise DownloadError(f'"{path}" already exists, and so do {MOST_NAMES} numbered names.')
 
 
-def _rename(part: Path, path: Path, *, replace: bool) -> Saved:
+def _take(part: PartialFile, path: Path, *, replace: bool, own: Callable[[Path], bool]) -> bool | None:
+    """Give the file this name. Returns whether the existing file was kept; None when the name is in use."""
     if replace:
-        part.replace(path)
-        return Saved(path, kept=False)
+        part.path.replace(path)
+        return False
     try:
-        os.link(part, path)  # unlike rename, fails when another process was first
+        _create(part.path, path)
+        return False
     except FileExistsError:
-        return Saved(path, kept=True)
+        pass
+    existing = _leading(part, path)
+    if existing == part.size:
+        return True
+    if existing is None or path.is_symlink():
+        return None
+    if existing and (not own(path) or is_whole(path)):
+        return None  # the same first bytes do not make it this job's
+    with _locked(path.parent):
+        if _leading(part, path) != existing:
+            return None  # another process was faster
+        part.path.replace(path)
+    return False
+
+
+def _create(part: Path, path: Path) -> None:
+    """Give a file a free name. Raises `FileExistsError`, also when another process is faster."""
+    if sys.platform == "win32":
+        part.rename(path)  # does not replace
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with _locked(path.parent):
+            if os.path.lexists(path):
+                raise FileExistsError(path) from None
+            part.rename(path)
+
+
+def sha256_of(path: Path) -> str | None:
+    """The digest of a regular file; None when it cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+def _leading(part: PartialFile, path: Path) -> int | None:
+    """The size of a regular file that has the first bytes, or all bytes, of another one; None for other files."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > part.size:
+            return None  # reading a pipe could block forever
+        with path.open("rb") as existing, part.path.open("rb") as new:
+            while block := existing.read(1024 * 1024):
+                if block != new.read(len(block)):
+                    return None
     except OSError:
-        part.rename(path)  # a file system without hard links
-    return Saved(path, kept=False)
+        return None
+    return status.st_size
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep other processes from replacing files in a directory, where its file system has locks."""
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _lock(path: Path, file: BinaryIO) -> bool:

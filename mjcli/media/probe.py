@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 import httpx
 
 from mjcli.media.formats import IMAGES, extension_of, format_name, is_image_type, size_of
+from mjcli.media.links import expiry_of
 from mjcli.media.web import BadAddress, GuardedGet, PrivateAddress, TransportError, WebError, read_head
 
 SECONDS = 3.0
@@ -21,6 +23,7 @@ HEAD_SHARE = 0.5  # of the time: a server that ignores HEAD must leave some for 
 HEAD_BYTES = 1024  # enough to identify a file
 SIZE_BYTES = 256 * 1024  # enough to find an image's size, however much metadata comes first
 ACCEPTED = "PNG, JPEG, WebP or GIF"
+_EXPIRED = (401, 403, 404, 410)  # statuses with which hosts answer to an expired link
 
 Verdict = Literal["good", "refused", "doubtful"]
 
@@ -129,10 +132,10 @@ def _require_image(web: GuardedGet, url: str, deadline: float) -> None:
         return
     with web.open(url, headers={"range": f"bytes=0-{HEAD_BYTES - 1}"}, deadline=deadline) as response:
         if response.status_code != 416:
-            _judge(response)
+            _judge(response, url)
             return
     with web.open(url, deadline=deadline) as response:  # an empty file has no such range
-        _judge(response)
+        _judge(response, url)
 
 
 def _head_says_image(web: GuardedGet, url: str, deadline: float) -> bool:
@@ -146,9 +149,13 @@ def _head_says_image(web: GuardedGet, url: str, deadline: float) -> bool:
         return False  # a server that does not know HEAD may do anything
 
 
-def _judge(response: httpx.Response) -> None:
+def _judge(response: httpx.Response, url: str) -> None:
     """Return for an image; raise `_Refused` or `_Doubtful` for anything else."""
     status = response.status_code
+    expiry = expiry_of(url)
+    if status in _EXPIRED and expiry is not None and expiry <= time.time():
+        when = datetime.fromtimestamp(expiry, UTC)
+        raise _Refused(f"It expired at {when:%Y-%m-%d %H:%M} UTC (HTTP {status}).")
     if status in (404, 410):
         raise _Refused(f"It does not exist (HTTP {status}).")
     if not response.is_success:

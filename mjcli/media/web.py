@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import math
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +21,8 @@ from mjcli.errors import reason_of
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 30.0  # without a byte
 REDIRECTS = 5
+IDLE_CONNECTIONS = 4  # kept open for each request at a time
+IDLE_SECONDS = 15.0
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -61,15 +64,16 @@ class GuardedGet:
     """Requests to hosts that must learn nothing; threads may share one. Close it after use.
 
     Redirects are followed, and the address is checked on every hop, before and after connecting.
-    `allow_private` permits private addresses, which is right only when the API itself is on this machine;
-    hosts on this machine are then connected to without a proxy. `use_environment` honours the proxy
-    variables and SSL_CERT_FILE.
+    Connections are reused for further requests to the same host. `allow_private` permits private addresses,
+    which is right only when the API itself is on this machine; hosts on this machine are then connected to
+    without a proxy. `use_environment` honours the proxy variables and SSL_CERT_FILE.
     """
 
     def __init__(self, *, allow_private: bool, use_environment: bool) -> None:
         self._allow_private, self._use_environment = allow_private, use_environment
-        self._clients: dict[tuple[str, bool], httpx.Client] = {}
-        self._connections: set[_Connection] = set()
+        self._sessions: list[_Session] = []  # those without a request
+        self._requests: set[_Request] = set()
+        self._certificates: ssl.SSLContext | None = None
         self._stopped = False
         self._lock = threading.Lock()
 
@@ -86,10 +90,10 @@ class GuardedGet:
         """Yield the response behind a link, its body unread.
 
         `deadline` (a reading of `time.monotonic()`) ends the request, the body included, even while bytes
-        trickle in; `stall` is the longest silence in seconds. Raises `WebError`, also from within the
-        `with` block while the body is read.
+        trickle in; `stall` is the longest wait in seconds for a piece of the body, and for all of the headers.
+        Raises `WebError`, also from within the `with` block while the body is read.
         """
-        with _transport_errors(deadline):
+        with _transport_errors():
             address = parse_address(url)
             for _ in range(REDIRECTS + 1):
                 with self._request(method, address, headers, deadline, stall) as response:
@@ -103,14 +107,24 @@ class GuardedGet:
         """Break off the requests in progress, and refuse others."""
         with self._lock:
             self._stopped = True
-            connections = list(self._connections)
-        for connection in connections:
-            connection.shut()
+            requests = list(self._requests)
+        for request in requests:
+            request.shut("the request was stopped")
+        self._close_idle()
 
     def close(self) -> None:
         """Close the connections."""
-        for client in self._clients.values():
-            client.close()
+        with self._lock:
+            requests = list(self._requests)
+        for request in requests:
+            request.session.client.close()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        with self._lock:
+            sessions, self._sessions = self._sessions, []
+        for session in sessions:
+            session.client.close()
 
     @contextlib.contextmanager
     def _request(
@@ -122,106 +136,170 @@ class GuardedGet:
         stall: float,
     ) -> Iterator[httpx.Response]:
         self._refuse_private(address.host)
-        left = math.inf if deadline is None else deadline - time.monotonic()
-        if left <= 0:
-            raise TransportError("timed out")
-        host = address.raw_host.decode("ascii")
-        with (
-            self._tracked(_Connection(host, self._refuse_private), left) as connection,
-            self._client(address).stream(
-                method,
-                address,
-                headers=headers,
-                timeout=httpx.Timeout(min(stall, left), connect=min(CONNECT_SECONDS, left)),
-                extensions={"trace": connection},
-            ) as response,
-        ):
-            yield response
+        for reuse in (True, False):
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise TransportError("timed out")
+            timeout = httpx.Timeout(min(stall, left), connect=min(CONNECT_SECONDS, left))
+            with self._tracked(address, reuse=reuse) as request:
+                with _limited(request, min(left, CONNECT_SECONDS + stall)):
+                    response = request.send(method, address, headers, timeout)
+                if response is None:
+                    continue  # the host had closed the connection that was reused
+                with contextlib.closing(response), _limited(request, left):
+                    response.stream = _WatchedBody(response.stream, request, stall)
+                    yield response
+                    return
 
     @contextlib.contextmanager
-    def _tracked(self, connection: _Connection, seconds: float) -> Iterator[_Connection]:
-        """Let `stop`, and the end of `seconds`, shut the connection."""
-        timer = threading.Timer(seconds, connection.shut) if seconds < math.inf else None
+    def _tracked(self, address: httpx.URL, *, reuse: bool) -> Iterator[_Request]:
+        """A request that `stop` can end, with a session of its own while it lasts."""
+        session = self._session(address, reuse=reuse)
+        request = _Request(session, address, self._refuse_private)
         with self._lock:
             if self._stopped:
                 raise TransportError("the request was stopped", connected=False)
-            self._connections.add(connection)
+            self._requests.add(request)
         try:
-            if timer is not None:
-                timer.daemon = True
-                timer.start()
-            yield connection
+            yield request
         finally:
-            if timer is not None:
-                timer.cancel()
-            with self._lock:
-                self._connections.discard(connection)
+            request.end()
+            self._give_back(request)
+
+    def _give_back(self, request: _Request) -> None:
+        with self._lock:
+            self._requests.discard(request)
+            self._sessions.append(request.session)
+            stopped = self._stopped
+        if stopped:
+            self._close_idle()
 
     def _refuse_private(self, host: str) -> None:
         private = None if self._allow_private else private_among(addresses_of(host))
         if private is not None:
             raise PrivateAddress(f"leads to the private address {private}")
 
-    def _client(self, address: httpx.URL) -> httpx.Client:
-        """The client for an address, made on first use; http needs no certificates."""
+    def _session(self, address: httpx.URL, *, reuse: bool) -> _Session:
+        """A session without a request, if possible one that is connected to the host of this address."""
         local = self._allow_private and any(each.is_loopback for each in addresses_of(address.host))
-        key = (address.scheme, local)
+        kind, origin = (address.scheme == "https", local), _origin(address)
         with self._lock:
-            if key not in self._clients:
-                self._clients[key] = _tokenless_client(
-                    certificates=address.scheme == "https",
-                    use_environment=self._use_environment and not local,
-                )
-            return self._clients[key]
+            found = [each for each in self._sessions if each.kind == kind and (reuse or not each.origins)]
+            if found:
+                session = next((each for each in found if origin in each.origins), found[0])
+                self._sessions.remove(session)
+                return session
+            if kind[0] and self._certificates is None:
+                self._certificates = _certificates(self._use_environment)
+            certificates = self._certificates if kind[0] else None
+        return _Session(kind, _tokenless_client(certificates, self._use_environment and not local))
 
 
-def _tokenless_client(*, certificates: bool, use_environment: bool) -> httpx.Client:
+def _origin(address: httpx.URL) -> tuple[str, str, int | None]:
+    return address.scheme, address.host, address.port
+
+
+def _certificates(use_environment: bool) -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context(verify=True, trust_env=use_environment)
+    except (OSError, ValueError) as error:
+        raise SetupError(f"could not be fetched: the connection cannot be set up ({error})") from error
+
+
+def _tokenless_client(certificates: ssl.SSLContext | None, use_environment: bool) -> httpx.Client:
     try:
         return httpx.Client(
-            verify=certificates,
+            verify=certificates or False,  # http needs none
             trust_env=use_environment,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"user-agent": f"mj/{__version__}", "accept": "*/*", "accept-encoding": "identity"},
-            # Bytes that a server sends after a response must not be taken for the next one, and only the
-            # sockets of a new connection are known to `_Connection`.
-            limits=httpx.Limits(max_keepalive_connections=0),
+            limits=httpx.Limits(max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
         )
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
         raise SetupError(f"could not be fetched: the connection cannot be set up ({error})") from error
 
 
-class _Connection:
-    """The sockets of one request, as httpcore's trace extension reports them.
+class _Session:
+    """A client that serves one request at a time, and the sockets that it has opened.
+
+    Any of them may be the one that a request reuses, so that all of them are shut to end it.
+    """
+
+    def __init__(self, kind: tuple[bool, bool], client: httpx.Client) -> None:
+        self.kind, self.client = kind, client
+        self.origins: set[tuple[str, str, int | None]] = set()
+        self.streams: list[Any] = []
+
+    def forget_closed(self) -> None:
+        """Drop the sockets that are closed."""
+        self.streams = [each for each in self.streams if each.get_extra_info("socket").fileno() >= 0]
+
+
+class _Request:
+    """One request of a session; its connections are those that httpcore's trace extension reports.
 
     A host name may resolve to another address than when it was checked, so `check(address)` is called with
     the peer before anything is sent to it. A proxy's own address means nothing and is not checked.
     """
 
-    def __init__(self, host: str, check: Callable[[str], None]) -> None:
-        self._host, self._check = host, check
-        self._direct = False
-        self._streams: list[Any] = []
-        self._shut = False
+    def __init__(self, session: _Session, address: httpx.URL, check: Callable[[str], None]) -> None:
+        self.session = session
+        self._origin, self._host = _origin(address), address.raw_host.decode("ascii")
+        self._check = check
+        self._direct = self._connected = self._over = False
+        self._reason: str | None = None
         self._lock = threading.Lock()
+        session.forget_closed()
+
+    def send(
+        self, method: str, address: httpx.URL, headers: Mapping[str, str] | None, timeout: httpx.Timeout
+    ) -> httpx.Response | None:
+        """The response; None when the connection that was reused turned out to be closed."""
+        client = self.session.client
+        request = client.build_request(
+            method, address, headers=headers, timeout=timeout, extensions={"trace": self}
+        )
+        try:
+            response = client.send(request, stream=True)
+        except (httpx.RemoteProtocolError, httpx.NetworkError):
+            if self._connected or self._reason is not None or self._origin not in self.session.origins:
+                raise
+            return None
+        self.session.origins.add(self._origin)
+        return response
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Receive one event of the trace."""
         if event.endswith("connect_tcp.started"):
-            self._direct = info.get("host") == self._host
+            self._connected, self._direct = True, info.get("host") == self._host
         elif event.endswith("connect_tcp.complete"):
             if self._direct:
                 self._check_peer(info["return_value"])
             self._add(info["return_value"])
         elif event.endswith("start_tls.complete"):
             self._add(info["return_value"])
+        elif event.endswith("send_request_headers.complete"):
+            for stream in self.session.streams:
+                _acknowledge_at_once(stream)
 
-    def shut(self) -> None:
-        """End the request, from any thread, now or as soon as it is connected."""
+    def shut(self, reason: str) -> None:
+        """End the request, from any thread, now or as soon as it is connected; no-op once it is over."""
         with self._lock:
-            self._shut = True
-            streams = list(self._streams)
-        for stream in streams:
-            _shut_socket(stream)
+            if self._over:
+                return
+            self._reason = reason
+            for stream in self.session.streams:
+                _shut_socket(stream)
+
+    def end(self) -> None:
+        """Note that the session may serve another request."""
+        with self._lock:
+            self._over = True
+
+    def raise_if_shut(self) -> None:
+        """Raise `TransportError` if the request was shut, which may look like the end of the body."""
+        if self._reason is not None:
+            raise TransportError(self._reason)
 
     def _check_peer(self, stream: Any) -> None:
         peer = stream.get_extra_info("server_addr")
@@ -234,10 +312,74 @@ class _Connection:
 
     def _add(self, stream: Any) -> None:
         with self._lock:
-            self._streams.append(stream)
-            shut = self._shut
-        if shut:
-            _shut_socket(stream)
+            self.session.streams.append(stream)
+            if self._reason is not None:
+                _shut_socket(stream)
+
+
+@contextlib.contextmanager
+def _limited(request: _Request, seconds: float) -> Iterator[None]:
+    """Shut the request when the block takes longer. Raises `TransportError` for a request that was shut."""
+    timer = None
+    if seconds < math.inf:
+        timer = threading.Timer(max(seconds, 0), request.shut, ["timed out"])
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    except httpx.HTTPError:
+        request.raise_if_shut()
+        raise
+    finally:
+        if timer is not None:
+            timer.cancel()
+    request.raise_if_shut()
+
+
+class _WatchedBody(httpx.SyncByteStream):
+    """A body whose request is shut when it brings no data for some seconds.
+
+    A read timeout alone would be renewed by every byte of chunk extensions and trailers, which are not data.
+    """
+
+    def __init__(self, body: Any, request: _Request, seconds: float) -> None:
+        self._body, self._request, self._seconds = body, request, seconds
+        self._since = math.inf  # when the reader began to wait for data
+        self._over = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        threading.Thread(target=self._watch, daemon=True).start()
+        pieces = iter(self._body)
+        try:
+            while True:
+                self._since = time.monotonic()
+                piece = next(pieces, None)
+                self._since = math.inf
+                if piece is None:
+                    return
+                yield piece
+        finally:
+            self._over.set()
+
+    def close(self) -> None:
+        self._over.set()
+        self._body.close()
+
+    def _watch(self) -> None:
+        left = self._seconds
+        while not self._over.wait(min(left, self._seconds, threading.TIMEOUT_MAX)):
+            left = self._since + self._seconds - time.monotonic()
+            if left <= 0:
+                self._request.shut("timed out")
+                return
+
+
+def _acknowledge_at_once(stream: Any) -> None:
+    """Avoid the delay of 40 ms before the body of a server that sends its headers alone."""
+    option = getattr(socket, "TCP_QUICKACK", None)  # Linux
+    if option is not None:
+        with contextlib.suppress(OSError):
+            stream.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, 1)
 
 
 def _shut_socket(stream: Any) -> None:
@@ -248,14 +390,13 @@ def _shut_socket(stream: Any) -> None:
 
 
 @contextlib.contextmanager
-def _transport_errors(deadline: float | None) -> Iterator[None]:
+def _transport_errors() -> Iterator[None]:
     """Turn httpx's exceptions into `WebError`: the only place that does so for links."""
     try:
         yield
     except httpx.HTTPError as error:
-        overdue = deadline is not None and time.monotonic() >= deadline
         connected = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
-        raise TransportError("timed out" if overdue else reason_of(error), connected=connected) from error
+        raise TransportError(reason_of(error), connected=connected) from error
     except (httpx.InvalidURL, UnicodeError) as error:  # UnicodeError: a host name that DNS cannot carry
         raise BadAddress("is not a valid address") from error
 

@@ -165,7 +165,12 @@ def test_a_body_that_stalls_is_resumed(service: Service, place: Path) -> None:
     [
         pytest.param(cut_off(100_000, {"etag": '"one"'}), id="by length"),
         pytest.param(cut_off(0), id="at once"),
-        pytest.param(lambda _r, reply: reply.whole(IMAGE[:-1]), id="orderly close"),
+        pytest.param(
+            lambda _r, reply: (
+                reply.raw(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + IMAGE[:-1]) or reply.close()
+            ),
+            id="orderly close",
+        ),
         pytest.param(lambda _r, reply: reply.reset(), id="reset"),
         pytest.param(lambda _r, reply: reply.whole(b"", 503), id="503"),
         pytest.param(lambda _r, reply: reply.raw(b"nonsense\r\n\r\n"), id="not HTTP"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mjcli.media.formats import EXTENSIONS, extension_of, is_web_page, is_whole, size_of
+from mjcli.media.formats import (
+    EXTENSIONS,
+    extension_for,
+    extension_of,
+    is_web_page,
+    is_whole,
+    not_a_result,
+    size_of,
+)
+from mjcli.media.structure import has_structure
 from tests.support.images import WHOLE, box, png
 
 
@@ -129,3 +139,46 @@ def test_an_image_of_zero_pixels_has_no_size() -> None:
 )
 def test_no_bytes_raise_an_error(data: bytes, beginning: bytes) -> None:
     size_of(beginning + data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "JPEG", "WEBP"])
+def test_a_file_with_bytes_after_its_end_is_whole(tmp_path: Path, kind: str) -> None:
+    written = io.BytesIO()
+    PIL.Image.effect_noise((50, 50), 80).convert("RGB").save(written, kind)
+    for more in (b"\0", b"trailing bytes " * 20, written.getvalue()[:9]):
+        (tmp_path / "file").write_bytes(written.getvalue() + more)
+        assert is_whole(tmp_path / "file")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "JPEG", "WEBP"])
+def test_the_structure_of_a_real_image_is_complete_only_with_its_end(tmp_path: Path, kind: str) -> None:
+    written = io.BytesIO()
+    PIL.Image.effect_noise((40, 40), 80).convert("RGB").save(written, kind)
+    data, path = written.getvalue(), tmp_path / "file"
+    wrong = []
+    for length in range(1, len(data) + 1):
+        path.write_bytes(data[:length])
+        with path.open("rb") as file:
+            found = has_structure(extension_of(data[:16]), file, length)
+        if found != (length == len(data)):
+            wrong.append(length)
+    assert not wrong
+
+
+def test_the_size_of_an_avif_image_is_that_of_its_largest_part() -> None:
+    tile = box(b"ispe", struct.pack(">III", 0, 16, 16))
+    whole = box(b"ispe", struct.pack(">III", 0, 640, 480))
+    assert size_of(box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", tile + whole)) == (640, 480)
+
+
+@given(
+    st.sampled_from(["png", "jpg", "gif", "webp", "mp4", "avif", None]), st.binary(min_size=1, max_size=300)
+)
+def test_no_bytes_make_a_check_fail(kind: str | None, data: bytes) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        has_structure(kind, file, len(data))
+        not_a_result(data, "text/plain")
+        assert extension_for(data, "", "http://x/y")

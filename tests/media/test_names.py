@@ -12,16 +12,23 @@ from mjcli.errors import ConfigError, UsageError
 from mjcli.media.names import (
     PLACEHOLDERS,
     Target,
+    check_free,
     check_writable,
     cut,
     fields_of,
-    may_take,
+    in_use,
+    is_variant,
     name_for,
+    numbered,
+    parse_size,
     parse_target,
+    part_of,
     safe,
     slug_of,
 )
 from tests.support.images import png
+
+KNOWN = {"prompt": "a-cat", "action": "generate", "date": "2026-01-02"}
 
 HOSTILE = [
     "../../etc/passwd",
@@ -119,6 +126,50 @@ def test_a_long_prompt_is_cut_but_the_image_id_is_not(tmp_path: Path) -> None:
     assert len(path.name.encode()) < 120
     assert path.name.endswith("_1234197197067915365.png")
     assert path.name.startswith("猫-猫")
+
+
+TEMPLATES = [
+    "{prompt}_{image_id}.{ext}",
+    "x" * 120 + "_{image_id}.{ext}",
+    "x" * 120 + "-{index}.png",
+    "{index}-" + "é" * 90 + ".{ext}",
+    "猫" * 60 + "{index}" + "猫" * 60 + "{index}.{ext}",
+    "1" * 130 + "{index}.{ext}",
+    "x." + "y" * 120,
+    "y" * 120 + "{image_id}.{index}",
+    "{image_id}_{task_id}_{action}." + "y" * 60 + "{index}",
+    "{image_id}" * 9,
+    "c" * 230 + ".png",
+]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("text", ["7", "8" * 80, "é" * 80], ids=["short", "long", "not ASCII"])
+def test_every_file_of_a_job_has_a_name_of_its_own_however_long_the_name_is(
+    tmp_path: Path, template: str, text: str
+) -> None:
+    target = Target(tmp_path, template)
+    given = fields(prompt=text, image_id=text, task_id=text, action=text)
+    names = [name_for(target, given, ext="png", index=index, count=12) for index in range(1, 13)]
+    limit = 119 if target.fixed is None else 255
+    seen: set[Path] = set()
+    for name in names:
+        forms = {part_of(numbered(name, number), 4) for number in (1, 2, 12, 9999)}
+        forms |= {numbered(name, number) for number in (1, 2, 12, 9999)}
+        assert all(len(form.name.encode()) <= limit for form in forms)
+        assert not forms & seen
+        assert not any(is_variant(form, other) for form in forms for other in names if other != name)
+        seen |= forms
+
+
+def test_a_long_literal_is_cut_and_the_ids_are_not(tmp_path: Path) -> None:
+    path = one(Target(tmp_path, "x" * 120 + "{image_id}.{ext}"), fields(image_id="1234197197067915365"))
+    assert path.name.endswith("x1234197197067915365.png")
+
+
+def test_a_long_name_is_cut_alike_whatever_the_extension_is(tmp_path: Path) -> None:
+    first, second = (one(Target(tmp_path), fields(prompt="cat " * 90), ext=ext) for ext in ("png", "webp"))
+    assert first.stem == second.stem
 
 
 def test_two_images_of_one_long_prompt_have_different_names(tmp_path: Path) -> None:
@@ -227,7 +278,7 @@ def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_directory_that_does_not_exist_yet_is_accepted(tmp_path: Path) -> None:
-    check_writable(Target(tmp_path / "a" / "b"), force=False)
+    check_writable(Target(tmp_path / "a" / "b"))
     assert not (tmp_path / "a").exists()
 
 
@@ -235,42 +286,99 @@ def test_a_file_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for directory in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError):
-            check_writable(Target(directory), force=False)
+            check_writable(Target(directory))
 
 
 def test_a_dangling_symlink_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ConfigError):
-        check_writable(Target(tmp_path / "link"), force=False)
+        check_writable(Target(tmp_path / "link"))
 
 
-def test_another_file_with_the_fixed_name_is_refused_unless_forced(tmp_path: Path) -> None:
-    (tmp_path / "cat.png").write_text("my notes")
-    with pytest.raises(ConfigError):
-        check_writable(Target(tmp_path, "cat.png"), force=False)
-    check_writable(Target(tmp_path, "cat.png"), force=True)
-
-
-def test_a_directory_with_the_fixed_name_is_refused_even_when_forced(tmp_path: Path) -> None:
+def test_a_directory_with_the_fixed_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cat.png").mkdir()
     with pytest.raises(ConfigError):
-        check_writable(Target(tmp_path, "cat.png"), force=True)
+        check_writable(Target(tmp_path, "cat.png"))
 
 
-def test_only_a_free_path_or_an_image_may_be_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extension", ["png", "jpg", "webp"])
+def test_a_name_that_is_known_and_in_use_is_refused(tmp_path: Path, extension: str) -> None:
+    (tmp_path / f"a-cat.{extension}").write_bytes(png())
+    with pytest.raises(ConfigError, match="already exists"):
+        check_free(Target(tmp_path, "{prompt}.{ext}"), KNOWN, count=1, extensions=("png", "jpg", "webp"))
+    check_free(Target(tmp_path, "{prompt}_{action}.{ext}"), KNOWN, count=1, extensions=("png", "jpg", "webp"))
+
+
+def test_a_name_that_is_not_known_yet_is_not_refused(tmp_path: Path) -> None:
+    (tmp_path / "a-cat_.png").write_bytes(png())
+    check_free(Target(tmp_path), KNOWN, count=1, extensions=("png",))
+
+
+def test_the_names_of_several_files_and_of_parts_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "cat_3.png").write_bytes(png())
+    target = Target(tmp_path, "cat.png")
+    check_free(target, {}, count=1, extensions=("png",))
+    for other, count in ((target, 4), (target._replace(split=True), 1)):
+        with pytest.raises(ConfigError, match="cat_3"):
+            check_free(other, {}, count=count, extensions=("png",))
+
+
+def test_only_an_empty_file_leaves_its_name_free(tmp_path: Path) -> None:
     (tmp_path / "whole.png").write_bytes(png())
     (tmp_path / "incomplete.png").write_bytes(png()[:30])
     (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "notes.png").write_text("mine")
     (tmp_path / "directory.png").mkdir()
     (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere")
-    taken = {path.name: may_take(path) for path in tmp_path.iterdir()}
-    assert may_take(tmp_path / "free.png")
-    assert taken == {
-        "whole.png": True,
-        "incomplete.png": True,
-        "empty.png": True,
-        "notes.png": False,
-        "directory.png": False,
-        "dangling.png": False,
-    }
+    assert not in_use(tmp_path / "free.png")
+    assert not in_use(tmp_path / ("x" * 300))
+    assert {path.stem for path in tmp_path.iterdir() if not in_use(path)} == {"empty"}
+
+
+# -- numbers -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [("cat.png", "cat-2.png"), ("cat", "cat-2"), (".png", ".png-2"), ("a.b.png", "a.b-2.png")],
+)
+def test_a_name_in_use_is_followed_by_a_numbered_one(tmp_path: Path, name: str, second: str) -> None:
+    assert numbered(tmp_path / name, 1).name == name
+    assert numbered(tmp_path / name, 2).name == second
+    assert is_variant(tmp_path / second, tmp_path / name)
+
+
+def test_a_numbered_name_is_not_longer_than_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / ("猫" * 83 + ".png")
+    assert len(numbered(path, 12).name.encode()) <= 255
+    assert is_variant(numbered(path, 12), path)
+
+
+def test_another_name_is_not_a_numbered_one(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    for other in ("cat-x.png", "cats-2.png", "cat-02.png", "cat-.png", "cat_2.png"):
+        assert not is_variant(tmp_path / other, path)
+    assert not is_variant(tmp_path / "else" / "cat.png", path)
+
+
+# -- sizes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("500", 500),
+        ("10M", 10 * 1024**2),
+        ("2G", 2 * 1024**3),
+        ("1.5k", 1536),
+        ("3MB", 3 * 1024**2),
+        ("1GiB", 1024**3),
+    ],
+)
+def test_a_size_has_a_unit_or_is_in_bytes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "much", "10X", "1e3", "٣"])
+def test_anything_else_is_not_a_size(text: str) -> None:
+    with pytest.raises(UsageError, match="not a size"):
+        parse_size(text)

@@ -10,118 +10,12 @@ from typing import Any
 
 import pytest
 
-from mjcli.errors import DownloadError
 from mjcli.media import place as place_module
 from mjcli.media import web
 from mjcli.media.download import Downloader
-from mjcli.media.names import Target, fields_of
-from mjcli.media.place import Saved, sweep
-from tests.support.downloads import FIELDS, IMAGE, NAME, get, link, nothing_left, scripted
-from tests.support.images import png
+from mjcli.media.place import sweep
+from tests.support.downloads import IMAGE, NAME, get, link, nothing_left, scripted
 from tests.support.service import Received, Reply, Service
-
-# -- existing files ------------------------------------------------------------------------------------
-
-
-def test_a_complete_file_is_kept_and_nothing_is_downloaded(
-    service: Service, fetch: Downloader, place: Path
-) -> None:
-    place.mkdir()
-    (place / NAME).write_bytes(png(5))
-    service.files["/files/cat.png"] = IMAGE
-    assert get(fetch, link(service), place) == Saved(place / NAME, kept=True)
-    assert (place / NAME).read_bytes() == png(5)
-    assert not service.received
-
-
-def test_force_downloads_an_existing_file_again(service: Service, fetch: Downloader, place: Path) -> None:
-    place.mkdir()
-    (place / NAME).write_bytes(png(5))
-    service.files["/files/cat.png"] = IMAGE
-    assert get(fetch, link(service), place, force=True) == Saved(place / NAME, kept=False)
-    assert (place / NAME).read_bytes() == IMAGE
-
-
-def test_a_failed_forced_download_leaves_the_old_file(
-    service: Service, fetch: Downloader, place: Path
-) -> None:
-    place.mkdir()
-    (place / NAME).write_bytes(png(5))
-    service.files["/files/cat.png"] = b"<html>"
-    with pytest.raises(DownloadError):
-        get(fetch, link(service), place, force=True)
-    assert (place / NAME).read_bytes() == png(5)
-    assert [path.name for path in place.iterdir()] == [NAME]
-
-
-@pytest.mark.parametrize("remains", [IMAGE[:1000], b""])
-def test_an_incomplete_file_is_replaced(
-    service: Service, fetch: Downloader, place: Path, remains: bytes
-) -> None:
-    place.mkdir()
-    (place / NAME).write_bytes(remains)
-    service.files["/files/cat.png"] = IMAGE
-    get(fetch, link(service), place)
-    assert (place / NAME).read_bytes() == IMAGE
-
-
-def test_another_file_with_the_name_is_not_touched(service: Service, fetch: Downloader, place: Path) -> None:
-    place.mkdir()
-    (place / NAME).write_text("my notes")
-    service.files["/files/cat.png"] = IMAGE
-    with pytest.raises(DownloadError):
-        get(fetch, link(service), place)
-    assert (place / NAME).read_text() == "my notes"
-    assert [path.name for path in place.iterdir()] == [NAME]
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_a_directory_with_the_name_is_not_touched(
-    service: Service, fetch: Downloader, place: Path, force: bool
-) -> None:
-    (place / NAME).mkdir(parents=True)
-    service.files["/files/cat.png"] = IMAGE
-    with pytest.raises(DownloadError):
-        get(fetch, link(service), place, force=force)
-    assert (place / NAME).is_dir()
-    assert [path.name for path in place.iterdir()] == [NAME]
-
-
-@pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("behind", ["notes", "remains", "whole", "nothing"])
-def test_nothing_is_written_through_a_symlink(
-    service: Service, fetch: Downloader, place: Path, behind: str, force: bool
-) -> None:
-    place.mkdir()
-    outside = place.parent / "outside"
-    content = {"notes": b"my notes", "remains": IMAGE[:99], "whole": png(5), "nothing": None}[behind]
-    if content is not None:
-        outside.write_bytes(content)
-    (place / NAME).symlink_to(outside)
-    service.files["/files/cat.png"] = IMAGE
-    fetch.save_all([link(service)], Target(place), FIELDS, force=force)
-    assert (outside.read_bytes() if outside.exists() else None) == content
-    assert [path.name for path in place.iterdir()] == [NAME]
-
-
-def test_a_file_that_is_created_meanwhile_is_kept(service: Service, fetch: Downloader, place: Path) -> None:
-    def meanwhile(_request: Received, reply: Reply) -> None:
-        (place / NAME).write_bytes(png(5))
-        reply.whole(IMAGE)
-
-    assert get(fetch, scripted(service, meanwhile), place).kept
-    assert (place / NAME).read_bytes() == png(5)
-
-
-def test_names_that_differ_only_in_case_lose_no_image(
-    service: Service, fetch: Downloader, place: Path
-) -> None:
-    service.files["/files/one.png"], service.files["/files/two.png"] = png(1), png(2)
-    for image_id, name in (("Ab", "one.png"), ("aB", "two.png")):
-        fields = fields_of(prompt="a cat", image_id=image_id, task_id="t", action="generate")
-        fetch.save_all([link(service, name)], Target(place), fields)
-    assert {path.read_bytes() for path in place.iterdir()} == {png(1), png(2)}
-
 
 # -- partial files of killed processes --------------------------------------------------------------------
 

@@ -159,6 +159,24 @@ def test_a_missing_image_is_refused(service: Service, status: int) -> None:
     assert f"HTTP {status}" in found.reason
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_link_that_has_expired_is_refused_with_its_date(service: Service, status: int) -> None:
+    link = serving(service, typed(b"gone", "text/plain", status))
+    found = check(f"{link}?ex=5f000000&is=5e000000&hm=a")
+    assert found.verdict == "refused"
+    assert found.reason == f"It expired at 2020-07-04 04:05 UTC (HTTP {status})."
+
+
+def test_an_expired_link_that_still_leads_to_an_image_is_good(service: Service) -> None:
+    assert check(f"{serving(service, png())}?ex=5f000000").verdict == "good"
+
+
+@pytest.mark.parametrize("expiry", ["ffffffff", "f" * 40, "", "soon", "-5"])
+def test_a_link_that_has_not_expired_is_not_said_to_have(service: Service, expiry: str) -> None:
+    link = serving(service, typed(b"gone", "text/plain", 403))
+    assert check(f"{link}?ex={expiry}").verdict == "doubtful"
+
+
 @pytest.mark.parametrize(
     ("data", "content_type", "words"),
     [
@@ -302,7 +320,7 @@ def test_a_refused_connection_is_doubtful() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"what?\r\n\r\n", "the response is not valid HTTP"),
+        (b"what?\r\n\r\n", "the response is not valid HTTP (illegal status line)"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx", "the connection was closed early"),
         (b"", "the connection was closed early"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -62,6 +63,42 @@ def test_stop_ends_the_requests_in_progress_and_refuses_others(service: Service,
     with pytest.raises(TransportError), web.open(url):
         pass
     assert len(service.received) == 1
+
+
+@pytest.mark.parametrize(
+    "start", [b"5;x=", b"4\r\ndata\r\n0\r\n", b"0"], ids=["extension", "trailer", "length"]
+)
+def test_chunked_framing_that_trickles_for_ever_is_silence(
+    service: Service, web: GuardedGet, start: bytes
+) -> None:
+    def script(_request: Received, reply: Reply) -> None:
+        reply.raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + start)
+        try:
+            while not service.over.wait(0.02):
+                reply.raw(b"0")
+        except OSError:
+            pass
+
+    service.files["/files/x"] = script
+    started = time.monotonic()
+    with (
+        pytest.raises(TransportError) as caught,
+        web.open(f"{service.base_url}/files/x", stall=0.15) as response,
+    ):
+        response.read()
+    assert caught.value.reason == "timed out"
+    assert 0.15 <= time.monotonic() - started < 5
+
+
+def test_a_reader_that_takes_its_time_is_not_silence(service: Service, web: GuardedGet) -> None:
+    service.files["/files/x"] = data = bytes(2_000_000)
+    size = 0
+    with web.open(f"{service.base_url}/files/x", stall=0.05) as response:
+        for piece in response.iter_raw():
+            if not size:
+                threading.Event().wait(0.2)
+            size += len(piece)
+    assert size == len(data)
 
 
 def test_no_more_than_the_head_of_a_body_is_read(service: Service, web: GuardedGet) -> None:

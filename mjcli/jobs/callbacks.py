@@ -178,6 +178,9 @@ class Inbox:
         except ConfigError as error:  # of the ledger
             self._warn(f"The callback for task {task_id} could not be stored: {error.message}")
             return LATER
+        except Exception as error:  # it must not end the receiver, and the task is polled
+            self._doubt(task_id, f"{type(error).__name__}: {error}")
+            return LATER
 
     def _job_of(self, task_id: str) -> Job | None:
         """Return the job of a task; the callback may arrive before the process that sent the job stores it."""
@@ -305,9 +308,14 @@ class Inbox:
         expected = self.outstanding()
         for record in self._client.tasks(sorted(expected)) if expected and self._client is not None else ():
             if record.id in expected and record.state != "running":
-                with self._exclusive(record.id):
-                    if record.id not in self._finished:
-                        self._store(record.id, record, confirmed=True)
+                try:
+                    with self._exclusive(record.id):
+                        if record.id not in self._finished:
+                            self._store(record.id, record, confirmed=True)
+                except MjError:
+                    raise
+                except Exception as error:  # the other tasks are stored
+                    self._doubt(record.id, f"{type(error).__name__}: {error}")
 
     def start_polling(self, *, at_once: bool) -> None:
         """Poll regularly in a thread until `close`, starting now or after the first interval."""
@@ -321,8 +329,8 @@ class Inbox:
             last = self._clock.monotonic()
             try:
                 self.poll()
-            except MjError:
-                pass  # callbacks may still arrive, and the next poll may succeed
+            except Exception:  # noqa: S110 - callbacks may still arrive, and the next poll may succeed
+                pass
 
     def close(self) -> None:
         """Stop polling and waiting."""

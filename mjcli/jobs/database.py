@@ -1,16 +1,17 @@
-"""The SQLite file of the ledger: schema, migrations, locking by other programs, damage."""
+"""The SQLite file of the ledger: schema, migrations, journal, locking by other programs."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from mjcli.errors import ConfigError, Remedy
+from mjcli.errors import ConfigError
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
+from mjcli.jobs.filesystem import network_file_system
 
 BUSY_SECONDS = 30.0  # how long to wait for a ledger that another program has locked
 SQLITE_SECONDS = 0.1  # how long SQLite itself waits at a time, during which no signal is handled
@@ -73,6 +74,22 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         );
         """,
     ),
+    (
+        "add job keys, file hashes and the clock at the time of sending",
+        """
+        -- clock_offset: seconds by which the service's clock was ahead; sent_uptime: seconds since the boot boot_id
+        ALTER TABLE jobs ADD COLUMN clock_offset REAL;
+        ALTER TABLE jobs ADD COLUMN boot_id TEXT;
+        ALTER TABLE jobs ADD COLUMN sent_uptime REAL;
+        ALTER TABLE jobs ADD COLUMN key TEXT;
+        ALTER TABLE jobs ADD COLUMN key_fingerprint TEXT;
+        -- a JSON list parallel to files; NULL: unknown
+        ALTER TABLE jobs ADD COLUMN files_sha256 TEXT;
+        CREATE UNIQUE INDEX jobs_key ON jobs (profile, key) WHERE key IS NOT NULL;
+        -- to find the job that lists a path without reading whole rows
+        CREATE INDEX jobs_files ON jobs (files) WHERE files <> '[]';
+        """,
+    ),
 )
 
 
@@ -95,14 +112,17 @@ def check_version(connection: sqlite3.Connection, path: Path, *, oldest: int = 0
     return int(version)
 
 
-def migrate(connection: sqlite3.Connection, *, clock: Clock) -> None:
-    """Bring the schema up to date. Several processes may do this at once."""
-    # SQLite itself does not wait for other processes when it switches the journal mode.
-    retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), clock=clock)
+def migrate(
+    connection: sqlite3.Connection, path: Path, *, clock: Clock, notice: Callable[[str], None]
+) -> None:
+    """Bring the schema up to date, after copying a ledger with jobs. Several processes may do this at once."""
+    choose_journal(connection, path, clock=clock, notice=notice)
     # One process migrates; the others wait here and then find it done.
     retry_while_busy(lambda: connection.execute("BEGIN IMMEDIATE"), clock=clock)
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if 0 < version < len(MIGRATIONS) and connection.execute("SELECT 1 FROM jobs LIMIT 1").fetchone():
+            _back_up(path, path.with_name(f"{path.name}.before-{len(MIGRATIONS)}"))
         for _name, script in MIGRATIONS[version:]:
             for statement in script.split(";\n"):
                 if statement.strip():
@@ -113,6 +133,59 @@ def migrate(connection: sqlite3.Connection, *, clock: Clock) -> None:
         if connection.in_transaction:  # after "disk full", SQLite has rolled back already
             connection.execute("ROLLBACK")
         raise
+
+
+def _back_up(path: Path, copy: Path) -> None:
+    """Copy the ledger as it was before the transaction of the caller, which keeps other writers away.
+
+    The copy is private, and a partial one never has the final name.
+    """
+    partial = copy.with_name(f"{copy.name}.part")
+    try:
+        partial.unlink(missing_ok=True)
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with (
+            contextlib.closing(sqlite3.connect(path)) as source,
+            contextlib.closing(sqlite3.connect(partial)) as target,
+        ):
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")  # so that the copy is one file
+        partial.replace(copy)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def choose_journal(
+    connection: sqlite3.Connection, path: Path, *, clock: Clock, notice: Callable[[str], None]
+) -> None:
+    """Set the journal that suits the file system. WAL needs memory that all processes share.
+
+    On a network file system, `notice` is called if the journal was not set yet.
+    """
+    kind = network_file_system(path)
+    mode = "WAL" if kind is None else "DELETE"
+    # SQLite itself does not wait for other processes when it switches the journal mode.
+    before = _journal_mode(connection, clock)
+    if before != mode.lower():
+        retry_while_busy(lambda: connection.execute(f"PRAGMA journal_mode = {mode}"), clock=clock)
+    new = not retry_while_busy(lambda: connection.execute("PRAGMA user_version").fetchone()[0], clock=clock)
+    if kind is not None and (new or before != mode.lower()):
+        notice(
+            f'The ledger "{path}" is on a network file system ({kind}), where only one host at a time can use'
+            " it safely."
+        )
+
+
+def uses_wal(connection: sqlite3.Connection, *, clock: Clock) -> bool:
+    """Return whether the ledger has a write-ahead log."""
+    return _journal_mode(connection, clock) == "wal"
+
+
+def _journal_mode(connection: sqlite3.Connection, clock: Clock) -> str:
+    ((mode,),) = retry_while_busy(lambda: connection.execute("PRAGMA journal_mode").fetchall(), clock=clock)
+    return str(mode)
 
 
 def retry_while_busy(attempt: Callable[[], T], *, clock: Clock = SYSTEM_CLOCK) -> T:
@@ -126,48 +199,15 @@ def retry_while_busy(attempt: Callable[[], T], *, clock: Clock = SYSTEM_CLOCK) -
         try:
             return attempt()
         except sqlite3.OperationalError as error:
-            if not _is_busy(error) or clock.monotonic() > deadline:
+            if not is_busy(error) or clock.monotonic() > deadline:
                 raise
+        except UnicodeDecodeError as error:  # an error of SQLite that quotes a damaged schema
+            corrupt = sqlite3.DatabaseError("database schema is malformed")
+            corrupt.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise corrupt from error
         clock.sleep(BUSY_PAUSE)
 
 
-def _is_busy(error: Exception) -> bool:
+def is_busy(error: Exception) -> bool:
+    """Return whether another program has locked the file."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    """Return whether the file is damaged, or not a database."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a damaged ledger, with the files that belong to it; return its new path. Nothing is deleted."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}-{os.getpid()}")
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        companion = path.with_name(path.name + suffix)
-        if companion.exists():
-            companion.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def unusable(path: Path, error: Exception, *, verb: str = "written") -> ConfigError:
-    """Return the error for a ledger that cannot be used; a damaged one is set aside first."""
-    if isinstance(error, sqlite3.DatabaseError) and is_corrupt(error) and path.exists():
-        return ConfigError(
-            f'The ledger was damaged and was moved to "{set_aside(path)}"; the next command creates a new one.',
-            remedy=Remedy.LEDGER_REPLACED,
-        )
-    if _is_busy(error):
-        return ConfigError(
-            f'The ledger "{path}" cannot be {verb}: another program has locked it for {BUSY_SECONDS:.0f} seconds.',
-            hint="stop that program, or wait for it, then run the command again",
-        )
-    reason = getattr(error, "strerror", None) or str(error)
-    return ConfigError(
-        f'The ledger "{path}" cannot be {verb} ({reason}).',
-        hint="free some space there, or set MJ_DATA_DIR to another directory"
-        if "full" in reason
-        else "set MJ_DATA_DIR to a directory you can write to",
-    )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mjcli.api import Client, Result, TaskRecord
-from mjcli.api.models import ResultKind
+from mjcli.api.models import RATE_LIMIT_CODES, ResultKind
 from mjcli.errors import (
     ApiError,
     LostResponse,
@@ -17,6 +15,7 @@ from mjcli.errors import (
     without_stop,
 )
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
+from mjcli.jobs.job import Job
 from mjcli.jobs.ledger import Ledger
 from mjcli.jobs.order import CallbackSource, Observer
 
@@ -24,6 +23,8 @@ DEADLINE_SECONDS = 900.0
 POLL_FIRST, POLL_LAST, POLL_GROWTH = 1.5, 5.0, 1.3  # seconds between polls: first, longest; factor
 UNSEEN_POLLS = 10  # polls in a row that may not find a task whose id the service returned
 UNREACHABLE_SECONDS = 30.0  # how long an outage of the tasks endpoint may last
+LAST_QUERY_SECONDS = 5.0  # limit of a query whose deadline is near or has passed
+CLOCK_STEP = 0.001  # a deadline that is nearer than this has passed
 CALLBACK_SECONDS = 10.0  # how long to wait for a callback before each poll
 
 
@@ -39,8 +40,8 @@ def follow(
 ) -> TaskRecord:
     """Poll a task until it is done or failed, and return its record.
 
-    `deadline` is a reading of `clock.monotonic()`. With `callbacks` polls are rare until a callback reports
-    the end, which the next poll then confirms.
+    `deadline` is a reading of `clock.monotonic()`; one last query is made when it has passed. With `callbacks`
+    polls are rare until a callback reports the end, which the next poll then confirms.
 
     Raises `StillRunning` at the deadline or when the service stays unreachable, and `LostResponse` when
     `unseen_polls` polls in a row do not find the task.
@@ -50,7 +51,7 @@ def follow(
         if callbacks is not None and _reports_end(callbacks, observer, deadline, clock):
             callbacks = None
         try:
-            record = client.task(task_id, deadline=deadline)
+            record = client.task(task_id, deadline=query_deadline(deadline, clock))
             reachable_at = clock.monotonic()
         except (NetworkError, LostResponse, ApiError) as error:
             if _is_refusal(error) or clock.monotonic() - reachable_at > UNREACHABLE_SECONDS:
@@ -63,13 +64,25 @@ def follow(
             if unseen >= unseen_polls:
                 raise LostResponse("The service does not know this task.", task_id=task_id)
             observer.progress(record.progress if record is not None else None)
-        wait = 0.0 if callbacks is not None else pause
-        if deadline is not None and clock.monotonic() + wait >= deadline:
-            clock.sleep(max(deadline - clock.monotonic(), 0))
+        left = None if deadline is None else deadline - clock.monotonic()
+        if left is not None and left <= CLOCK_STEP:
             raise StillRunning("The deadline passed before the task finished.", task_id=task_id)
         if callbacks is None:
-            clock.sleep(pause)
+            clock.sleep(pause if left is None else min(pause, left))
             pause = min(pause * POLL_GROWTH, POLL_LAST)
+
+
+def query_deadline(deadline: float | None, clock: Clock = SYSTEM_CLOCK) -> float | None:
+    """Return the deadline of one query: that of the job, but never so soon that the service cannot respond."""
+    return None if deadline is None else max(deadline, clock.monotonic() + LAST_QUERY_SECONDS)
+
+
+def query_briefly(client: Client, task_id: str, *, clock: Clock = SYSTEM_CLOCK) -> TaskRecord | None:
+    """Query a task, within a few seconds; return None when that fails, or the service does not know it."""
+    try:
+        return client.task(task_id, deadline=clock.monotonic() + LAST_QUERY_SECONDS)
+    except (NetworkError, LostResponse, ApiError):
+        return None
 
 
 def _reports_end(callbacks: CallbackSource, observer: Observer, deadline: float | None, clock: Clock) -> bool:
@@ -86,7 +99,8 @@ def _reports_end(callbacks: CallbackSource, observer: Observer, deadline: float 
 
 def _is_refusal(error: MjError) -> bool:
     """Return whether the service refused the query; this says nothing about the job."""
-    return isinstance(error, ApiError) and error.status < 500 and error.status != 429
+    limited = error.code in RATE_LIMIT_CODES
+    return isinstance(error, ApiError) and error.status < 500 and error.status != 429 and not limited
 
 
 def _unreachable(error: MjError, task_id: str) -> StillRunning:
@@ -103,20 +117,18 @@ def result_of(record: TaskRecord, wanted: ResultKind = "anything") -> Result | N
     return response if record.state == "done" and response is not None and response.has(wanted) else None
 
 
-def record_task_result(ledger: Ledger, host: str, record: TaskRecord, files: Sequence[str] = ()) -> None:
-    """Store the result or failure of a task with its job, if the ledger has one; `files` are saved files."""
+def record_task_result(ledger: Ledger, host: str, record: TaskRecord) -> Job | None:
+    """Store the result or failure of a task with its job; return the job as it was, None if there is none."""
     job = ledger.by_task(host, record.id) if record.id else None
     if job is None:
-        return
+        return None
     result = result_of(record)
     if record.state == "failed":
         error = record.error()
         ledger.mark_failed(job.uuid, code=error.code, message=error.message)
     elif result is not None:
         ledger.mark_done(job.uuid, result.document, image_id=result.id, files_due=len(result.file_urls))
-        if files:
-            missing = max(len(result.file_urls) - len(files), 0)
-            ledger.set_files(job.uuid, list(dict.fromkeys((*job.files, *files))), files_due=missing)
+    return job
 
 
 FRESH_SECONDS = 15.0  # to wait for fresh links; the old ones may still work

@@ -14,6 +14,7 @@ ID_PREFIX = 8  # characters of a uuid that name a job in a command
 
 # Error codes of jobs that the user ended, not the service.
 INTERRUPTED, GIVEN_UP, RESUBMITTED = "interrupted", "given_up", "resubmitted"
+INTERNAL = "internal"  # the error code of an unexpected failure of this program
 
 _IMAGINE_KINDS = ("imagine", "action", "blend")  # kinds that use the imagine endpoint
 _VIDEO_KINDS = ("video", "extend-video")
@@ -27,7 +28,11 @@ def action_of(kind: str, request: Mapping[str, Any]) -> str:
 class Job(NamedTuple):
     """One row of the ledger, with its JSON columns parsed.
 
-    Times are Unix seconds. `image_id` is the id of the video for a job that made one.
+    Times are Unix seconds. `image_id` is the id of the video for a job that made one. `clock_offset` is how
+    many seconds the service's clock was ahead of ours when the request was sent, None if it is unknown;
+    `boot_id` and `sent_uptime` are the boot of the system and its uptime then. `key` is the job's key, and
+    `key_fingerprint` identifies the request as it was typed. `files_sha256` is parallel to `files`, with None
+    for an unknown hash, or None altogether.
     """
 
     number: int
@@ -52,6 +57,12 @@ class Job(NamedTuple):
     accepted_at: float | None
     ended_at: float | None
     files_due: int
+    clock_offset: float | None = None
+    boot_id: str | None = None
+    sent_uptime: float | None = None
+    key: str | None = None
+    key_fingerprint: str | None = None
+    files_sha256: list[str | None] | None = None
 
     @property
     def prompt(self) -> str:
@@ -93,6 +104,20 @@ class Job(NamedTuple):
         """Whether the user gave the job up or resubmitted it; the service may have billed it anyway."""
         return (self.error or {}).get("code") in (GIVEN_UP, RESUBMITTED)
 
+    @property
+    def was_accepted(self) -> bool:
+        """Whether the service is known to have accepted the request, although it may have returned no task id."""
+        return self.task_id is not None or self.accepted_at is not None
+
+    @property
+    def never_accepted(self) -> bool:
+        """Whether the request was certainly not accepted, so that sending it is safe."""
+        if self.unsent:
+            return True
+        if self.state != "failed" or self.was_accepted or self.given_up:
+            return False
+        return self.sent_at is None or (self.error or {}).get("code") != INTERNAL
+
     def failure(self) -> MjError:
         """Return the error of a failed job, with the exit status of a failed job."""
         error = self.error or {}
@@ -104,6 +129,6 @@ class Job(NamedTuple):
         elif self.sent_at is None:
             failure = MjError(f"The job was never sent: {message}", code=code)
         else:
-            failure = ApiError(message, code=code, accepted=self.task_id is not None)
+            failure = ApiError(message, code=code, accepted=self.was_accepted)
         failure.task_id, failure.exit_code = self.task_id, ExitCode.REFUSED
         return failure

@@ -16,35 +16,42 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from mjcli.errors import ConfigError
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
+from mjcli.jobs.damage import identity_of, is_corrupt, replaced, set_aside, unusable
 from mjcli.jobs.database import (
     MIGRATIONS,
     SQLITE_SECONDS,
     check_version,
-    is_corrupt,
+    choose_journal,
     migrate,
     retry_while_busy,
-    set_aside,
-    unusable,
 )
+from mjcli.jobs.filesystem import network_file_system
 from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, UNFINISHED, Job
 from mjcli.jobs.locks import JobLocks
+from mjcli.jobs.rows import COLUMNS, DamagedRow, decode, job_of, name_of, read_around_damage
 
-_JSON = ("request", "result", "error", "files_asked", "files")
-_COLUMNS = ", ".join(Job._fields)
 _TO_RESUME = f"(state IN {UNFINISHED} OR state = 'done' AND files_due > 0)"
+_FIRST_PAGE, _PAGE = 8, 200  # rows that are read at a time: first, then
 # The columns that define a request; a resubmitted job copies them.
-_REQUEST_COLUMNS = "profile, host, kind, path, request, files_asked, parent_image, subject"
+_REQUEST_COLUMNS = "profile, host, kind, path, request, files_asked, parent_image, subject, key_fingerprint"
+
+
+class KeyTaken(Exception):
+    """Another job of the profile has the key of a new one."""
 
 
 class Ledger:
     """An open ledger. Methods raise `ConfigError` if the file cannot be used.
 
-    `hide` masks the tokens in every text that is written, because a peer may repeat them.
+    `hide` masks the tokens in every text that is written, because a peer may repeat them. A damaged row is
+    skipped wherever jobs are read; `warn` is called once for each.
     """
 
     def __init__(
@@ -52,10 +59,16 @@ class Ledger:
         connection: sqlite3.Connection,
         path: Path,
         *,
+        warn: Callable[[str], None],
         hide: Callable[[str], str] = str,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._connection = connection
+        self._connection.text_factory = decode
+        self._warn = warn
+        self._damaged: set[str] = set()  # what the rows are called that were warned about
+        self._identity = identity_of(path)
+        self._task_ids: dict[str, str] = {}  # by uuid, of the jobs that this process runs
         self._mutex = threading.RLock()  # one transaction at a time on the one connection
         self._clock = clock
         self.path = path
@@ -77,22 +90,27 @@ class Ledger:
         Raises `ConfigError` if it cannot be opened or was created by a newer version.
         """
         try:
-            try:
-                return cls._open(path, hide, clock)
-            except sqlite3.DatabaseError as error:
-                if not is_corrupt(error):
-                    raise
-            aside = set_aside(path)
-            notice(
-                f'The ledger was damaged and was moved to "{aside}"; a new one was created. Jobs that are'
-                " running are billed if they succeed, but the new ledger does not list them."
-            )
-            return cls._open(path, hide, clock)
+            for _ in range(3):
+                identity = identity_of(path)
+                try:
+                    return cls._open(path, notice, hide, clock)
+                except sqlite3.DatabaseError as error:
+                    if not is_corrupt(error):
+                        raise
+                aside = set_aside(path, identity, clock=clock)
+                if aside is not None:
+                    notice(
+                        f'The ledger was damaged and was moved to "{aside}"; a new one was created. Jobs that'
+                        " are running are billed if they succeed, but the new ledger does not list them."
+                    )
+            return cls._open(path, notice, hide, clock)
         except (sqlite3.Error, OSError) as error:
             raise unusable(path, error) from error
 
     @classmethod
-    def open_to_read(cls, path: Path, *, clock: Clock = SYSTEM_CLOCK) -> Ledger:
+    def open_to_read(
+        cls, path: Path, *, notice: Callable[[str], None], clock: Clock = SYSTEM_CLOCK
+    ) -> Ledger:
         """Open a ledger that is not writable, for reading only. Raises `ConfigError` if that fails.
 
         A write-ahead log next to it may hold changes that an immutable file would not show, so the file is
@@ -114,10 +132,12 @@ class Ledger:
                 raise
         except (sqlite3.Error, OSError) as error:
             raise unusable(path, error, verb="read") from error
-        return cls(connection, path, clock=clock)
+        return cls(connection, path, warn=notice, clock=clock)
 
     @classmethod
-    def _open(cls, path: Path, hide: Callable[[str], str], clock: Clock) -> Ledger:
+    def _open(
+        cls, path: Path, notice: Callable[[str], None], hide: Callable[[str], str], clock: Clock
+    ) -> Ledger:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
@@ -128,12 +148,14 @@ class Ledger:
         )
         try:
             if check_version(connection, path, clock=clock) < len(MIGRATIONS):
-                migrate(connection, clock=clock)
-            connection.execute("PRAGMA synchronous = FULL")
+                migrate(connection, path, clock=clock, notice=notice)
+            elif network_file_system(path) is not None:  # it may have been moved there
+                choose_journal(connection, path, clock=clock, notice=notice)
+            retry_while_busy(lambda: connection.execute("PRAGMA synchronous = FULL"), clock=clock)
         except BaseException:
             connection.close()
             raise
-        return cls(connection, path, hide=hide, clock=clock)
+        return cls(connection, path, warn=notice, hide=hide, clock=clock)
 
     def close(self) -> None:
         """Close the file and release the locks on jobs."""
@@ -153,16 +175,23 @@ class Ledger:
         files_asked: Mapping[str, Any] | None,
         parent_image: str | None,
         subject: str,
+        key: str | None = None,
+        key_fingerprint: str | None = None,
     ) -> str:
-        """Insert and lock a new job; return its uuid.
+        """Insert and lock a new job; return its uuid. Raises `KeyTaken` if a job of the profile has the key.
 
         The row survives the end of this process at once, but a power failure only when `mark_sent` returns:
         one flush is enough.
         """
         files = None if files_asked is None else json.dumps(dict(files_asked))
-        values = (profile, host, kind, path, json.dumps(dict(request)), files, parent_image, subject)
+        body = json.dumps(dict(request))
+        values = (profile, host, kind, path, body, files, parent_image, subject, key_fingerprint)
         with self._transaction(durable=False):
-            return self._insert(", ".join("?" * len(values)), values)
+            if key is not None and self._query(
+                "SELECT 1 FROM jobs WHERE profile = ? AND key = ?", (profile, key)
+            ):
+                raise KeyTaken
+            return self._insert(", ".join("?" * len(values)), values, key)
 
     def mark_sent(self, uuid: str) -> bool:
         """Mark a request as about to be sent, on disk when this returns; return False if it was already.
@@ -170,8 +199,18 @@ class Ledger:
         Only one process gets True, and that one sends the request.
         """
         return self._update(
-            uuid, "state = 'submitting' AND sent_at IS NULL", sent_at=self._clock.time(), pid=os.getpid()
+            uuid,
+            "state = 'submitting' AND sent_at IS NULL",
+            sent_at=self._clock.time(),
+            boot_id=self._clock.boot_id(),
+            sent_uptime=self._clock.uptime(),
+            clock_offset=None,
+            pid=os.getpid(),
         )
+
+    def set_clock_offset(self, uuid: str, offset: float) -> None:
+        """Store by how many seconds the service's clock was ahead of ours when the request was sent."""
+        self._update(uuid, "sent_at IS NOT NULL AND clock_offset IS NULL", clock_offset=offset)
 
     def mark_unsent(self, uuid: str) -> None:
         """Allow a request to be sent again that was certainly not accepted."""
@@ -205,6 +244,7 @@ class Ledger:
         self, uuid: str, result: Mapping[str, Any], *, image_id: str | None, files_due: int = 0
     ) -> None:
         """Store the final object of a job; `files_due` files are to be saved, if files were requested."""
+        self._check_identity(uuid)
         now = self._clock.time()
         self._execute(
             "UPDATE jobs SET state = 'done', result = ?, image_id = ?, error = NULL, changed_at = ?,"
@@ -214,15 +254,20 @@ class Ledger:
             (json.dumps(dict(result)), image_id, now, now, files_due, uuid),
         )
 
-    def mark_failed(self, uuid: str, *, code: str, message: str) -> None:
-        """Store the failure of a job; a job that is done or failed is unchanged."""
-        error = json.dumps({"code": code, "message": message})
-        self._update(
-            uuid,
-            "state NOT IN ('done', 'failed')",
-            state="failed",
-            error=error,
-            ended_at=self._clock.time(),
+    def mark_failed(
+        self, uuid: str, *, code: str, message: str, task_id: str | None = None, accepted: bool = False
+    ) -> None:
+        """Store the failure of a job; a job that is done or failed is unchanged.
+
+        `accepted`, or the `task_id` that came with the failure, means that it must not be sent again.
+        """
+        self._check_identity(uuid, task_id)
+        error, now = json.dumps({"code": code, "message": message}), self._clock.time()
+        self._execute(
+            "UPDATE jobs SET state = 'failed', error = ?, changed_at = ?, ended_at = ?,"
+            " task_id = coalesce(task_id, ?), accepted_at = coalesce(accepted_at, ?)"
+            " WHERE uuid = ? AND state NOT IN ('done', 'failed')",
+            (error, now, now, task_id, now if accepted or task_id is not None else None, uuid),
         )
 
     def mark_unknown(self, uuid: str, task_id: str | None, *, code: str, message: str) -> None:
@@ -236,9 +281,44 @@ class Ledger:
             error=error,
         )
 
-    def set_files(self, uuid: str, files: Sequence[str], *, files_due: int = 0) -> None:
-        """Store the paths of a job's saved files, and how many are still missing."""
-        self._update(uuid, files=json.dumps(list(files)), files_due=files_due)
+    def set_files(
+        self,
+        uuid: str,
+        files: Sequence[str],
+        *,
+        files_due: int = 0,
+        sha256: Sequence[str | None] | None = None,
+    ) -> None:
+        """Store the paths of a job's saved files, how many are still missing, and the files' hashes.
+
+        `sha256` is parallel to `files`, with None for an unknown hash; without it, the hashes that are known
+        for these paths stay.
+        """
+        if sha256 is None:
+            job = self.get(uuid)
+            known = dict(zip(job.files, job.files_sha256 or (), strict=False)) if job is not None else {}
+            sha256 = [known.get(each) for each in files]
+        for path, digest in zip(files, sha256, strict=True):
+            self._take_file(uuid, path, digest)
+        hashes = json.dumps(list(sha256)) if any(sha256) else None
+        self._update(uuid, files=json.dumps(list(files)), files_due=files_due, files_sha256=hashes)
+
+    def _take_file(self, uuid: str, path: str, digest: str | None) -> None:
+        """Remove a file from other jobs that list its path, unless it still holds what they saved."""
+        having = "SELECT number FROM jobs WHERE files <> '[]' AND instr(files, ?)"
+        for other in self._all(f"WHERE number IN ({having}) AND uuid <> ?", (json.dumps(path), uuid)):
+            hashes = other.files_sha256 or [None] * len(other.files)
+            kept = [
+                (each, known)
+                for each, known in zip(other.files, hashes, strict=False)
+                if each != path or (known is not None and known == digest)
+            ]
+            files, known_hashes = [each for each, _ in kept], [known for _, known in kept]
+            self._update(
+                other.uuid,
+                files=json.dumps(files),
+                files_sha256=json.dumps(known_hashes) if any(known_hashes) else None,
+            )
 
     def give_up(self, uuid: str) -> bool:
         """Stop following a job at the user's request; return False if it is finished."""
@@ -249,28 +329,62 @@ class Ledger:
             return True
         return self._update(uuid, "state = 'done' AND files_due > 0", files_due=0)
 
-    def resubmit(self, uuid: str) -> Job | None:
-        """Replace an unknown job by a new one, which is locked; return None if another process did it first."""
+    def resubmit(self, uuid: str, *, state: str = "unknown") -> Job | None:
+        """Replace an unknown job by a new one, which is locked; return None if another process did it first.
+
+        With the state "failed" a failed job is replaced. The new job gets the key of the old one.
+        """
         with self._transaction():
-            if not self._update(uuid, "state = 'unknown'", state="failed", ended_at=self._clock.time()):
+            if not self._update(uuid, f"state = '{state}'", state="failed", ended_at=self._clock.time()):
                 return None
-            fresh = self._insert(f"{_REQUEST_COLUMNS} FROM jobs WHERE uuid = ?", (uuid,))
-            message = f"Given up by the user and resubmitted as {fresh[:ID_PREFIX]}."
-            self._update(uuid, error=json.dumps({"code": RESUBMITTED, "message": message, "by": fresh}))
+            ((key,),) = self._query("SELECT key FROM jobs WHERE uuid = ?", (uuid,))
+            self._update(uuid, key=None)
+            fresh = self._insert(f"{_REQUEST_COLUMNS} FROM jobs WHERE uuid = ?", (uuid,), key)
+            if state == "unknown":
+                message = f"Given up by the user and resubmitted as {fresh[:ID_PREFIX]}."
+                self._update(uuid, error=json.dumps({"code": RESUBMITTED, "message": message, "by": fresh}))
         return self.get(fresh)
 
     def replacement(self, uuid: str) -> Job | None:
         """Return the job that was sent in place of a resubmitted one, or None."""
         job = self.get(uuid)
         by = (job.error or {}).get("by") if job is not None else None
-        return self.get(by) if by is not None else None
+        return self.get(by) if by not in (None, uuid) else None
+
+    # -- keys --------------------------------------------------------------------------------------
+
+    def by_key(self, profile: str, key: str) -> Job | None:
+        """Return the job of a profile that has this key."""
+        return self._one("WHERE profile = ? AND key = ?", (profile, key))
+
+    def reuse(self, job: Job, request: Mapping[str, Any], files_asked: Mapping[str, Any] | None) -> bool:
+        """Make a job sendable with this request that was never accepted and that this process has locked.
+
+        Return False if it has changed meanwhile.
+        """
+        files = None if files_asked is None else json.dumps(dict(files_asked))
+        return self._update(
+            job.uuid,
+            "state = ? AND task_id IS NULL AND accepted_at IS NULL AND changed_at = ?",
+            (job.state, job.changed_at),
+            state="submitting",
+            sent_at=None,
+            error=None,
+            ended_at=None,
+            request=json.dumps(dict(request)),
+            files_asked=files,
+        )
+
+    def request_files(self, uuid: str, files_asked: Mapping[str, Any]) -> None:
+        """Store how the files of a job that has not finished are to be saved."""
+        self._update(uuid, "state <> 'done'", files_asked=json.dumps(dict(files_asked)))
 
     # -- uploads -----------------------------------------------------------------------------------
 
     def find_upload(self, sha256: str, endpoint: str) -> str | None:
         """Return the link that a file endpoint gave for this content, or None."""
         rows = self._query("SELECT url FROM uploads WHERE sha256 = ? AND endpoint = ?", (sha256, endpoint))
-        return rows[0][0] if rows else None
+        return rows[0][0] if rows and isinstance(rows[0][0], str) else None
 
     def remember_upload(self, sha256: str, endpoint: str, url: str) -> None:
         """Store the link that a file endpoint gave for this content; it replaces an older one."""
@@ -291,11 +405,15 @@ class Ledger:
 
     def newest_first(self, profile: str) -> Iterator[Job]:
         """Yield every job of a profile; the first one is `@1`."""
-        cursor = self._execute(
-            f"SELECT {_COLUMNS} FROM jobs WHERE profile = ? ORDER BY number DESC",  # noqa: S608
-            (profile,),
-        )
-        return self._read(cursor)
+        below, size = 2**63 - 1, _FIRST_PAGE
+        while True:
+            page = self._rows(
+                "WHERE profile = ? AND number <= ? ORDER BY number DESC LIMIT ?", (profile, below, size)
+            )
+            yield from self._jobs(page)
+            if len(page) < size:
+                return
+            below, size = page[-1][0] - 1, _PAGE
 
     def unfinished(self, profile: str) -> list[Job]:
         """Return the jobs of a profile that can be resumed, oldest first."""
@@ -307,7 +425,7 @@ class Ledger:
             f"SELECT profile, COUNT(*) FROM jobs WHERE profile <> ? AND {_TO_RESUME} GROUP BY profile",  # noqa: S608
             (exclude,),
         )
-        return dict(rows)
+        return {name: count for name, count in rows if isinstance(name, str)}
 
     def with_id_prefix(self, profile: str, prefix: str, *, limit: int) -> list[Job]:
         """Return the jobs of a profile whose task, image or uuid starts with `prefix`, newest first.
@@ -331,35 +449,32 @@ class Ledger:
 
         `exclude` is the uuid of a job to leave out.
         """
-        rows = self._query(
-            "SELECT number, path, request FROM jobs WHERE host = ? AND state = 'submitting' AND uuid <> ?",
-            (host, exclude),
-        )
-        return [(path, json.loads(request)) for number, path, request in rows if self.locks.is_locked(number)]
+        jobs = self._all("WHERE host = ? AND state = 'submitting' AND uuid <> ?", (host, exclude))
+        return [(job.path, job.request) for job in jobs if self.locks.is_locked(job.number)]
+
+    def count(self, profile: str) -> int:
+        """Return how many jobs a profile has."""
+        ((count,),) = self._query("SELECT COUNT(*) FROM jobs WHERE profile = ?", (profile,))
+        return int(count)
 
     def nth_newest(self, profile: str, n: int) -> Job | None:
         """Return the nth newest job (1: the newest) of a profile."""
-        return self._one("WHERE profile = ? ORDER BY number DESC LIMIT 1 OFFSET ?", (profile, n - 1))
+        return next(islice(self.newest_first(profile), n - 1, None), None)
 
     def newest_with_image(self, profile: str) -> int | None:
         """Return the position (1: the newest) of a profile's newest job with an image, or None."""
-        newer = (
-            "SELECT COUNT(*) FROM jobs WHERE profile = ? AND number >="
-            " (SELECT MAX(number) FROM jobs WHERE profile = ? AND image_id IS NOT NULL"
-            "  AND kind NOT IN ('video', 'extend-video'))"
-        )
-        ((count,),) = self._query(newer, (profile, profile))
-        return count or None
+        for position, job in enumerate(self.newest_first(profile), start=1):
+            if job.image_id is not None and not job.made_video:
+                return position
+        return None
 
     def by_task(self, host: str, task_id: str) -> Job | None:
         """Return the job that has this task."""
-        return self._one("WHERE host = ? AND task_id = ? ORDER BY number DESC LIMIT 1", (host, task_id))
+        return self._one("WHERE host = ? AND task_id = ? ORDER BY number DESC", (host, task_id))
 
     def by_image(self, profile: str, image_id: str) -> Job | None:
         """Return the newest job of a profile that made this image."""
-        return self._one(
-            "WHERE profile = ? AND image_id = ? ORDER BY number DESC LIMIT 1", (profile, image_id)
-        )
+        return self._one("WHERE profile = ? AND image_id = ? ORDER BY number DESC", (profile, image_id))
 
     def known_tasks(self, host: str, task_ids: Iterable[str]) -> set[str]:
         """Return those of the tasks that belong to a job in the ledger."""
@@ -370,13 +485,13 @@ class Ledger:
 
     # -- SQL ---------------------------------------------------------------------------------------
 
-    def _insert(self, source: str, values: tuple[object, ...]) -> str:
+    def _insert(self, source: str, values: tuple[object, ...], key: str | None = None) -> str:
         """Insert a row with the request columns from `source`; it is locked before other processes see it."""
         uuid, now = str(uuid4()), self._clock.time()
-        select = "SELECT ?, 'submitting', ?, ?, ?, "
         cursor = self._execute(
-            f"INSERT INTO jobs (uuid, state, created_at, changed_at, pid, {_REQUEST_COLUMNS}) {select}{source}",
-            (uuid, now, now, os.getpid(), *values),
+            f"INSERT INTO jobs (uuid, state, created_at, changed_at, pid, key, {_REQUEST_COLUMNS})"
+            f" SELECT ?, 'submitting', ?, ?, ?, ?, {source}",
+            (uuid, now, now, os.getpid(), key, *values),
         )
         self.locks.acquire(cursor.lastrowid or 0)
         return uuid
@@ -385,6 +500,7 @@ class Ledger:
         self, uuid: str, where: str = "1", values: tuple[object, ...] = (), **columns: object
     ) -> bool:
         """Change one row if the condition holds; return whether it did."""
+        self._check_identity(uuid, columns.get("task_id"))
         columns["changed_at"] = self._clock.time()
         assignments = ", ".join(f"{name} = ?" for name in columns)
         cursor = self._execute(
@@ -392,6 +508,13 @@ class Ledger:
             (*columns.values(), uuid, *values),
         )
         return cursor.rowcount == 1
+
+    def _check_identity(self, uuid: str, task_id: object = None) -> None:
+        """Raise `ConfigError` if the file at the path is no longer the open one: others do not see this job."""
+        if task_id is not None:
+            self._task_ids[uuid] = str(task_id)
+        if identity_of(self.path) != self._identity:
+            raise replaced(self.path, self._task_ids.get(uuid))
 
     @contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[None]:
@@ -409,7 +532,7 @@ class Ledger:
                         self._connection.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
-                raise unusable(self.path, error) from error
+                raise self._unusable(error) from error
             finally:
                 if not durable:
                     self._execute("PRAGMA synchronous = FULL")
@@ -422,29 +545,52 @@ class Ledger:
                     lambda: self._connection.execute(statement, masked), clock=self._clock
                 )
         except sqlite3.Error as error:
-            raise unusable(self.path, error) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> ConfigError:
+        return unusable(self.path, error, identity=self._identity)
 
     def _query(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        return self._execute(statement, values).fetchall()
-
-    def _read(self, cursor: sqlite3.Cursor) -> Iterator[Job]:
-        """Yield the jobs of a cursor, reading rows on demand."""
         try:
-            yield from map(_job, cursor)
-        except (sqlite3.Error, ValueError) as error:
-            raise unusable(self.path, error) from error
+            return self._fetch(statement, values)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _fetch(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        """Return all rows at once, so that no other process waits for this one. Raises `sqlite3.Error`."""
+        masked = [self.hide(value) if isinstance(value, str) else value for value in values]
+        with self._mutex:
+            return retry_while_busy(
+                lambda: self._connection.execute(statement, masked).fetchall(), clock=self._clock
+            )
+
+    def _rows(self, where: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        """Return the rows with the columns `COLUMNS`; those on damaged pages are skipped."""
+        try:
+            return self._fetch(f"SELECT {COLUMNS} FROM jobs {where}", values)  # noqa: S608
+        except sqlite3.Error as error:
+            if not is_corrupt(error):
+                raise self._unusable(error) from error
+            try:
+                return read_around_damage(self._connection, where, values, warn=self._warn_of)
+            except sqlite3.Error:
+                raise self._unusable(error) from error
+
+    def _jobs(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Job]:
+        """Yield the jobs of rows, with a warning instead of a damaged one."""
+        for row in rows:
+            try:
+                yield job_of(row)
+            except DamagedRow as error:
+                self._warn_of(name_of(row), str(error))
+
+    def _warn_of(self, name: str, fault: str) -> None:
+        if name not in self._damaged:
+            self._damaged.add(name)
+            self._warn(f"Job {name} is damaged in the ledger and was skipped: {fault}.")
 
     def _all(self, where: str, values: tuple[object, ...]) -> list[Job]:
-        return list(self._read(self._execute(f"SELECT {_COLUMNS} FROM jobs {where}", values)))  # noqa: S608
+        return list(self._jobs(self._rows(where, values)))
 
     def _one(self, where: str, values: tuple[object, ...]) -> Job | None:
-        found = self._all(where, values)
-        return found[0] if found else None
-
-
-def _job(row: tuple[Any, ...]) -> Job:
-    values = dict(zip(Job._fields, row, strict=True))
-    for name in _JSON:
-        if values[name] is not None:
-            values[name] = json.loads(values[name])
-    return Job(**values)
+        return next(self._jobs(self._rows(where, values)), None)

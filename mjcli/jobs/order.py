@@ -22,7 +22,8 @@ class Order(NamedTuple):
 
     `subject` is the text that the job is about, and `files` how its files are to be saved (None: not at all).
     `at_once` means that the response is a task id rather than a result (`async` or `callback_url`). With
-    `callbacks` it is one too, and the job is followed by its callbacks. `timeout` is in seconds.
+    `callbacks` it is one too, and the job is followed by its callbacks. `timeout` is in seconds. `key` is the
+    job's key, and `key_fingerprint` identifies the request as it was typed.
     """
 
     kind: str
@@ -35,6 +36,8 @@ class Order(NamedTuple):
     at_once: bool = False
     timeout: float | None = None
     callbacks: CallbackSource | None = None
+    key: str | None = None
+    key_fingerprint: str | None = None
 
     @property
     def path(self) -> str:

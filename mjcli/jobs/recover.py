@@ -6,6 +6,8 @@ the ledger. If several tasks match, or another process is sending the same reque
 
 from __future__ import annotations
 
+import contextlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -32,20 +34,32 @@ CLOCK_TOLERANCE = 2.0  # seconds by which a task may seem older than its request
 PAGE, PAGES = 50, 20  # tasks per page, pages per search
 FEWEST_PER_PAGE = 12  # the service's own limit; only the last page is shorter
 
+NOT_FOUND = "The response was lost and no matching task was found."
 NO_TASK_ID = "The response with the task id was lost."
 
 # Fields of the request that the task must have, and equal; other fields must only not differ.
 _IDENTIFYING = ("prompt", "action", "image_id", "image_url", "video_id", "content")
+_TEXTS = (
+    "prompt",
+    "content",
+)  # compared with white space folded, zero-width characters dropped, and Unicode normalised
+# Invisible, and often lost: spaces and joiners without a width, and the byte order mark.
+_ZERO_WIDTH = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 _NOT_RECORDED = ("callback_url", "async", "timeout", "mask")
 
 
 class LostRequest(NamedTuple):
-    """A request whose response was lost; `sent_at` is in Unix seconds, `uuid` names its job in the ledger."""
+    """A request whose response was lost; `uuid` names its job in the ledger.
+
+    `sent_at` is in Unix seconds, on our clock. `clock_offset` is how many seconds the service's clock was ahead
+    of ours then; None means that our clock has not been set since, so that the offset of now counts.
+    """
 
     path: str
     body: Mapping[str, Any]
     sent_at: float
     uuid: str | None
+    clock_offset: float | None = None
 
     @property
     def job(self) -> str | None:
@@ -54,14 +68,25 @@ class LostRequest(NamedTuple):
 
 
 def find_lost_task(
-    client: Client, ledger: Ledger, host: str, job: Job, *, clock: Clock = SYSTEM_CLOCK
+    client: Client,
+    ledger: Ledger,
+    host: str,
+    job: Job,
+    *,
+    deadline: float | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> str:
     """Find the task of a job in the ledger whose response was lost, assign it, and return its id.
 
-    Raises `LostResponse` if there is no match or more than one.
+    `deadline` is a reading of `clock.monotonic()`; one search is made even if it has passed. Raises
+    `LostResponse` if there is no match or more than one.
     """
-    lost = LostRequest(job.path, job.request, job.sent_at or job.created_at, job.uuid)
-    return find_task(client, ledger, host, lost, LostResponse(NO_TASK_ID), clock=clock)
+    lost = LostRequest(job.path, job.request, job.sent_at or job.created_at, job.uuid, job.clock_offset)
+    uptime, boot_id = clock.uptime(), clock.boot_id()
+    if job.clock_offset is None and None not in (uptime, boot_id, job.sent_uptime) and boot_id == job.boot_id:
+        # The uptime shows when it was sent whether our clock was set since or not.
+        lost = lost._replace(sent_at=clock.time() - ((uptime or 0) - (job.sent_uptime or 0)))
+    return find_task(client, ledger, host, lost, LostResponse(NO_TASK_ID), deadline=deadline, clock=clock)
 
 
 def find_task(
@@ -71,22 +96,24 @@ def find_task(
     lost: LostRequest,
     cause: MjError,
     *,
-    once: bool = False,
+    deadline: float | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> str:
     """Find the one recent task of a lost request, assign it to the job in the ledger, and return its id.
 
-    `cause` is how the response was lost; `once` limits the search to one attempt and a few seconds. Raises
-    `LostResponse` if there is no match or more than one.
+    `cause` is how the response was lost. `deadline` is a reading of `clock.monotonic()`; past it, one search of
+    a few seconds is made. Raises `LostResponse` if there is no match or more than one.
     """
     failure: MjError | None = None
     contested = False
     found: Mapping[str, TaskRecord] = {}
-    for pause in _pauses(lost, clock, once=once):
+    for pause in _pauses(lost, clock):
+        if pause and deadline is not None and clock.monotonic() + pause >= deadline:
+            break
         clock.sleep(pause)
-        deadline = clock.monotonic() + LAST_SEARCH_SECONDS if once else None
+        limit = None if deadline is None else max(deadline, clock.monotonic() + LAST_SEARCH_SECONDS)
         try:
-            found = _candidates(client, ledger, host, lost, deadline)
+            found = _candidates(client, ledger, host, lost, limit)
             failure = None
             if (task_id := _assigned_meanwhile(ledger, lost)) is not None:
                 return task_id
@@ -99,17 +126,30 @@ def find_task(
                     return task_id
         except (NetworkError, LostResponse, ApiError) as error:
             failure = error
+            if isinstance(error, NetworkError) and error.permanent:
+                break
         except ConfigError as error:  # without the ledger, the owner of a task cannot be determined
             failure = error
             break
+    _note_clock(client, ledger, lost)
     if len(found) > 1:
         raise _several(list(found), cause, lost)
     raise _none(cause, failure, lost, contested=contested) from failure
 
 
-def _pauses(lost: LostRequest, clock: Clock, *, once: bool) -> tuple[float, ...]:
+def _note_clock(client: Client, ledger: Ledger | None, lost: LostRequest) -> None:
+    """Store what the search has shown of the clocks, for a later search after our clock has been set."""
+    if ledger is None or lost.uuid is None or lost.clock_offset is not None or not client.clock_offset:
+        return
+    with contextlib.suppress(ConfigError):
+        job = ledger.get(lost.uuid)
+        if job is not None and job.sent_at is not None:
+            ledger.set_clock_offset(lost.uuid, lost.sent_at + client.clock_offset - job.sent_at)
+
+
+def _pauses(lost: LostRequest, clock: Clock) -> tuple[float, ...]:
     recent = clock.time() - lost.sent_at < PATIENCE_SECONDS
-    return SEARCH_PAUSES if recent and not once else SEARCH_PAUSES[:1]
+    return SEARCH_PAUSES if recent else SEARCH_PAUSES[:1]
 
 
 def matches_request(task: TaskRecord, path: str, body: Mapping[str, Any]) -> bool:
@@ -118,11 +158,21 @@ def matches_request(task: TaskRecord, path: str, body: Mapping[str, Any]) -> boo
         return False
     # Old servers omit the default action.
     recorded = {"action": "generate", **task.request}
-    if any(body.get(name) != recorded.get(name) for name in _IDENTIFYING if name in body):
-        return False
     return all(
-        body[name] == recorded[name] for name in body if name not in _NOT_RECORDED and name in recorded
+        _equal(name, value, recorded.get(name))
+        for name, value in body.items()
+        if name in _IDENTIFYING or (name in recorded and name not in _NOT_RECORDED)
     )
+
+
+def _equal(name: str, ours: object, recorded: object) -> bool:
+    if name in _TEXTS and isinstance(ours, str) and isinstance(recorded, str):
+        return _folded(ours) == _folded(recorded)
+    return ours == recorded
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).translate(_ZERO_WIDTH).split())
 
 
 def _candidates(
@@ -131,17 +181,15 @@ def _candidates(
     """Return the recent tasks with this request that are not in the ledger, by id."""
     matching = {
         task.id: task
-        for task in _recent(client, lost.sent_at, deadline)
-        if task.id
-        and _created_since(task, lost.sent_at, client)
-        and matches_request(task, lost.path, lost.body)
+        for task in _recent(client, lost, deadline)
+        if task.id and _created_since(task, lost, client) and matches_request(task, lost.path, lost.body)
     }
     known = ledger.known_tasks(host, matching) if ledger is not None else set()
     return {task_id: task for task_id, task in matching.items() if task_id not in known}
 
 
-def _recent(client: Client, since: float, deadline: float | None) -> list[TaskRecord]:
-    """Return the service's tasks, newest first, at least back to those created before `since`."""
+def _recent(client: Client, lost: LostRequest, deadline: float | None) -> list[TaskRecord]:
+    """Return the service's tasks, newest first, at least back to those created before the request was sent."""
     tasks: list[TaskRecord] = []
     seen: set[str | None] = set()
     for _ in range(PAGES):
@@ -153,14 +201,15 @@ def _recent(client: Client, since: float, deadline: float | None) -> list[TaskRe
         dated = [task for task in page if task.created_at is not None]
         if len(page) < FEWEST_PER_PAGE or not new:
             break
-        if not all(_created_since(task, since, client) for task in dated):
+        if not all(_created_since(task, lost, client) for task in dated):
             break
     return tasks
 
 
-def _created_since(task: TaskRecord, since: float, client: Client) -> bool:
-    """Return whether a task was created after `since`, on the service's clock."""
-    return task.created_at is not None and task.created_at >= since + client.clock_offset - CLOCK_TOLERANCE
+def _created_since(task: TaskRecord, lost: LostRequest, client: Client) -> bool:
+    """Return whether a task was created after the request was sent, on the service's clock."""
+    offset = (client.clock_offset or 0.0) if lost.clock_offset is None else lost.clock_offset
+    return task.created_at is not None and task.created_at >= lost.sent_at + offset - CLOCK_TOLERANCE
 
 
 def _is_contested(ledger: Ledger | None, host: str, lost: LostRequest, task: TaskRecord) -> bool:
@@ -196,13 +245,15 @@ def _none(cause: MjError, failure: MjError | None, lost: LostRequest, *, contest
     elif contested:
         finding = "A matching task was found, but another mj process is sending the same request."
     else:
-        finding = "No matching task was found."
+        finding = ""
     return _lost(cause, lost, finding)
 
 
 def _lost(cause: MjError, lost: LostRequest, finding: str) -> LostResponse:
+    if finding:
+        finding = f"{full_stop(cause.message)} {finding}"
     return LostResponse(
-        f"{full_stop(cause.message)} {finding} It may have been accepted and billed.",
+        f"{finding or NOT_FOUND} The job may have been accepted and billed.",
         code="network" if isinstance(cause, StillRunning) else cause.code,
         job=lost.job,
         trace_id=cause.trace_id,

@@ -2,13 +2,17 @@
 
 The rules: the ledger has a row before the first byte is sent; a request that may have been accepted is never
 sent again; the task of a lost response is searched for among the service's tasks.
+
+Nothing is imported inside a function here, nor in what is imported here: the program may be replaced while a
+job runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
-from mjcli.api import Client, Hooks, Result
+from mjcli.api import Client, Hooks, Result, TaskRecord
 from mjcli.errors import (
     ApiError,
     ConfigError,
@@ -20,7 +24,7 @@ from mjcli.errors import (
     full_stop,
 )
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
-from mjcli.jobs.follow import DEADLINE_SECONDS, UNSEEN_POLLS, follow, result_of
+from mjcli.jobs.follow import DEADLINE_SECONDS, UNSEEN_POLLS, follow, query_briefly, result_of
 from mjcli.jobs.job import ID_PREFIX, INTERRUPTED, Job
 from mjcli.jobs.ledger import Ledger
 from mjcli.jobs.order import Observer, Order, Outcome
@@ -53,7 +57,8 @@ class Runner:
         """Send a job and follow it until it finishes; with `at_once`, until its task id is known.
 
         Raises `ApiError` (refused or failed), `NetworkError` (not accepted), `StillRunning` (deadline),
-        `LostResponse` (unknown), `ConfigError` (the ledger cannot be written; nothing was sent).
+        `LostResponse` (unknown), `ConfigError` (the ledger cannot be written; nothing was sent), `KeyTaken`
+        (another job has the order's key; nothing was sent).
         """
         run = self._new_run(order, observer)
         if self._ledger is not None:
@@ -66,18 +71,22 @@ class Runner:
                 files_asked=order.files,
                 parent_image=order.parent_image,
                 subject=order.subject,
+                key=order.key,
+                key_fingerprint=order.key_fingerprint,
             )
         result = run.complete(run.send)
         return Outcome(run.uuid, run.task_id or result.task_id, result)
 
-    def resume(self, job: Job, observer: Observer, *, timeout: float | None = None) -> Outcome:
-        """Resume a job of the ledger in any state, and return its final result.
+    def resume(
+        self, job: Job, observer: Observer, *, timeout: float | None = None, at_once: bool = False
+    ) -> Outcome:
+        """Resume a job of the ledger in any state, and return its final result; `at_once`, its task id.
 
         An unsent job is sent, a lost one is searched for, a running one is followed. Resuming a job again, or
         in several processes at once, is safe. `timeout` is in seconds. Raises as `run` does.
         """
         assert self._ledger is not None
-        run = self._new_run(Order.of(job, timeout), observer)
+        run = self._new_run(Order.of(job, timeout)._replace(at_once=at_once), observer)
         run.uuid = job.uuid
         try:
             result = run.complete(lambda: run.resume(job))
@@ -112,6 +121,7 @@ class _Run:
         self._sent = False
         self._sent_at = 0.0  # reading of the monotonic clock
         self._warned = False
+        self._record: TaskRecord | None = None  # of a task that ended while the stream brought nothing new
         seconds = DEADLINE_SECONDS if order.timeout is None else order.timeout
         self._deadline = clock.monotonic() + seconds
 
@@ -131,7 +141,7 @@ class _Run:
         except MjError as error:
             error.task_id = error.task_id or self.task_id
             if isinstance(error, (ApiError, NetworkError)):
-                self._mark_failed(error.code, error.message)
+                self._mark_failed(error)
             raise  # any other error is a local one and does not end the job
         if result.state() == "done" or not self._order.at_once:
             self._store(
@@ -162,6 +172,9 @@ class _Run:
             return self._recover(error)
         if self._order.at_once and result.task_id and not result.failed:
             return result
+        record, wanted = self._record, self._order.wanted
+        if record is not None and (result.state(wanted) != "done" or result_of(record, wanted) is not None):
+            return self._result_of(record)
         if result.failed:
             failure = result.error()
             if failure.code == "timeout":  # of the upstream service; the job may still be running
@@ -172,7 +185,13 @@ class _Run:
             return result
         if self._order.callbacks is not None and result.task_id:
             return self._follow()
-        return self._recover(LostResponse("The response ended before the job finished."))
+        try:
+            return self._recover(LostResponse("The response ended before the job finished."))
+        except LostResponse:
+            # What was received looks complete, and nothing else is known of the job.
+            if result.may_be_last and result.has(wanted):
+                return result
+            raise
 
     def resume(self, job: Job) -> Result:
         """Continue a job of the ledger from its state, and return its result."""
@@ -187,9 +206,16 @@ class _Run:
         if self.task_id is None:
             self._observer.notice(f"{NO_TASK_ID} Searching your recent tasks for the job.")
             self.task_id = find_lost_task(
-                self._client, self._require_ledger(), self._host, job, clock=self._clock
+                self._client,
+                self._require_ledger(),
+                self._host,
+                job,
+                deadline=self._deadline,
+                clock=self._clock,
             )
             self._observer.accepted(self.task_id)
+        if self._order.at_once:
+            return Result({"task_id": self.task_id})
         self._observer.sent()
         recent = self._clock.time() - (job.accepted_at or 0) < UNSEEN_SECONDS
         return self._follow(UNSEEN_POLLS if recent else UNSEEN_POLLS_LATER)
@@ -232,7 +258,11 @@ class _Run:
         hooks = Hooks(
             leaving=self._before_send,
             sent=self._observer.sent,
+            answered=self._note_clock,
             drained=self._observer.drained,
+            unterminated=self._note_task_id,
+            enough=self._is_enough,
+            silent=self._has_ended,
             retrying=self._before_retry,
             doubt=self._observer.warning,
         )
@@ -242,6 +272,11 @@ class _Run:
         result = self._client.wait(path, body, deadline=self._deadline, hooks=hooks)
         self._note_task_id(result)
         return result
+
+    def _is_enough(self, result: Result) -> bool:
+        """Note the task id of an object of the response; return whether no more than the id is needed."""
+        self._note_task_id(result)
+        return self.task_id is not None and (self._order.at_once or self._order.callbacks is not None)
 
     def _stream(self, hooks: Hooks) -> Result:
         # A final object is held back until the stream ends: the last one is the result, not an event.
@@ -263,6 +298,32 @@ class _Run:
                 raise
             # After the final object, it does not matter how the connection ended.
         return last
+
+    def _has_ended(self) -> bool:
+        """Query the task of a stream that brings nothing new; return whether it has ended.
+
+        Without its id, the recent tasks are searched for it once.
+        """
+        if self.task_id is None:
+            silence = LostResponse("The response has stopped.")
+            with contextlib.suppress(LostResponse):
+                self.task_id = self._find(silence, deadline=self._clock.monotonic())
+                self._observer.accepted(self.task_id)
+        if self.task_id is None:
+            return False
+        if self._order.at_once:
+            return True
+        record = query_briefly(self._client, self.task_id, clock=self._clock)
+        if record is None or record.state == "running":
+            return False
+        self._record = record
+        return True
+
+    def _note_clock(self) -> None:
+        """Store by how much the service's clock differs from ours, as long as both are those of the request."""
+        offset = self._client.clock_offset
+        if offset is not None:
+            self._store(lambda ledger, uuid: ledger.set_clock_offset(uuid, offset))
 
     def _before_send(self) -> None:
         """Mark the job as sent; if the ledger cannot store that, nothing is sent."""
@@ -297,25 +358,34 @@ class _Run:
     # -- recovering --------------------------------------------------------------------------------
 
     def _recover(self, error: StillRunning | LostResponse) -> Result:
-        """Return the result from the tasks endpoint."""
+        """Return the result from the tasks endpoint; past the deadline, after one last query."""
         expired = self._clock.monotonic() >= self._deadline
         if self.task_id is None:
             self._observer.notice(f"{full_stop(error.message)} Searching your recent tasks for the job.")
-            self.task_id = self._find(error, once=expired)
+            self.task_id = self._find(error, deadline=self._deadline)
             self._observer.accepted(self.task_id)
         elif not expired:
             self._observer.notice(f"{full_stop(error.message)} Following task {self.task_id}.")
-        if expired:
-            raise StillRunning("The deadline passed before the job finished.", task_id=self.task_id)
         if self._order.at_once:
             return Result({"task_id": self.task_id})
         return self._follow()
 
-    def _find(self, cause: StillRunning | LostResponse, *, once: bool) -> str:
+    def _find(self, cause: StillRunning | LostResponse, *, deadline: float) -> str:
         # Computed from the monotonic clock: the system's time may have been set since.
         sent_at = self._clock.time() - (self._clock.monotonic() - self._sent_at)
         lost = LostRequest(self._order.path, self._order.body, sent_at, self.uuid)
-        return find_task(self._client, self._ledger, self._host, lost, cause, once=once, clock=self._clock)
+        try:
+            return find_task(
+                self._client,
+                self._ledger,
+                self._host,
+                lost,
+                cause,
+                deadline=deadline,
+                clock=self._clock,
+            )
+        finally:
+            self._note_clock()
 
     def _follow(self, unseen_polls: int = UNSEEN_POLLS) -> Result:
         record = follow(
@@ -327,6 +397,10 @@ class _Run:
             callbacks=self._order.callbacks,
             clock=self._clock,
         )
+        return self._result_of(record)
+
+    def _result_of(self, record: TaskRecord) -> Result:
+        """Return the result of a task that has ended. Raises its failure."""
         if record.state == "failed":
             raise record.error()
         result = result_of(record, self._order.wanted)
@@ -362,14 +436,20 @@ class _Run:
         row = self.uuid
         self._store(lambda ledger, uuid: ledger.mark_unsent(uuid), warn=False)
         if isinstance(stop, ConfigError):
-            self._mark_failed(stop.code, stop.message, warn=False)
+            self._mark_failed(stop, warn=False)
             if row is not None and self.uuid is None:  # the ledger failed, so the job is still queued
                 stop.job = row[:ID_PREFIX]
         elif stop.by_choice:
-            self._mark_failed(INTERRUPTED, "Interrupted before it was sent.", warn=False)
+            self._mark_failed(MjError("Interrupted before it was sent.", code=INTERRUPTED), warn=False)
 
-    def _mark_failed(self, code: str, message: str, *, warn: bool = True) -> None:
-        self._store(lambda ledger, uuid: ledger.mark_failed(uuid, code=code, message=message), warn=warn)
+    def _mark_failed(self, error: MjError, *, warn: bool = True) -> None:
+        accepted = isinstance(error, ApiError) and error.accepted
+        self._store(
+            lambda ledger, uuid: ledger.mark_failed(
+                uuid, code=error.code, message=error.message, task_id=error.task_id, accepted=accepted
+            ),
+            warn=warn,
+        )
 
     def _store(self, change: Callable[[Ledger, str], None], *, warn: bool = True) -> None:
         """Change the job's row. A ledger that fails is given up, because an accepted job must not be."""

@@ -20,6 +20,7 @@ class FakeClock(Clock):
         self.began = time.monotonic()
         self.elapsed = 0.0
         self.offset = 0.0  # by which the system's time was set since
+        self.boot: str | None = None  # the id of the running boot, if the system has such ids
         self.pauses: list[float] = []
         self.events: list[tuple[float, Callable[[], object]]] = []
 
@@ -28,6 +29,12 @@ class FakeClock(Clock):
 
     def monotonic(self) -> float:
         return self.began + self.elapsed
+
+    def uptime(self) -> float | None:
+        return self.elapsed if self.boot is not None else None
+
+    def boot_id(self) -> str | None:
+        return self.boot
 
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -62,7 +69,7 @@ class FakeClient(Client):
         self.offset = 0.0  # seconds that the service's clock is ahead
 
     @property
-    def clock_offset(self) -> float:
+    def clock_offset(self) -> float | None:
         return self.offset
 
     def stream(

@@ -13,7 +13,7 @@ from mjcli.jobs.recover import (
     CLOCK_TOLERANCE,
     FEWEST_PER_PAGE,
     LAST_SEARCH_SECONDS,
-    NO_TASK_ID,
+    NOT_FOUND,
     PAGE,
     PAGES,
     PATIENCE_SECONDS,
@@ -93,9 +93,22 @@ def test_the_one_matching_task_is_assigned_to_the_job(search: Search) -> None:
     assert search.clock.pauses == [0.0]
 
 
+@pytest.mark.parametrize(
+    "recorded", ["a\u200b cat", "\ufeffa cat", "a \u2060cat\u200d", "a\u200c  cat", " a\ncat\u200b "]
+)
+def test_white_space_and_characters_without_a_width_do_not_make_another_request(
+    search: Search, recorded: str
+) -> None:
+    search.task("t1", {**BODY, "prompt": recorded})
+    assert search.find() == "t1"
+
+
 def test_without_a_match_it_is_not_known_whether_the_job_was_accepted(search: Search) -> None:
     error = search.fails()
-    assert error.message == "Reset. No matching task was found. It may have been accepted and billed."
+    assert (
+        error.message
+        == "The response was lost and no matching task was found. The job may have been accepted and billed."
+    )
     assert (error.job, error.task_id, error.trace_id) == (search.uuid[:8], None, "trace")
     assert error.candidates == ()
     assert search.clock.pauses == list(SEARCH_PAUSES)
@@ -193,7 +206,10 @@ def test_after_the_deadline_there_is_one_short_search(
         return []
 
     monkeypatch.setattr(search.client, "recent_tasks", recent)
-    assert search.fails(once=True, cause=StillRunning("The deadline passed.")).code == "network"
+    assert (
+        search.fails(deadline=search.clock.monotonic(), cause=StillRunning("The deadline passed.")).code
+        == "network"
+    )
     assert deadlines == [search.clock.monotonic() + LAST_SEARCH_SECONDS]
 
 
@@ -219,14 +235,14 @@ def test_a_service_that_repeats_its_first_page_is_not_queried_forever(
         return [TaskRecord({**record, "id": f"x{n}"}) for n in range(FEWEST_PER_PAGE)]
 
     monkeypatch.setattr(search.client, "recent_tasks", recent)
-    search.fails(once=True)
+    search.fails(deadline=search.clock.monotonic())
     assert offsets == [0, FEWEST_PER_PAGE]
 
 
 def test_the_number_of_pages_is_limited(search: Search) -> None:
     for n in range((PAGES + 5) * PAGE):
         search.task(f"new-{n}", {**BODY, "prompt": "a dog"})
-    search.fails(once=True)
+    search.fails(deadline=search.clock.monotonic())
     assert search.client.searches == PAGES
 
 
@@ -301,7 +317,20 @@ def test_a_job_of_the_ledger_is_found_by_its_row(search: Search) -> None:
     assert job is not None
     with pytest.raises(LostResponse) as caught:
         find_lost_task(search.client, search.ledger, HOST, job, clock=search.clock)
-    assert caught.value.message.startswith(NO_TASK_ID)
+    assert caught.value.message.startswith(NOT_FOUND)
     search.clock.elapsed = 0
     search.task()
     assert find_lost_task(search.client, search.ledger, HOST, job, clock=search.clock) == "t1"
+
+
+def test_a_deadline_ends_the_search_before_a_pause_that_would_pass_it(search: Search) -> None:
+    search.fails(deadline=search.clock.monotonic() + 2.5)
+    assert search.clock.pauses == [0.0, 1.0]
+
+
+def test_a_service_that_cannot_answer_is_searched_once(search: Search) -> None:
+    broken = NetworkError("No response from the service: the response is not valid HTTP (bad).")
+    broken.permanent = True
+    search.client.search_script = [broken]
+    assert "not valid HTTP" in search.fails().message
+    assert search.clock.pauses == [0.0]

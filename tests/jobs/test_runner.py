@@ -111,6 +111,40 @@ def test_a_failed_result_fails_the_job(scene: Scene) -> None:
     assert scene.client.queries == []
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("response", "task_id"),
+    [
+        ([ApiError("no", code="forbidden", status=403, accepted=True, task_id="t1")], "t1"),
+        ([ApiError("no", code="forbidden", accepted=True)], None),
+    ],
+)
+def test_an_accepted_job_that_failed_is_not_sendable(
+    scene: Scene, response: list[ApiError], task_id: str | None, stream: bool
+) -> None:
+    scene.client.responses = [[*response]]
+    scene.fails(ApiError, ORDER._replace(stream=stream))
+    assert (scene.row.state, scene.row.task_id) == ("failed", task_id)
+    assert not scene.row.never_accepted
+    failure = scene.row.failure()
+    assert isinstance(failure, ApiError)
+    assert failure.accepted
+
+
+def test_progress_without_a_task_id_proves_that_a_failed_job_was_accepted(scene: Scene) -> None:
+    failure = {"success": False, "error": {"code": "api_error", "message": "no"}}
+    scene.client.responses = [[{"progress": 10}, failure]]
+    scene.fails(ApiError)
+    assert (scene.row.state, scene.row.task_id) == ("failed", None)
+    assert not scene.row.never_accepted
+
+
+def test_a_refused_job_is_sendable(scene: Scene) -> None:
+    scene.client.responses = [[ApiError("no", code="used_up", status=403)]]
+    scene.fails(ApiError)
+    assert scene.row.never_accepted
+
+
 def test_a_timeout_of_the_upstream_service_is_a_lost_response(scene: Scene) -> None:
     scene.finish_at(5)
     scene.task()
@@ -184,7 +218,10 @@ def test_a_lost_response_without_a_matching_task_is_unknown(scene: Scene) -> Non
     scene.client.responses = [[LostResponse("Reset.", trace_id="trace")]]
     error = scene.fails(LostResponse)
     assert (error.task_id, error.job, error.trace_id) == (None, scene.row.uuid[:8], "trace")
-    assert error.message == "Reset. No matching task was found. It may have been accepted and billed."
+    assert (
+        error.message
+        == "The response was lost and no matching task was found. The job may have been accepted and billed."
+    )
     assert scene.row.state == "unknown"
     assert scene.client.searches == len(SEARCH_PAUSES)
     assert len(scene.client.bodies) == 1

@@ -108,14 +108,11 @@ def _report(context: Context, error: MjError) -> None:
 
 def _report_bug(context: Context, error: Exception) -> None:
     """Show an unexpected exception: one sentence, and the traceback with --verbose."""
-    from mjcli.errors import MjError
+    from mjcli.errors import unexpected
 
     if context.flags.verbose:
-        import traceback
-
-        context.output.traceback("".join(traceback.format_exception(error)))
-    hint = "report it with the output of --verbose; a job that was sent is in the ledger"
-    _report(context, MjError(f"Internal error: {type(error).__name__}: {error}", hint=hint))
+        context.output.traceback(error)
+    _report(context, unexpected(error))
 
 
 def _catch_signals(context: Context) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mjcli.api import Client, FileStore
     from mjcli.jobs.ledger import Ledger
+    from mjcli.media.download import Downloader
     from mjcli.sandbox import Sandbox
     from mjcli.settings.load import Settings
 
@@ -76,6 +77,8 @@ class Context:
         from mjcli.settings.load import load_settings
 
         settings = load_settings(self.environ, profile=self.flags.profile, sandbox=self.flags.sandbox)
+        if settings.sandbox.value and self.flags.profile not in (None, "sandbox"):
+            self.output.notice("The sandbox has no profiles, so --profile is ignored.")
         for warning in settings.warnings:
             self.output.warning(warning)
         return settings
@@ -120,6 +123,18 @@ class Context:
         return store
 
     @cached_property
+    def downloader(self) -> Downloader:
+        """What downloads results, without a token."""
+        from mjcli.media.download import Downloader
+
+        settings = self.settings
+        downloader = Downloader(
+            allow_private=settings.api_is_local, use_environment=not settings.sandbox.value
+        )
+        self._resources.callback(downloader.close)
+        return downloader
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The record of every job, created if need be. Raises `ConfigError` when it cannot be written."""
         from mjcli.jobs.ledger import Ledger
@@ -154,7 +169,7 @@ class Context:
     def _ledger_for_reading(self) -> Ledger:
         from mjcli.jobs.ledger import Ledger
 
-        return self._opened(Ledger.open_to_read(self._ledger_path))
+        return self._opened(Ledger.open_to_read(self._ledger_path, notice=self.output.alarm))
 
     def _opened(self, ledger: Ledger) -> Ledger:
         self._resources.callback(ledger.close)

@@ -75,18 +75,32 @@ class FinishedJob(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """The saved files that still exist."""
-        return [each for each in self.job.files if _exists(each)] if self.job is not None else []
+        """The saved files that still exist and hold what was saved."""
+        if self.job is None:
+            return []
+        from mjcli.media.download import is_unchanged
+
+        digests = digests_of(self.job).items()
+        return [
+            path
+            for path, digest in digests
+            if (_exists(path) if digest is None else is_unchanged(Path(path), digest))
+        ]
 
     @property
     def is_saved(self) -> bool:
         """Whether all of its files were saved and are still complete."""
-        from mjcli.media.formats import is_whole
+        from mjcli.media.download import is_unchanged
+        from mjcli.media.formats import is_video
 
         job = self.job
-        if job is None or job.files_due or len(job.files) < len(self.result.file_urls):
+        if job is None or job.files_due:
             return False
-        return all(is_whole(Path(each)) for each in job.files)
+        has_videos = bool(self.result.video_urls)
+        saved = [each for each in job.files if not has_videos or is_video(Path(each)) is not False]
+        if len(saved) < len(self.result.links):
+            return False
+        return all(is_unchanged(Path(each), digest) for each, digest in digests_of(job).items())
 
     @property
     def name_fields(self) -> dict[str, str]:
@@ -100,6 +114,12 @@ class FinishedJob(NamedTuple):
             action=self.action,
             created_at=self.requested_at,
         )
+
+
+def digests_of(job: Job) -> dict[str, str | None]:
+    """The files of a job, each with its SHA-256 digest, None where the ledger has none."""
+    digests = job.files_sha256 or ()
+    return {path: digests[n] if n < len(digests) else None for n, path in enumerate(job.files)}
 
 
 def _exists(path: str) -> bool:

@@ -30,9 +30,20 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if quoted != word and plain else quoted
 
 
+# The sandbox uses the real settings, refuses to change them, and has no profiles.
+_WITHOUT_SANDBOX = ("mj config set ", "mj config unset ", "mj auth login", "mj auth logout", "mj --profile ")
+
+
+def without_sandbox(line: str) -> str:
+    """A line for the real service and settings although MJ_SANDBOX is set."""
+    return f"MJ_SANDBOX=0 {line}" if line.startswith(_WITHOUT_SANDBOX) else line
+
+
 def with_globals(line: str, options: Sequence[str]) -> str:
     """A line with global options (`--profile work`) after its `mj`; a line that is not a command is unchanged."""
     if not line.startswith("mj ") or not options or " --profile " in line:
+        return line
+    if "--sandbox" in options and line.startswith(_WITHOUT_SANDBOX):
         return line
     return " ".join(["mj", *map(_quoted, options), line[3:]])
 

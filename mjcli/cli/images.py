@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from mjcli.cli.inputs import is_file, names_image_file
-from mjcli.errors import ConfigError, UsageError
+from mjcli.cli.inputs import is_file, names_image_file, refuse_bad_link
+from mjcli.errors import ApiError, ConfigError, ExitCode, UsageError
 from mjcli.prompt.parse import is_link
 
 if TYPE_CHECKING:
@@ -101,12 +101,24 @@ class Uploader:
         once = " (once; later jobs reuse the link)" if remember else ""
         size = format_size(len(data))
         self._output.notice(f"Uploading {path.name}, {size}, to {urlsplit(files.url).netloc}{once}.")
-        link = files.upload(_file_name(path, data), data)
+        with self._explained_refusal():
+            link = files.upload(_file_name(path, data), data)
         self._output.detail(f"Uploaded {path.name}: {link}")
         if remember:
             with contextlib.suppress(ConfigError):  # the link is valid, recorded or not
                 self._ledger().remember_upload(digest, files.url, link)
         return link
+
+    @contextlib.contextmanager
+    def _explained_refusal(self) -> Iterator[None]:
+        """Suggest another API token where that was the token that the file endpoint refused."""
+        try:
+            yield
+        except ApiError as error:
+            api_token = self._settings.token_for_files.value and not self._settings.files_token.value
+            if api_token and error.exit_code == ExitCode.AUTH:
+                error.remedy = None
+            raise
 
     def _remembered(self, digest: str, endpoint: str) -> str | None:
         """The link of an earlier upload, unless it certainly leads to no image any more."""
@@ -114,10 +126,10 @@ class Uploader:
         link = ledger.find_upload(digest, endpoint)
         if link is None:
             return None
-        from mjcli.media.download import expired
+        from mjcli.media.links import has_expired
         from mjcli.media.probe import check_links
 
-        if not expired(link, time.time()):
+        if not has_expired(link, time.time()):
             local = self._settings.files_are_local
             (check,) = check_links([link], allow_private=local, use_environment=not local)
             if check.verdict != "refused":
@@ -144,6 +156,7 @@ class ImageLinks:
 
     def link(self, name: str) -> str:
         """The link of an image given as a link, reference, id or file. Raises `UsageError`."""
+        refuse_bad_link(name)
         if is_file(name):
             from mjcli.media.local import read_image
 

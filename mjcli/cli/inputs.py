@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from mjcli.cli.hints import command
+from mjcli.cli.output.text import visible
 from mjcli.errors import UsageError
 from mjcli.prompt.compose import words_of
 from mjcli.prompt.parse import is_link
@@ -82,3 +85,23 @@ def names_image_file(text: str) -> bool:
 def is_file(text: str) -> bool:
     """Whether a word is a file on this machine, or has the form of an image file's name."""
     return not is_link(text) and (names_image_file(text) or Path(text).is_file())
+
+
+def is_valid_link(text: str) -> bool:
+    """Whether a link can be valid: it has a host, and a port that is a number."""
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def refuse_bad_link(text: str) -> None:
+    """Refuse an address that cannot be the link of an image. Raises `UsageError`."""
+    scheme, separator, _ = text.partition("://")
+    if not separator or re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+", scheme) is None:
+        return  # with one letter, it is a drive of Windows
+    if scheme.lower() not in ("http", "https"):
+        raise UsageError(f'"{visible(text)}" is not a link: it must start with http:// or https://.')
+    if not is_valid_link(text):
+        raise UsageError(f'"{visible(text)}" is not a valid link. Nothing was sent.')

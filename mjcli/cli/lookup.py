@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from mjcli.cli.finished import FinishedJob
 from mjcli.cli.hints import command, follow, resume
-from mjcli.cli.inputs import is_file
+from mjcli.cli.inputs import is_file, refuse_bad_link
 from mjcli.cli.output.text import visible
 from mjcli.errors import (
     ConfigError,
@@ -124,6 +124,20 @@ class Lookup:
             raise UsageError(f'"{visible(text)[:80]}" is not {"an" if what == "image" else "a"} {what} id.')
         return self._with_prefix(text)
 
+    def with_files(self, text: str) -> Job | str:
+        """The job of a name, or the id if the ledger does not know it.
+
+        Raises `UsageError` for a job whose kind makes no files, and as `known_job` does.
+        """
+        from mjcli.api.endpoints import endpoint
+
+        job = self.known_job(text)
+        if job is not None and endpoint(job.path.rpartition("/")[2]).result == "text":
+            raise UsageError(
+                f'{text} has no image: "{job.action}" jobs make none.', hint=self._newest_with_image()
+            )
+        return job or text
+
     def has_prefix(self, text: str) -> bool:
         """Whether an id in the ledger begins with `text`, which is long enough to be an id prefix."""
         return len(text) >= SHORTEST_PREFIX and bool(self._named(text, limit=1))
@@ -148,7 +162,7 @@ class Lookup:
         if job is not None:
             return job
         if ledger is None or ledger.nth_newest(self.profile, 1) is None:
-            raise UsageError(f'No jobs yet in profile "{self.profile}".', hint=command("imagine", "a cat"))
+            raise UsageError(no_jobs_yet(self.profile, ledger), hint=command("imagine", "a cat"))
         raise UsageError(f'Profile "{self.profile}" has fewer jobs than {visible(text)}.', hint=_HISTORY)
 
     def _with_prefix(self, text: str) -> Job | None:
@@ -230,6 +244,7 @@ class Lookup:
 
     def source(self, name: str) -> Source:
         """The image that a job starts from. Raises as `image` does."""
+        refuse_bad_link(name)
         return Source(name, None if is_link(name) or is_file(name) else self.image(name))
 
     def size(self, source: Source) -> tuple[int, int] | None:
@@ -249,6 +264,9 @@ class Lookup:
         """What to type instead of a reference to a job without an image."""
         if job.unfinished:
             return resume(job.reference)
+        return self._newest_with_image()
+
+    def _newest_with_image(self) -> str | None:
         ledger = self._ledger()
         number = ledger.newest_with_image(self.profile) if ledger is not None else None
         return f"@{number} is the newest job with an image" if number else None
@@ -263,6 +281,7 @@ class Lookup:
         """
         from mjcli.api.models import Result
 
+        refuse_bad_link(text)
         if is_link(text):
             if any(c.isspace() or ord(c) < 0x20 for c in text):
                 raise UsageError(f'The link "{visible(text)}" contains a space or control character.')
@@ -275,9 +294,9 @@ class Lookup:
 
     def is_stale(self, url: str) -> bool:
         """Whether the link of an earlier job has probably expired; a sandbox's links end with its run."""
-        from mjcli.media.download import expired
+        from mjcli.media.links import has_expired
 
-        return self._settings.sandbox.value or expired(url, time.time())
+        return self._settings.sandbox.value or has_expired(url, time.time())
 
     def fresh_result(self, task_id: str | None) -> Result:
         """The result of a task with valid links. Raises `UnknownTask`, and as `Client.task` does."""
@@ -345,6 +364,15 @@ class Lookup:
         )
 
 
+def no_jobs_yet(profile: str, ledger: Ledger | None) -> str:
+    """The sentence for a profile without jobs; those of the sandbox are easily taken for them."""
+    from mjcli.settings.schema import SANDBOX
+
+    sandbox = ledger.count(SANDBOX) if ledger is not None and profile != SANDBOX else 0
+    more = f" (The sandbox has {sandbox}: add --sandbox.)" if sandbox else ""
+    return f'No jobs yet in profile "{profile}".{more}'
+
+
 def _matching_id(text: str, job: Job) -> str:
     """The id of a job that begins with `text`."""
     ids = (job.task_id, job.image_id, job.uuid)
@@ -352,7 +380,7 @@ def _matching_id(text: str, job: Job) -> str:
 
 
 def _refuse_link(text: str, what: str) -> None:
-    if not text.startswith("@") and is_link(text):
+    if not text.startswith("@") and "://" in text:
         article = "an" if what == "image" else "a"
         raise UsageError(f"Expected {article} {what} id, not a link; results show the id.")
 

@@ -37,6 +37,17 @@ SplitOption = Annotated[
 ]
 
 
+MaxSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-size",
+        metavar="SIZE",
+        help="Largest file to download, such as 10M or 2G (default 2G).",
+        rich_help_panel=FILES_PANEL,
+    ),
+]
+
+
 class FileOptions(NamedTuple):
     """Whether and where files are saved."""
 
@@ -51,6 +62,7 @@ class FileOptions(NamedTuple):
     ] = None
     output: OutputOption = None
     force: ForceOption = False
+    max_size: MaxSizeOption = None
 
 
 # -- jobs ------------------------------------------------------------------------------------------
@@ -99,10 +111,20 @@ class SubmitOptions(NamedTuple):
     no_ledger: Annotated[
         bool, typer.Option("--no-ledger", help="Do not record the job; mj cannot find it later.")
     ] = False
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Join the job with this key if there is one; else the job gets it."
+        ),
+    ] = None
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Send the job of --key again if it failed.")
+    ] = False
     timeout: Annotated[
         float | None,
         typer.Option(
-            min=0.1,
+            min=1,
+            max=604_800,
             metavar="SECONDS",
             help="Deadline (default 900); if given, also the job's own timeout.",
             rich_help_panel=WAIT_PANEL,

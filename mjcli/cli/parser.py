@@ -357,7 +357,14 @@ def run(root: MjGroup, arguments: Sequence[str], obj: Any) -> None:
     except click_errors.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "mj"
-        raise UsageError(_sentence(error), hint=f"{command} --help") from None
+        example = _example(context) if isinstance(error, click_errors.MissingParameter) else None
+        raise UsageError(_sentence(error), hint=example or f"{command} --help") from None
+
+
+def _example(context: Any) -> str | None:
+    """The first example of a command's help, which shows its arguments."""
+    lines = inspect.cleandoc(getattr(getattr(context, "command", None), "epilog", None) or "").splitlines()
+    return next((line for line in lines if line.startswith("mj ")), None)
 
 
 def _sentence(error: click_errors.ClickException) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mjcli.cli.hints import command
 from mjcli.cli.images import REFERENCE_PARAMETERS, ImageLinks, Uploader, bad_links, is_placeholder, problem_of
+from mjcli.cli.inputs import is_valid_link
 from mjcli.cli.options import CheckOptions, PromptOptions
 from mjcli.errors import PromptRefused, UsageError
 from mjcli.prompt.check import ERROR, WARNING, Finding, check
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.options import SubmitOptions
     from mjcli.cli.output.sink import Output
+    from mjcli.media.probe import LinkCheck
     from mjcli.settings.load import Settings
 
 MAX_UNCONFIRMED = 40  # jobs that one prompt may make without --yes
@@ -170,7 +172,7 @@ class RequestBuilder:
         bad = bad_links(self._settings, (url for each in places for url, _, _ in each))
         findings = [
             [
-                Finding(_SEVERITY[bad[url].verdict], "image", problem_of("The link", bad[url]), start, end)
+                Finding(_severity(url, bad[url]), "image", problem_of("The link", bad[url]), start, end)
                 for url, start, end in each
                 if url in bad
             ]
@@ -187,7 +189,7 @@ class RequestBuilder:
                 known = ", ".join(settings.presets) or "none"
                 raise UsageError(
                     f'Unknown preset "{name}"; defined presets: {known}.',
-                    hint=command("config", "set", "presets.NAME.suffix", "--ar 2:3", note="defines a preset"),
+                    hint=command("config", "set", f"presets.{name}.suffix", "--ar 2:3", note="defines it"),
                 )
             found.append(Suffix(f"preset {name}", settings.presets[name].value))
         return found
@@ -242,6 +244,11 @@ class RequestBuilder:
                 if each.message not in shown:
                     shown.add(each.message)
                     self._output.warning(each.message, prompt=prompt.text, start=each.start, end=each.end)
+
+
+def _severity(url: str, check: LinkCheck) -> str:
+    """How bad a link is that could not be checked, or leads to no image."""
+    return _SEVERITY[check.verdict] if is_valid_link(url) else ERROR
 
 
 def _links_in(prompt: str) -> Iterable[tuple[str, int, int]]:

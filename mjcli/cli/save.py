@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mjcli.cli.finished import digests_of
 from mjcli.cli.output.result import print_result
 from mjcli.cli.output.watch import FilesWatch
 from mjcli.errors import ConfigError, DownloadError, UsageError, without_stop
@@ -20,13 +21,34 @@ if TYPE_CHECKING:
     from mjcli.cli.output.sink import Output
     from mjcli.jobs.job import Job
     from mjcli.jobs.ledger import Ledger
+    from mjcli.jobs.order import Order
+    from mjcli.media.download import Downloader, OwnFiles
     from mjcli.media.names import Target
     from mjcli.media.place import Saved
     from mjcli.settings.load import Settings
 
-Links = Callable[["Result"], Sequence[str]]
-Fetch = Callable[[Sequence[str], Links], tuple[list["Saved"], list[DownloadError]]]
+Links = Callable[["Result"], Sequence["str | None"]]
+Fetched = tuple[list["Saved"], list[DownloadError]]
+_IMAGES, _VIDEOS = ("png", "jpg", "webp", "gif", "avif"), ("mp4",)  # extensions of results
+
+_SIZE_LIMIT = "the limit of --max-size"  # in the message of a download that it stopped
+
 Show = Callable[["FinishedJob", list[str], "DownloadError | None"], None]
+
+
+def preload(*, files: bool) -> None:
+    """Import everything that the end of a job needs, with or without files, before its request is sent.
+
+    A job takes minutes, in which the program may be replaced; its result must not be lost by that.
+    """
+    import mjcli.api.actions
+    import mjcli.api.client
+    import mjcli.jobs.follow
+    import mjcli.jobs.runner
+
+    if files:
+        import mjcli.media.download
+        import mjcli.media.grid  # noqa: F401
 
 
 # -- where files go --------------------------------------------------------------------------------
@@ -34,6 +56,16 @@ Show = Callable[["FinishedJob", list[str], "DownloadError | None"], None]
 
 def file_target(settings: Settings, files: FileOptions, *, split: bool = False) -> Target | None:
     """Where files go, None when none are to be saved. Raises `UsageError`, `ConfigError` before any payment."""
+    target = requested_target(settings, files, split=split)
+    if target is not None:
+        from mjcli.media.names import check_writable
+
+        check_writable(target)
+    return target
+
+
+def requested_target(settings: Settings, files: FileOptions, *, split: bool = False) -> Target | None:
+    """The same for a job that was sent before: the target is not checked. Raises `UsageError`."""
     if split and files.download is False:
         raise UsageError("--split cuts downloaded grids, so it cannot be combined with --no-download.")
     download = files.download
@@ -41,14 +73,10 @@ def file_target(settings: Settings, files: FileOptions, *, split: bool = False) 
         download = bool(settings.download.value) or files.output is not None or split
     if not download:
         return None
-    from mjcli.media.names import check_writable
-
-    target = output_target(settings, files.output, split=split)
-    check_writable(target, force=files.force)
-    return target
+    return output_target(settings, files, split=split)
 
 
-def output_target(settings: Settings, output: str | None, *, split: bool = False) -> Target:
+def output_target(settings: Settings, files: FileOptions, *, split: bool = False) -> Target:
     """The target of --output, else the default one. Raises `UsageError` for a bad template or without Pillow."""
     from mjcli.media.names import parse_target
 
@@ -56,25 +84,67 @@ def output_target(settings: Settings, output: str | None, *, split: bool = False
         from mjcli.media.grid import check_pillow
 
         check_pillow()
-    return parse_target(output, settings.output.value or ".")._replace(split=split)
+    target = parse_target(files.output, settings.output.value or ".")
+    return with_limit(target, files)._replace(split=split)
+
+
+def with_limit(target: Target, files: FileOptions) -> Target:
+    """The target with the limit of --max-size, if that is given. Raises `UsageError`."""
+    from mjcli.media.names import parse_size
+
+    return target if files.max_size is None else target._replace(max_size=parse_size(files.max_size))
+
+
+def check_fixed_name(target: Target, *, force: bool) -> None:
+    """Refuse a file name without placeholders that is in use, before anything is sent. Raises `NameInUse`."""
+    from mjcli.media.names import check_free
+
+    if target.fixed is not None and not force:
+        check_free(target, {}, count=1, extensions=_IMAGES)
+
+
+def check_names(order: Order, target: Target, *, force: bool, split_images: bool | None = None) -> None:
+    """Refuse names of a job's files that are in use, as far as they are known before it is sent.
+
+    Raises `NameInUse`.
+    """
+    from mjcli.media.names import check_free, fields_of
+
+    if force:
+        return
+    known = fields_of(prompt=order.subject, image_id=None, task_id=None, action=order.action)
+    fields = {name: known[name] for name in ("prompt", "action", "date")}
+    video = order.wanted == "video"
+    # Even where several are requested, it may be one.
+    for count in (1, 4) if video or split_images else (1,):
+        check_free(target, fields, count=count, extensions=_VIDEOS if video else _IMAGES)
 
 
 def stored_target(job: Job) -> Target | None:
     """Where the files of a job were to go, as `target_record` stored it; None when none were requested."""
-    if job.files_asked is None:
+    stored = job.files_asked or {}
+    directory, template = stored.get("directory"), stored.get("template")
+    if not (isinstance(directory, str) and isinstance(template, str)):
         return None
-    from mjcli.media.names import Target
+    from mjcli.media.names import MAX_SIZE, Target
 
-    stored = job.files_asked
-    return Target(Path(stored["directory"]), stored["template"], split=bool(stored.get("split")))
+    limit = stored.get("max_size")
+    size = limit if isinstance(limit, int) and limit > 0 else MAX_SIZE
+    return Target(Path(directory), template, split=bool(stored.get("split")), max_size=size)
 
 
 def target_record(target: Target | None, *, force: bool) -> dict[str, Any] | None:
     """A target as the ledger stores it."""
     if target is None:
         return None
+    from mjcli.media.names import MAX_SIZE
+
     record = {"directory": str(target.directory), "template": target.template, "force": force}
-    return {**record, "split": True} if target.split else record
+    if target.split:
+        record["split"] = True
+    if target.max_size != MAX_SIZE:
+        record["max_size"] = target.max_size
+    return record
 
 
 # -- finishing -------------------------------------------------------------------------------------
@@ -84,17 +154,32 @@ class Saver:
     """Finishes jobs: one way for a new job, a resumed one, a download, a task and a callback.
 
     `ledger` returns the ledger, which may raise `ConfigError`: the files count more than their record.
+    `downloader` returns what fetches the files, so that jobs share its connections.
     """
 
     def __init__(
-        self, output: Output, settings: Settings, lookup: Lookup, *, ledger: Callable[[], Ledger | None]
+        self,
+        output: Output,
+        settings: Settings,
+        lookup: Lookup,
+        *,
+        ledger: Callable[[], Ledger | None],
+        downloader: Callable[[], Downloader],
     ) -> None:
-        self._output, self._settings, self._lookup, self._ledger = output, settings, lookup, ledger
+        self._output, self._settings, self._lookup = output, settings, lookup
+        self._ledger, self._downloader = ledger, downloader
+        self._placed: dict[Path, object] = {}  # files saved in this run, each with what names its job
 
     @classmethod
     def of(cls, context: Context, lookup: Lookup) -> Saver:
         """The saver of this run."""
-        return cls(context.output, context.settings, lookup, ledger=lambda: context.existing_ledger)
+        return cls(
+            context.output,
+            context.settings,
+            lookup,
+            ledger=lambda: context.existing_ledger,
+            downloader=lambda: context.downloader,
+        )
 
     def finish(
         self,
@@ -111,12 +196,10 @@ class Saver:
         `retry` is the command that saves missing files. `requested` says that the job itself was to save
         files, so that those missing are left to `mj resume`. `show` prints it another way.
         """
-        saved: list[str] = []
-        failures: list[DownloadError] = []
-        if target is not None:
-            saved, failures = self._save(job, target, force=force)
+        files, failures = self._save(job, target, force=force) if target is not None else ([], [])
+        saved = [str(file.path) for file in files]
         due = len(failures) if requested or job.job is None else min(job.job.files_due, len(failures))
-        finished = self._record(job, saved, due)
+        finished = self._record(job, files, due)
         (show or self._show)(finished, saved, _missing(failures, job.task_id, retry) if failures else None)
         return saved
 
@@ -125,81 +208,112 @@ class Saver:
         for path in paths:
             self._output.notice(f"Kept {path}, which already exists; --force downloads it again.")
 
+    def _report(self, files: Sequence[Saved]) -> None:
+        """Report what is unusual about saved files."""
+        self.report_kept([file.path for file in files if file.kept])
+        for notice in (each for file in files for each in file.notices):
+            self._output.notice(notice)
+
     def _show(self, job: FinishedJob, saved: list[str], problem: DownloadError | None) -> None:
         print_result(self._output, job.result, saved, problem)
 
-    def _record(self, job: FinishedJob, saved: Sequence[str], due: int) -> FinishedJob:
+    def _record(self, job: FinishedJob, saved: Sequence[Saved], due: int) -> FinishedJob:
         """Record the files in the ledger; returns the job with the result as the ledger has it now."""
         with contextlib.suppress(ConfigError):  # the files are there, whatever the ledger knows of them
             ledger = self._ledger()
             if ledger is None:
                 return job
+            uuid = job.uuid
             if job.record is not None:
                 from mjcli.jobs.follow import record_task_result
 
-                record_task_result(ledger, self._settings.host, job.record, saved)
-            elif job.uuid is not None:
-                if saved:
-                    before = job.job.files if job.job is not None else ()
-                    ledger.set_files(job.uuid, list(dict.fromkeys((*before, *saved))), files_due=due)
-                row = ledger.get(job.uuid)
-                if _is_earlier(job) and row is not None and row.result:
-                    from mjcli.api.models import Result
+                row = record_task_result(ledger, self._settings.host, job.record)
+                uuid = row.uuid if row is not None else None
+            if uuid is not None and saved:
+                digests = self._earlier_files(job)
+                for file in saved:
+                    path = str(file.path)
+                    digests[path] = file.sha256 or digests.get(path)
+                ledger.set_files(uuid, list(digests), files_due=due, sha256=list(digests.values()))
+            row = ledger.get(uuid) if uuid is not None else None
+            if _is_earlier(job) and row is not None and row.result:
+                from mjcli.api.models import Result
 
-                    return job._replace(result=Result(row.result))  # its links may be fresh
+                return job._replace(result=Result(row.result))  # its links may be fresh
         return job
+
+    def _earlier_files(self, job: FinishedJob) -> dict[str, str | None]:
+        """The files that the job had before this run, without those that hold something else now."""
+        from mjcli.media.download import is_unchanged
+
+        return {
+            path: digest
+            for path, digest in self._own_files(job).items()
+            if digest is None or not Path(path).exists() or is_unchanged(Path(path), digest)
+        }
 
     # -- files -------------------------------------------------------------------------------------
 
-    def _save(
-        self, job: FinishedJob, target: Target, *, force: bool
-    ) -> tuple[list[str], list[DownloadError]]:
-        """Download the files of a job; returns absolute paths, and what went wrong."""
-        from mjcli.media.download import Downloader
+    def _save(self, job: FinishedJob, target: Target, *, force: bool) -> Fetched:
+        """Download the files of a job; returns them, and what went wrong."""
+        from mjcli.media.download import OwnFiles
         from mjcli.media.place import sweep
 
         result = job.result
         if not result.file_urls:
             return [], []
         sweep(target.directory)  # partial files of an mj that was killed
-        settings = self._settings
-        with Downloader(
-            allow_private=settings.api_is_local, use_environment=not settings.sandbox.value
-        ) as downloader:
+        name = job.task_id or result.task_id or job
+        busy = [path for path, other in self._placed.items() if other != name]
+        own = OwnFiles(self._own_files(job), busy=busy, until=_forced_at(job), mixed=bool(result.video_urls))
 
-            def fetch(urls: Sequence[str], links: Links) -> tuple[list[Saved], list[DownloadError]]:
-                with FilesWatch(self._output, len(urls)) as progress:
-                    return downloader.save_all(
-                        urls,
-                        target,
-                        job.name_fields,
-                        force=force,
-                        refresh=lambda: links(self._lookup.fresh_result(job.task_id or result.task_id)),
-                        stale=lambda url: _is_earlier(job) and self._lookup.is_stale(url),
-                        progress=progress,
-                    )
+        def fetch(urls: Sequence[str | None], links: Links, *, video: bool) -> Fetched:
+            with FilesWatch(self._output, len(urls)) as progress:
+                return self._downloader().save_all(
+                    urls,
+                    target,
+                    job.name_fields,
+                    own=own,
+                    force=force,
+                    video=video,
+                    refresh=lambda: links(self._lookup.fresh_result(job.task_id or result.task_id)),
+                    stale=lambda url: _is_earlier(job) and self._lookup.is_stale(url),
+                    progress=progress,
+                )
 
-            files, failures = fetch(result.file_urls, lambda fresh: fresh.file_urls)
-            files += self._cover(result, target, fetch)
-        self.report_kept([file.path for file in files if file.kept])
-        paths = [file.path for file in files]
-        if target.split and len(result.file_urls) == len(paths) == 1:
-            paths += self._quadrants(result, paths[0], failures, force=force)
-        return [str(path) for path in paths], failures
+        files, failures = fetch(result.links, lambda fresh: fresh.links, video=bool(result.video_urls))
+        files += self._cover(result, target, fetch)
+        if target.split and len(result.links) == len(files) == 1:
+            files += self._quadrants(result, files[0].path, failures, own, force=force)
+        self._report(files)
+        self._placed.update({file.path: name for file in files if not file.kept})
+        return files, failures
 
-    def _cover(self, result: Result, target: Target, fetch: Fetch) -> list[Saved]:
+    def _own_files(self, job: FinishedJob) -> dict[str, str | None]:
+        """The files that the ledger lists now as the job's, with their digests."""
+        row = job.job
+        with contextlib.suppress(ConfigError):
+            ledger = self._ledger()
+            task_id = job.task_id or job.result.task_id
+            if ledger is not None and job.uuid is not None:
+                row = ledger.get(job.uuid) or row
+            elif ledger is not None and task_id is not None:
+                row = ledger.by_task(self._settings.host, task_id)
+        return digests_of(row) if row is not None else {}
+
+    def _cover(self, result: Result, target: Target, fetch: Callable[..., Fetched]) -> list[Saved]:
         """The cover of videos; a missing one is only a warning, since the videos are what was paid for."""
         # A fixed name is meant for the videos.
         if not result.video_urls or result.image_link is None or target.fixed is not None:
             return []
-        files, failures = fetch([result.image_link], lambda fresh: [fresh.image_link or ""])
+        files, failures = fetch([result.image_link], lambda fresh: [fresh.image_link], video=False)
         for error in failures:
             self._output.warning(f"The cover of the videos is missing: {error.message}")
         return files
 
     def _quadrants(
-        self, result: Result, grid: Path, failures: list[DownloadError], *, force: bool
-    ) -> list[Path]:
+        self, result: Result, grid: Path, failures: list[DownloadError], own: OwnFiles, *, force: bool
+    ) -> list[Saved]:
         """The four images cut from a grid; what goes wrong is added to `failures`."""
         from mjcli.api.actions import modern
         from mjcli.media.grid import check_pillow, quadrants
@@ -209,12 +323,17 @@ class Saver:
             return []
         try:
             check_pillow()
-            parts = quadrants(grid, force=force)
+            return quadrants(grid, force=force, own=own)
         except (DownloadError, UsageError) as error:
             failures.append(DownloadError(error.message, hint=error.hint))
             return []
-        self.report_kept([part.path for part in parts if part.kept])
-        return [part.path for part in parts]
+
+
+def _forced_at(job: FinishedJob) -> float | None:
+    """When a job that is resumed was started with --force, which was meant for the files of that moment."""
+    row = job.job
+    forced = row is not None and row.unfinished and row.files_asked and row.files_asked.get("force")
+    return row.created_at if row is not None and forced else None
 
 
 def _is_earlier(job: FinishedJob) -> bool:
@@ -226,6 +345,16 @@ def _missing(failures: Sequence[DownloadError], task_id: str | None, retry: str 
     """The files of a job that could not be saved, as one failure."""
     reasons = "; ".join(dict.fromkeys(without_stop(error.message) for error in failures))
     what = "a file is" if len(failures) == 1 else f"{len(failures)} files are"
+    if retry is not None and _SIZE_LIMIT in reasons:
+        retry = _larger_limit(retry)
     return DownloadError(
         f"The job is done and billed once, but {what} missing: {reasons}.", task_id=task_id, hint=retry
     )
+
+
+def _larger_limit(retry: str) -> str:
+    """What to type where the size limit stopped a download: the same limit would stop it again."""
+    lines = [f"{retry} --max-size SIZE  # a larger limit, such as 4G"]
+    if retry.startswith("mj resume "):
+        lines.append(f"{retry} --give-up  # leaves the file")
+    return "\n".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mjcli.api.endpoints import endpoint as endpoint_named
@@ -14,13 +14,14 @@ from mjcli.cli.options import ImageOptions, SubmitOptions, WaitOptions
 from mjcli.cli.output.result import print_result
 from mjcli.cli.output.text import shortened
 from mjcli.cli.output.watch import JobWatch
-from mjcli.cli.save import Saver, file_target, target_record
+from mjcli.cli.save import Saver, check_fixed_name, check_names, file_target, preload, target_record
 from mjcli.errors import (
     ConfigError,
     DownloadError,
     ExitCode,
     Interrupted,
     MjError,
+    NameInUse,
     StillRunning,
     UsageError,
     full_stop,
@@ -46,6 +47,9 @@ _PLACEHOLDER_URL = "https://callback.invalid/"  # for the receiver that a dry ru
 # After one of these the next of several jobs can still succeed.
 _ONE_JOB_ONLY = (ExitCode.REFUSED, ExitCode.RUNNING, ExitCode.FILE, ExitCode.UNKNOWN)
 
+# The jobs of `mj resume` have their own output directories, so that one of these need not concern the next.
+ONE_RESUMED_JOB_ONLY = (*_ONE_JOB_ONLY, ExitCode.USAGE)
+
 
 class JobOptions(NamedTuple):
     """How jobs are submitted and waited for."""
@@ -61,9 +65,8 @@ class JobOptions(NamedTuple):
 
     def check(self) -> None:
         """Refuse options that contradict one another. Raises `UsageError`."""
-        timeout, wait = self.submit.timeout, self.wait
-        if timeout is not None and not math.isfinite(timeout):
-            raise UsageError("--timeout must be a number of seconds.")
+        wait = self.wait
+        check_timeout(self.submit.timeout)
         url = wait.callback_url
         if url is not None and not url.lower().startswith(("http://", "https://")):
             raise UsageError("--callback-url must start with http:// or https://.")
@@ -84,7 +87,16 @@ def prepare(
 ) -> Target | None:
     """Where files go; all that could prevent the jobs is found before anything is sent. Raises `UsageError`."""
     options.check()
-    return file_target(settings, files, split=split)
+    target = file_target(settings, files, split=split)
+    if target is not None:
+        check_fixed_name(target, force=files.force)
+    return target
+
+
+def check_timeout(seconds: float | None) -> None:
+    """Refuse "nan", which no range excludes. Raises `UsageError`."""
+    if seconds is not None and math.isnan(seconds):
+        raise UsageError('--timeout "nan" is not a number of seconds.')
 
 
 def given(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,6 +121,7 @@ class Submitter:
     ) -> None:
         self._output, self._settings, self._saver = output, settings, saver
         self._client, self._ledger = client, ledger
+        self.suggests = True  # what to type after a text result
 
     @classmethod
     def of(cls, context: Context, lookup: Lookup) -> Submitter:
@@ -135,6 +148,9 @@ class Submitter:
             from mjcli.media.names import check_for_several
 
             check_for_several(target)
+        if target is not None and files is not None:
+            for order in orders:
+                check_names(order, target, force=files.force, split_images=options.image.split_images)
         one_by_one(
             self._output, orders, lambda order: self.submit(order, options, target, files), verb="sent"
         )
@@ -162,6 +178,7 @@ class Submitter:
             at_once=options.at_once,
             timeout=options.submit.timeout,
         )
+        preload(files=target is not None)
         with self._listening(order, options.wait) as order:
             outcome = self._run(order, options, output)
         retry = _retry(outcome, output)
@@ -204,6 +221,19 @@ class Submitter:
         ledger = self._ledger() if record else None
         return Runner(self._client(), ledger, profile=settings.profile.value, host=settings.host)
 
+    def waiting_fields(self, path: str, options: JobOptions) -> dict[str, Any]:
+        """The body fields for how a job is waited for, as far as the endpoint at `path` has them."""
+        if not endpoint_named(path.rpartition("/")[2]).streams:
+            return {}
+        timeout = options.submit.timeout
+        return given(
+            {
+                "timeout": None if timeout is None else math.ceil(timeout),
+                "callback_url": options.wait.callback_url,
+                "async": True if options.wait.no_wait else None,
+            }
+        )
+
     def _shared_fields(self, endpoint: str, options: JobOptions) -> dict[str, Any]:
         """The body fields for how a job is made and waited for; the text endpoints have none of them."""
         if not endpoint_named(endpoint).streams:
@@ -212,16 +242,8 @@ class Submitter:
         if endpoint == "videos" and mode == "relax":  # from the settings: the option does not offer it
             self._output.notice("Videos have no relax mode; using the service's default.")
             mode = None
-        timeout = options.submit.timeout
-        return given(
-            {
-                "mode": mode,
-                "split_images": options.image.split_images,
-                "timeout": None if timeout is None else math.ceil(timeout),
-                "callback_url": options.wait.callback_url,
-                "async": True if options.wait.no_wait else None,
-            }
-        )
+        shared = given({"mode": mode, "split_images": options.image.split_images})
+        return {**shared, **self.waiting_fields(endpoint, options)}
 
     def _dry_run(self, path: str, body: dict[str, Any], options: JobOptions, *, stream: bool) -> None:
         from mjcli.cli.dry_run import print_request
@@ -250,15 +272,32 @@ class Submitter:
 
     # -- jobs of the ledger ------------------------------------------------------------------------
 
-    def resume(self, job: Job, target: Target | None, *, force: bool, timeout: float | None) -> None:
-        """Resume a job of the ledger and finish it; its files go to `target`."""
+    def resume(
+        self,
+        job: Job,
+        target: Target | None,
+        *,
+        force: bool,
+        timeout: float | None,
+        at_once: bool = False,
+        retries: int | None = None,
+        show: bool = True,
+    ) -> Outcome:
+        """Resume a job of the ledger and finish it; its files go to `target`. The options are as in `submit`."""
         from mjcli.jobs.order import Order
 
-        with JobWatch(self._output) as watch:
-            outcome = self._runner().resume(job, watch, timeout=timeout)
-        retry = resume(job.reference)
+        preload(files=target is not None)
+        if job.state != "done" and retries is not None:
+            self._client().retries = retries
+        with JobWatch(self._output, at_once=at_once) as watch:
+            outcome = self._runner().resume(job, watch, timeout=timeout, at_once=at_once)
+        retry = resume(outcome.job or job.reference)
         with _after_acceptance(outcome, retry):
-            self._finish(Order.of(job), outcome, target, force=force, retry=retry, earlier=job)
+            if at_once and outcome.result.state() != "done":
+                self._print_task(outcome, retry, files_requested=target is not None)
+            elif show:
+                self._finish(Order.of(job), outcome, target, force=force, retry=retry, earlier=job)
+        return outcome
 
     # -- ends --------------------------------------------------------------------------------------
 
@@ -286,6 +325,8 @@ class Submitter:
 
     def _next_lines(self, order: Order, outcome: Outcome) -> list[tuple[str, str]]:
         """What to type after a text result."""
+        if not self.suggests:
+            return []
         if order.kind == "describe" and outcome.job is not None:
             return [("next", self._output.next_command(command("describe", outcome.job, "--use", "1")))]
         if order.kind == "shorten":
@@ -304,10 +345,18 @@ class Submitter:
         )
 
 
-def one_by_one(output: Output, items: Sequence[T], do: Callable[[T], object], *, verb: str) -> None:
+def one_by_one(
+    output: Output,
+    items: Sequence[T],
+    do: Callable[[T], object],
+    *,
+    verb: str,
+    continue_after: Collection[int] = _ONE_JOB_ONLY,
+) -> None:
     """Do something for each item; one that fails by itself does not stop the rest.
 
-    `verb` is the participle for what is not done to the items left over, such as "sent".
+    `verb` is the participle for what is not done to the items left over, such as "sent". `continue_after` are
+    the exit statuses of failures that concern one item; so does an unexpected one.
     """
     for number, item in enumerate(items):
         try:
@@ -316,9 +365,13 @@ def one_by_one(output: Output, items: Sequence[T], do: Callable[[T], object], *,
             if len(items) == 1:
                 raise
             output.failure(error)
-            if error.exit_code not in _ONE_JOB_ONLY:
+            if error.exit_code not in continue_after and not isinstance(error, NameInUse):
                 output.skipped(len(items) - number - 1, error, verb)
                 return
+        except Exception as error:
+            if len(items) == 1:
+                raise
+            output.unexpected(error)
 
 
 def is_reachable(settings: Settings, host: str) -> bool:

@@ -78,15 +78,32 @@ def action(
     and --region work only with variation_region.
     """
     from mjcli.cli.inputs import expand
+    from mjcli.cli.keys import KeyedJob
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder
-    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.cli.submit import JobOptions, prepare
     from mjcli.jobs.order import Order
     from mjcli.prompt.compose import words_of
 
     context: Context = ctx.obj
+    if not files.force:
+        _check_order(action, image)
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, image_options)
+    names = expand(context.streams.stdin, [image], "image")
+    keyed = KeyedJob(
+        context,
+        lookup,
+        options,
+        "action",
+        action=action,
+        image=names,
+        prompt=prompt,
+        mask=area.mask,
+        region=area.region or None,
+    )
+    if keyed.join(files, split=split) is not None:
+        return
     target = prepare(context.settings, options, files, split=split)
     if modern(action) not in ACTIONS and not files.force:
         raise _unknown(action)
@@ -96,7 +113,7 @@ def action(
         extra["prompt"] = words if files.force else RequestBuilder.of(context, lookup).check_words(words)
     if not files.force:
         _check_region(action, area, prompt)
-    images = [lookup.image(each) for each in expand(context.streams.stdin, [image], "image")]
+    images = [lookup.image(each) for each in names]
     if not files.force:
         for each in images:
             _check_offered(action, each)
@@ -110,7 +127,13 @@ def action(
         )
         for each in images
     ]
-    Submitter.of(context, lookup).submit_all(orders, options, target, files)
+    keyed.submit_all(orders, target, files, split=split)
+
+
+def _check_order(action: str, image: str) -> None:
+    """Refuse an image before its action. Raises `UsageError`."""
+    if modern(action) not in ACTIONS and modern(image) in ACTIONS:
+        raise UsageError("The action comes first.", hint=command("action", image, action))
 
 
 def _offered(image: Image) -> list[str] | None:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mjcli.cli.hints import log_in
+from mjcli.cli.hints import command, log_in
 from mjcli.cli.parser import MjCommand, new_app
-from mjcli.errors import ConfigError, UsageError
+from mjcli.errors import ConfigError, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from mjcli.cli.context import Context
+    from mjcli.cli.output.sink import Output
     from mjcli.settings.load import Settings
 
 app = new_app("Log in, log out, and show where the token comes from.")
@@ -70,6 +69,7 @@ def login(
     _not_in_the_sandbox(context)
     path = paths.config_file(context.environ)
     profile = load.profile_in_use(context.environ, profile=context.flags.profile).value
+    again = _same_command(files=files, base_url=base_url, token_in=token_in)
     if base_url is not None:
         try:
             base_url = schema.check_base_url(base_url)
@@ -77,7 +77,7 @@ def login(
             raise UsageError(f"--base-url {error}.") from None
     output = context.output
     key = _FILES_TOKEN if files else "token"
-    token = _read_token(context.streams.stdin, key)
+    token = _read_token(context, again, files=files)
     pasted_header = token[:7].lower() == "bearer "
     if pasted_header:
         token = token[7:].lstrip(" ")
@@ -189,10 +189,24 @@ def _not_in_the_sandbox(context: Context) -> None:
         )
 
 
-def _read_token(stdin: TextIO, key: str) -> str:
-    """The token as typed or piped, without its line ending. Raises `UsageError` if there is none."""
+def _same_command(*, files: bool, base_url: str | None, token_in: TokenPlace | None) -> str:
+    """The command as typed: without its options, the token could be saved for another service."""
+    options = ["--files"] if files else []
+    if base_url is not None:
+        options += ["--base-url", base_url]
+    if token_in is not None:
+        options += ["--token-in", token_in.value]
+    return command("auth", "login", *options)
+
+
+def _read_token(context: Context, again: str, *, files: bool) -> str:
+    """The token as typed or piped, without its line ending. Raises `UsageError` if there is none.
+
+    `again` is the command to type when there is none.
+    """
+    stdin = context.streams.stdin
     if stdin.isatty():
-        return _prompt_for_token(key)
+        return _prompt_for_token(context.output, again, files=files)
     try:
         line = stdin.readline(_MAX_LINE)
     except UnicodeDecodeError:
@@ -204,28 +218,33 @@ def _read_token(stdin: TextIO, key: str) -> str:
     line = line.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
     if not line:
         raise UsageError(
-            "No token on standard input; nothing was saved.", hint=log_in(files=key == _FILES_TOKEN)
+            "No token on standard input; nothing was saved.",
+            hint="run it in a terminal, or pipe the token in\n"
+            f"pass show acedata | {context.output.next_command(again)}",
         )
     return line
 
 
-def _prompt_for_token(key: str) -> str:
+def _prompt_for_token(output: Output, again: str, *, files: bool) -> str:
     import warnings
     from getpass import GetPassWarning, getpass
 
-    files = key == _FILES_TOKEN
     with warnings.catch_warnings():
         warnings.simplefilter("error", GetPassWarning)
         try:
             token = getpass(f"Token{' for the file endpoint' if files else ''} (not shown): ")
         except GetPassWarning:
             raise UsageError(
-                f"This terminal cannot hide the token; pipe it into {log_in(files=files)} instead."
+                f"This terminal cannot hide the token; pipe it into {output.next_command(again)} instead."
             ) from None
         except EOFError:
             token = ""
+        except Interrupted as stop:
+            output.end_line()
+            stop.sentence = "Interrupted. No token was saved."
+            raise
     if not token:
-        raise UsageError("No token was entered; nothing was saved.", hint=log_in(files=files))
+        raise UsageError("No token was entered; nothing was saved.", hint=again)
     return token
 
 

@@ -76,9 +76,10 @@ def blend(
     shows it.
     """
     from mjcli.cli.inputs import expand
+    from mjcli.cli.keys import KeyedJob, check_permute, typed_prompt
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder, Words
-    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.cli.submit import JobOptions, prepare
     from mjcli.jobs.order import Order
     from mjcli.prompt.check import MAX_IMAGES
     from mjcli.prompt.compose import words_of
@@ -86,8 +87,19 @@ def blend(
     context: Context = ctx.obj
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, image_options)
-    target = prepare(context.settings, options, files, split=split)
+    check_permute(options, prompt)
     every = expand(context.streams.stdin, arguments, "image")
+    keyed = KeyedJob(
+        context,
+        lookup,
+        options,
+        "blend",
+        **typed_prompt(context.settings, Words(words_of(every), (), given_parameters(ctx)), prompt),
+        translation=translation,
+    )
+    if keyed.join(files, split=split) is not None:
+        return
+    target = prepare(context.settings, options, files, split=split)
     images = [
         each for _, each in takewhile(lambda each: _means_image(lookup, *each), enumerate(every, start=1))
     ]
@@ -103,7 +115,7 @@ def blend(
         typed, submit, translation=translation
     )
     orders = [Order("blend", "imagine", each.body, each.subject or "blend") for each in requests]
-    Submitter.of(context, lookup).submit_all(orders, options, target, files)
+    keyed.submit_all(orders, target, files, split=split)
 
 
 def _means_image(lookup: Lookup, position: int, argument: str) -> bool:

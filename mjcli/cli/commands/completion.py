@@ -21,6 +21,7 @@ eval "$(mj completion bash)"
 # zsh: add this line to ~/.zshrc, below the one that runs compinit
 source <(mj completion zsh)
 # fish: save the script where fish looks for it
+mkdir -p ~/.config/fish/completions
 mj completion fish > ~/.config/fish/completions/mj.fish
 # PowerShell: add this line to the file that $PROFILE names
 mj completion powershell | Out-String | Invoke-Expression"""

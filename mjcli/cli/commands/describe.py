@@ -22,9 +22,10 @@ from mjcli.errors import UsageError
 if TYPE_CHECKING:
     from mjcli.api.models import Result
     from mjcli.cli.context import Context
+    from mjcli.cli.keys import KeyedJob
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder
-    from mjcli.cli.submit import JobOptions, Submitter
+    from mjcli.cli.submit import JobOptions
     from mjcli.jobs.job import Job
     from mjcli.jobs.order import Order
 
@@ -122,39 +123,54 @@ class _Describe:
     ) -> None:
         from mjcli.cli.lookup import Lookup
         from mjcli.cli.request import RequestBuilder
-        from mjcli.cli.submit import Submitter
 
-        self._output, self._settings = context.output, context.settings
+        self._context, self._output, self._settings = context, context.output, context.settings
         self._options, self._prompt = options, prompt
         self._lookup: Lookup = Lookup.of(context)
         self._builder: RequestBuilder = RequestBuilder.of(context, self._lookup, prompt, check)
         self._plain: RequestBuilder = RequestBuilder.of(
             context, self._lookup, prompt._replace(permute=False), check
         )
-        self._submitter: Submitter = Submitter.of(context, self._lookup)
 
     def describe_all(self, names: list[str]) -> None:
         """Describe each image; earlier descriptions come from the ledger."""
-        self._options.check()
+        keyed = self._keyed(names, self._options)
+        if keyed.join() is not None:
+            return
         earlier = [self._earlier(each) for each in names]
         for each in filter(None, earlier):
             self._print_again(each)
         new = [name for name, each in zip(names, earlier, strict=True) if each is None]
-        self._submitter.submit_all([self._order(each) for each in new], self._options)
+        if new:
+            keyed.submit_all([self._order(each) for each in new])
+
+    def _keyed(self, names: list[str], options: JobOptions) -> KeyedJob:
+        """The job that describes these images."""
+        from mjcli.cli.keys import KeyedJob
+
+        return KeyedJob(self._context, self._lookup, options, "describe", image=names)
 
     def use(
         self, name: str, number: int, parameters: dict[str, list[str]], files: FileOptions, *, split: bool
     ) -> None:
         """Make an image from one of the descriptions."""
+        from mjcli.cli.keys import KeyedJob, check_permute, typed_prompt
         from mjcli.cli.request import Words
         from mjcli.cli.submit import prepare
         from mjcli.jobs.order import Order
 
+        check_permute(self._options, self._prompt)
+        typed = typed_prompt(self._settings, Words("", parameters=parameters), self._prompt)
+        keyed = KeyedJob(
+            self._context, self._lookup, self._options, "describe", image=[name], use=number, **typed
+        )
+        if keyed.join(files, split=split) is not None:
+            return
         target = prepare(self._settings, self._options, files, split=split)
         if parameters or self._prompt.preset:  # their errors are found before the description is paid for
             linked = self._builder.image_links(refresh=False).in_parameters(parameters)
             self._plain.compose(Words("an image", parameters=linked))
-        described = self._described(name)
+        described = self._described(name, keyed.derived("describe"))
         if described is None:
             self._output.notice("The image request is not shown, because it depends on this response.")
             return
@@ -164,20 +180,22 @@ class _Describe:
         words = Words(texts[number - 1], parameters=parameters)
         requests = self._builder.requests(words, self._options.submit)
         orders = [Order("imagine", "imagine", each.body, each.subject) for each in requests]
-        self._submitter.submit_all(orders, self._options, target, files)
+        keyed.submit_all(orders, target, files, split=split)
 
-    def _described(self, name: str) -> Result | None:
+    def _described(self, name: str, options: JobOptions) -> Result | None:
         """The descriptions, printed too unless a script wants the image alone; None for a dry run."""
         from mjcli.api.models import Result
         from mjcli.cli.submit import JobOptions
 
+        mode = self._output.mode
+        show = not (mode.quiet or mode.field)
+        keyed = self._keyed([name], JobOptions(options.submit)).without_suggestions()
+        if (outcome := keyed.join(show=show)) is not None:
+            return outcome.result
         earlier = self._earlier(name)
         if earlier is not None:
             return Result(earlier.result or {})
-        mode = self._output.mode
-        outcome = self._submitter.submit(
-            self._order(name), JobOptions(self._options.submit), show=not (mode.quiet or mode.field)
-        )
+        outcome = keyed.submit(self._order(name), show=show)
         return outcome.result if outcome is not None else None
 
     def _earlier(self, name: str) -> Job | None:

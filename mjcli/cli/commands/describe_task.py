@@ -11,7 +11,16 @@ import typer
 from mjcli.cli.hints import command, follow
 from mjcli.cli.options import FileOptions, SplitOption
 from mjcli.cli.parser import MjCommand, new_app, takes
-from mjcli.errors import ApiError, Interrupted, LostResponse, MjError, StillRunning, UnknownTask, UsageError
+from mjcli.errors import (
+    ApiError,
+    DownloadError,
+    Interrupted,
+    LostResponse,
+    MjError,
+    StillRunning,
+    UnknownTask,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from mjcli.api import Client
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
     from mjcli.cli.finished import FinishedJob
     from mjcli.cli.output.sink import Output
     from mjcli.cli.save import Saver
-    from mjcli.errors import DownloadError
     from mjcli.media.names import Target
 
 app = new_app()
@@ -46,7 +54,7 @@ def describe_task(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until each task has ended.")] = False,
     timeout: Annotated[
         float | None,
-        typer.Option(min=0.1, metavar="SECONDS", help="Deadline for --wait (default 900)."),
+        typer.Option(min=1, max=604_800, metavar="SECONDS", help="Deadline for --wait (default 900)."),
     ] = None,
     split: SplitOption = False,
     files: FileOptions,
@@ -58,7 +66,8 @@ def describe_task(
     """
     from mjcli.cli.inputs import expand
     from mjcli.cli.lookup import Lookup
-    from mjcli.cli.save import Saver, file_target
+    from mjcli.cli.save import Saver, file_target, preload
+    from mjcli.cli.submit import check_timeout
     from mjcli.jobs.follow import DEADLINE_SECONDS
 
     context: Context = ctx.obj
@@ -67,10 +76,14 @@ def describe_task(
             "--timeout needs --wait.",
             hint=command("describe-task", "TASK", "--wait", "--timeout", "SECONDS"),
         )
+    check_timeout(timeout)
     context.resuming = True
     lookup = Lookup.of(context)
     ids = [lookup.task(each) for each in expand(context.streams.stdin, tasks, "task")]
     target = file_target(context.settings, files, split=split)
+    preload(files=target is not None)
+    import mjcli.cli.output.times  # noqa: F401
+
     seconds = DEADLINE_SECONDS if timeout is None else timeout
     find = _follower(context, time.monotonic() + seconds) if wait else _finder(context.client, ids)
     report = _Report(context.output, Saver.of(context, lookup), target, force=files.force)
@@ -101,11 +114,12 @@ def _follower(context: Context, deadline: float) -> Callable[[str], TaskRecord |
     """Follows a task to its end; one that the service does not know is not waited for."""
     from mjcli.cli.output.watch import JobWatch
     from mjcli.jobs.follow import follow as follow_task
+    from mjcli.jobs.follow import query_deadline
 
     client = context.client
 
     def find(task_id: str) -> TaskRecord | None:
-        first = client.task(task_id, deadline=deadline)
+        first = client.task(task_id, deadline=query_deadline(deadline))
         if first is None or first.state != "running":
             return first
         with JobWatch(context.output) as watch:
@@ -150,10 +164,13 @@ class _Report:
 
     def _print(self, task_id: str, job: FinishedJob, saved: list[str], missing: DownloadError | None) -> None:
         from mjcli.cli.output.result import quiet_lines
+        from mjcli.jobs.follow import result_of
 
         record = job.record
         assert record is not None
         problem: MjError | None = missing
+        if self._target is not None and record.state == "done" and result_of(record) is None:
+            problem = DownloadError("The task is done, but it has no result to save.", task_id=task_id)
         if record.state == "failed":
             problem = record.error()
             problem.task_id = problem.task_id or task_id

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mjcli.cli.hints import command
-from mjcli.cli.options import FileOptions, ForceOption, OutputOption, SplitOption
+from mjcli.cli.options import FileOptions, ForceOption, MaxSizeOption, OutputOption, SplitOption
 from mjcli.cli.parser import MjCommand, new_app
 from mjcli.errors import Interrupted, MjError, UsageError
 
@@ -43,11 +43,12 @@ def download(
     output: OutputOption = None,
     split: SplitOption = False,
     force: ForceOption = False,
+    max_size: MaxSizeOption = None,
 ) -> None:
     """Save the images of earlier jobs.
 
-    Files go where the job requested, or else to the default directory. Existing files are kept. An
-    expired link is refreshed, which is free; no job is ever started again.
+    Files go where the job requested, or else to the default directory. Files that the job already has are
+    kept. An expired link is refreshed, which is free; no job is ever started again.
     """
     from mjcli.cli.inputs import expand
     from mjcli.cli.lookup import Lookup
@@ -56,7 +57,7 @@ def download(
     lookup = Lookup.of(context)
     # All are looked up first: a reference counts from the newest job, and other processes start new ones.
     found = [_job(lookup, each) for each in expand(context.streams.stdin, jobs, "job")]
-    files = FileOptions(output=output, force=force)
+    files = FileOptions(output=output, force=force, max_size=max_size)
     run = _Download(context, lookup, files, split=split, several=len(found) > 1)
     for each in found:
         try:
@@ -70,7 +71,7 @@ def download(
 def _job(lookup: Lookup, text: str) -> Job | str | UsageError:
     """The job of this name, its id if the ledger does not know it, or an error to raise in its turn."""
     try:
-        return lookup.known_job(text) or text
+        return lookup.with_files(text)
     except UsageError as error:
         return error
 
@@ -104,7 +105,7 @@ class _Download:
         retry = command("download", job.reference, *options)
         target = self._target or self._own_target(job)
         try:
-            # Files that nobody requested before are not left to `mj resume` when they fail.
+            # Files that the job was not to save are not left to `mj resume` when they fail.
             self._saver.finish(job, target, force=files.force, retry=retry, requested=False)
         except Interrupted as stop:
             stop.finished, stop.task_id, stop.hint = True, job.task_id, retry
@@ -112,12 +113,12 @@ class _Download:
 
     def _own_target(self, job: FinishedJob) -> Target:
         """Where the files of a job go without --output. Raises `ConfigError`."""
-        from mjcli.cli.save import output_target, stored_target
+        from mjcli.cli.save import output_target, stored_target, with_limit
         from mjcli.media.names import check_writable
 
         stored = stored_target(job.job) if job.job is not None else None
-        target = stored or output_target(self._settings, None)
-        check_writable(target, force=self._files.force)
+        target = with_limit(stored or output_target(self._settings, FileOptions()), self._files)
+        check_writable(target)
         return target._replace(split=target.split or self._split)
 
 
@@ -126,10 +127,10 @@ def _target(settings: Settings, files: FileOptions, *, split: bool, several: boo
     from mjcli.cli.save import output_target
     from mjcli.media.names import check_for_several, check_writable
 
-    target = output_target(settings, files.output, split=split)
+    target = output_target(settings, files, split=split)
     if files.output is None:
         return None
     if several:
         check_for_several(target)
-    check_writable(target, force=files.force)
+    check_writable(target)
     return target

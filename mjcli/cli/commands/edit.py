@@ -72,22 +72,37 @@ def edit(
     Without --mask or --region the whole image is redrawn.
     """
     from mjcli.cli.inputs import expand, words_or_stdin
+    from mjcli.cli.keys import KeyedJob, check_permute, typed_prompt
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder, Words
-    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.cli.submit import JobOptions, prepare
     from mjcli.jobs.order import Order
 
     context: Context = ctx.obj
     stdin = context.streams.stdin
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, image_options)
-    target = prepare(context.settings, options, files, split=split)
+    check_permute(options, prompt)
     alone = [image] if image == "-" else ()
     text = words_or_stdin(stdin, words or (), alone, example=("edit", image))
     typed = Words(text, parameters=given_parameters(ctx))
+    names = expand(stdin, [image], "image")
+    keyed = KeyedJob(
+        context,
+        lookup,
+        options,
+        "edit",
+        **typed_prompt(context.settings, typed, prompt),
+        image=names,
+        mask=area.mask,
+        region=area.region or None,
+    )
+    if keyed.join(files, split=split) is not None:
+        return
+    target = prepare(context.settings, options, files, split=split)
     builder = RequestBuilder.of(context, lookup, prompt, check)
     orders: list[Order] = []
-    for name in expand(stdin, [image], "image"):
+    for name in names:
         source = lookup.source(name)
         requests = builder.requests(
             typed,
@@ -97,7 +112,7 @@ def edit(
             mask=_mask(lookup, source, area),
         )
         orders += [Order("edit", "edits", each.body, each.subject, source.parent) for each in requests]
-    Submitter.of(context, lookup).submit_all(orders, options, target, files)
+    keyed.submit_all(orders, target, files, split=split)
 
 
 def _mask(lookup: Lookup, source: Source, area: MaskOptions) -> str | None:

@@ -58,19 +58,33 @@ def extend_video(
     The result is four new videos, each with a different continuation.
     """
     from mjcli.cli.inputs import expand, words_or_stdin
+    from mjcli.cli.keys import KeyedJob, typed_prompt
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder, Words
-    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.cli.submit import JobOptions, prepare
     from mjcli.jobs.order import Order
 
     context: Context = ctx.obj
     stdin = context.streams.stdin
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, ImageOptions(mode=mode))
-    target = prepare(context.settings, options, files)
     alone = [video] if video == "-" else ()
     text = words_or_stdin(stdin, words or (), alone, example=("extend-video", video))
-    videos = [lookup.video(each) for each in expand(stdin, [video], "video")]
+    names = expand(stdin, [video], "video")
+    keyed = KeyedJob(
+        context,
+        lookup,
+        options,
+        "extend-video",
+        **typed_prompt(context.settings, Words(text)),
+        video=names,
+        index=index,
+        **video_options._asdict(),
+    )
+    if keyed.join(files) is not None:
+        return
+    target = prepare(context.settings, options, files)
+    videos = [lookup.video(each) for each in names]
     (request,) = RequestBuilder.of(context, lookup, check=check).requests(
         Words(text),
         submit,
@@ -85,4 +99,4 @@ def extend_video(
         Order("extend-video", "videos", {**request.body, "video_id": each.id}, request.subject, each.id)
         for each in videos
     ]
-    Submitter.of(context, lookup).submit_all(orders, options, target, files)
+    keyed.submit_all(orders, target, files)

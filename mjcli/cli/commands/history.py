@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from mjcli.cli.hints import command, resume
+from mjcli.cli.lookup import no_jobs_yet
 from mjcli.cli.output.table import Column
 from mjcli.cli.output.text import visible
 from mjcli.cli.output.times import age, local_time, utc_time
@@ -36,6 +37,21 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNFINISHED = "unfinished"
+
+
+class Kind(StrEnum):
+    """The kinds of jobs: the command that starts them."""
+
+    IMAGINE = "imagine"
+    ACTION = "action"
+    BLEND = "blend"
+    EDIT = "edit"
+    DESCRIBE = "describe"
+    VIDEO = "video"
+    EXTEND_VIDEO = "extend-video"
+    SHORTEN = "shorten"
+    TRANSLATE = "translate"
+    SEED = "seed"
 
 
 MAX_ROWS = 20  # on a terminal, without --all
@@ -99,7 +115,7 @@ def history(
         typer.Option(help="Only jobs in this state, such as unfinished (repeatable)."),
     ] = None,
     kind: Annotated[
-        list[str] | None,
+        list[Kind] | None,
         typer.Option(
             "--kind", metavar="KIND", help="Only jobs of this kind: imagine, action, … (repeatable)."
         ),
@@ -359,10 +375,10 @@ def _unique_prefix(every: Sequence[tuple[str, str]], text: str, uuid: str) -> st
 def _explain_empty(context: Context) -> None:
     profile = context.settings.profile.value
     if any(True for _ in _numbered(context)):
-        sentence = f'No job of profile "{profile}" matches.'
+        sentence = f'No matching jobs in profile "{profile}".'
     else:
         line = context.output.next_command(command("imagine", "a cat"))
-        sentence = f'No jobs yet in profile "{profile}". To start one: {line}'
+        sentence = f"{no_jobs_yet(profile, context.existing_ledger)} To start one: {line}"
     context.output.notice(sentence)
 
 
@@ -392,6 +408,7 @@ def _document(number: int, job: Job) -> dict[str, Any]:
         "files": job.files,
         "files_due": job.files_due,
         "parent_image": job.parent_image,
+        "key": job.key,
     }
 
 
@@ -437,6 +454,7 @@ def _story(
         ("prompt", job.words),
         ("task", job.task_id),
         ("id", job.image_id),
+        ("key", job.key),
         ("profile", job.profile),
         ("host", job.host),
         *_times(job),

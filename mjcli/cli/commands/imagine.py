@@ -81,19 +81,33 @@ def imagine(
     succeeds, and is never sent twice.
     """
     from mjcli.cli.inputs import expand, words_or_stdin
+    from mjcli.cli.keys import KeyedJob, check_permute, typed_prompt
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder, Words
-    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.cli.submit import JobOptions, prepare
     from mjcli.jobs.order import Order
 
     context: Context = ctx.obj
     stdin = context.streams.stdin
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, image_options)
-    target = prepare(context.settings, options, files, split=split)
+    check_permute(options, prompt)
     images = image or []
     text = words_or_stdin(stdin, words or [], images)
     typed = Words(text, expand(stdin, images, "image") if images else [], given_parameters(ctx))
+    keyed = KeyedJob(
+        context,
+        lookup,
+        options,
+        "imagine",
+        **typed_prompt(context.settings, typed, prompt),
+        translation=translation,
+        style_reference=style_reference,
+        moodboard=moodboard,
+    )
+    if keyed.join(files, split=split) is not None:
+        return
+    target = prepare(context.settings, options, files, split=split)
     requests = RequestBuilder.of(context, lookup, prompt, check).requests(
         typed,
         submit,
@@ -102,4 +116,4 @@ def imagine(
         moodboard=moodboard,
     )
     orders = [Order("imagine", "imagine", each.body, each.subject) for each in requests]
-    Submitter.of(context, lookup).submit_all(orders, options, target, files)
+    keyed.submit_all(orders, target, files, split=split)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,13 +11,14 @@ import typer
 from mjcli.cli.hints import command, resume
 from mjcli.cli.options import FileOptions, HostOption, PortOption, PublicUrlOption, SplitOption
 from mjcli.cli.parser import MjCommand, new_app, takes
-from mjcli.errors import DownloadError, StillRunning, UsageError
+from mjcli.errors import DownloadError, Interrupted, MjError, StillRunning, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from mjcli.cli.context import Context
     from mjcli.cli.finished import FinishedJob
+    from mjcli.cli.output.sink import Output
     from mjcli.cli.save import Saver
     from mjcli.jobs.callbacks import Event, Inbox
     from mjcli.media.names import Target
@@ -90,7 +92,7 @@ def listen(
     the event on its standard input and MJ_EVENT, MJ_TASK_ID and MJ_IMAGE_ID in its environment.
     """
     from mjcli.cli.lookup import Lookup
-    from mjcli.cli.save import Saver, file_target
+    from mjcli.cli.save import Saver, file_target, preload
     from mjcli.jobs.callbacks import Inbox, open_receiver
     from mjcli.media.names import check_for_several
 
@@ -114,16 +116,32 @@ def listen(
         accept_unknown=everything,
         awaited=awaited,
     )
+    preload(files=True)
+    import mjcli.cli.output.times  # noqa: F401 - for each event
+
     receiver, inbox.url = open_receiver(inbox.receive, host=host, port=port, public_url=public_url)
     reporter = _Reporter(context, Saver.of(context, lookup), files, target, words, awaited)
     over = _until(inbox, awaited, until_idle=until_idle)
-    with receiver:
+    with _explained_stop(context), receiver:
         _announce(context, inbox.url, receiver.port, host, public_url)
         try:
             inbox.start_polling(at_once=bool(awaited))
-            _report_all(inbox, reporter.report, over, timeout)
+            _report_all(inbox, reporter.report, over, timeout, context.output)
         finally:
             inbox.close()
+
+
+@contextmanager
+def _explained_stop(context: Context) -> Iterator[None]:
+    """Word Ctrl-C as the normal end of listening; only unfinished jobs need a next command."""
+    try:
+        yield
+    except Interrupted as stop:
+        stop.sentence = "Stopped listening."
+        if context.ledger.unfinished(context.settings.profile.value):
+            stop.sentence += " Unfinished jobs continue at the service and are billed if they succeed."
+            stop.hint = stop.hint or command("resume")
+        raise
 
 
 def _command(text: str | None) -> list[str] | None:
@@ -176,8 +194,26 @@ def _until(inbox: Inbox, awaited: list[str], *, until_idle: bool) -> Callable[[]
     return over
 
 
+def _report_one(event: Event, report: Callable[[Event], None], output: Output) -> None:
+    """Report an event; a failure concerns this event alone, unless standard output cannot be written."""
+    try:
+        report(event)
+    except DownloadError:
+        raise
+    except MjError as error:
+        error.task_id = error.task_id or event.task_id
+        output.failure(error)
+    except Exception as error:
+        output.alarm(f"The {event.kind} of task {event.task_id} was received, but could not be reported.")
+        output.unexpected(error)
+
+
 def _report_all(
-    inbox: Inbox, report: Callable[[Event], None], over: Callable[[], bool], timeout: float | None
+    inbox: Inbox,
+    report: Callable[[Event], None],
+    over: Callable[[], bool],
+    timeout: float | None,
+    output: Output,
 ) -> None:
     """Report each event until it is over. Raises `StillRunning` at the deadline."""
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -186,7 +222,7 @@ def _report_all(
         finished = over()
         event = inbox.next(POLL_SECONDS)
         if event is not None:
-            report(event)
+            _report_one(event, report, output)
         elif finished:
             return
         elif deadline is not None and time.monotonic() >= deadline:
@@ -252,7 +288,7 @@ class _Reporter:
 
     def _target_of(self, event: Event) -> Target | None:
         """Where the files of a success go: as --output says, else as the job itself requested."""
-        from mjcli.cli.save import stored_target
+        from mjcli.cli.save import stored_target, with_limit
 
         target = self._target
         if target is None or event.kind != "success":
@@ -260,7 +296,7 @@ class _Reporter:
         stored = stored_target(event.job) if event.job is not None else None
         if self._files.output is not None or stored is None:
             return target
-        return stored._replace(split=stored.split or target.split)
+        return with_limit(stored, self._files)._replace(split=stored.split or target.split)
 
     def _print(
         self, event: Event, document: dict[str, Any], saved: list[str], problem: DownloadError | None

@@ -55,7 +55,7 @@ def open_(
     names = expand(context.streams.stdin, [job], "job")
     if len(names) > 1:
         raise UsageError(f"mj open takes one job, but standard input contains {len(names)}.")
-    found = lookup.finished(lookup.known_job(names[0]) or names[0])
+    found = lookup.finished(lookup.with_files(names[0]))
     files = found.files
     link = found.link if files else _link(context, lookup, found)
     document = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +26,7 @@ from mjcli.errors import (
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
     from mjcli.cli.lookup import Lookup
+    from mjcli.cli.output.sink import Output
     from mjcli.jobs.job import Job
     from mjcli.media.names import Target
     from mjcli.settings.load import Settings
@@ -71,7 +74,7 @@ def resume(
     ] = False,
     timeout: Annotated[
         float | None,
-        typer.Option(min=0.1, metavar="SECONDS", help="Deadline for each job (default 900)."),
+        typer.Option(min=1, max=604_800, metavar="SECONDS", help="Deadline for each job (default 900)."),
     ] = None,
     retries: RetriesOption = 3,
     split: SplitOption = False,
@@ -84,9 +87,11 @@ def resume(
     number of times, also at once.
     """
     from mjcli.cli.lookup import Lookup
-    from mjcli.cli.submit import one_by_one
+    from mjcli.cli.save import preload
+    from mjcli.cli.submit import ONE_RESUMED_JOB_ONLY, check_timeout, one_by_one
 
     context: Context = ctx.obj
+    check_timeout(timeout)
     context.resuming = True
     names = jobs or []
     _check(context, names, resubmit=resubmit, yes=yes, give_up=give_up, task=task)
@@ -106,8 +111,15 @@ def resume(
     context.client.retries = retries
     run = _Resume(context, lookup, targets, chosen, timeout=0.0 if no_wait else timeout)
     run.resubmit, run.yes = resubmit, yes
+    preload(files=True)
     run.update_all()
-    one_by_one(context.output, chosen, run.resume, verb="resumed")
+    one_by_one(
+        context.output,
+        chosen,
+        run.resume,
+        verb="resumed and stay in the ledger",
+        continue_after=ONE_RESUMED_JOB_ONLY,
+    )
 
 
 class _Resume:
@@ -128,13 +140,16 @@ class _Resume:
 
         When the service cannot be reached, querying them one by one would be in vain.
         """
-        from mjcli.jobs.follow import record_task_result
+        from mjcli.jobs.follow import query_deadline, record_task_result
 
         context = self._context
+        deadline = query_deadline(None if self._timeout is None else time.monotonic() + self._timeout)
         tasks = [job.task_id for job in self._jobs if job.task_id is not None and job.state != "done"]
         try:
-            for record in context.client.tasks(tasks) if tasks else ():
-                record_task_result(context.ledger, context.settings.host, record, [])
+            for record in context.client.tasks(tasks, deadline=deadline) if tasks else ():
+                # An odd record must not stop the others.
+                with contextlib.suppress(ValueError, TypeError, LookupError, ArithmeticError):
+                    record_task_result(context.ledger, context.settings.host, record)
         except NetworkError as error:
             self._unreachable = (
                 f"{error.message} The job continues at the service and is billed if it succeeds."
@@ -218,11 +233,14 @@ def _named(context: Context, lookup: Lookup, names: list[str]) -> list[Job]:
 
 def _replacement(context: Context, job: Job) -> Job:
     """The job, or the one that was sent in its place."""
-    fresh = context.ledger.replacement(job.uuid)
-    if fresh is None:
-        return job
-    context.output.notice(f"Job {job.reference} was sent again as {fresh.reference}; resuming the new job.")
-    return _replacement(context, fresh)
+    seen = {job.uuid}
+    while (fresh := context.ledger.replacement(job.uuid)) is not None and fresh.uuid not in seen:
+        context.output.notice(
+            f"Job {job.reference} was sent again as {fresh.reference}; resuming the new job."
+        )
+        seen.add(fresh.uuid)
+        job = fresh
+    return job
 
 
 def _unfinished(context: Context, *, yes: bool) -> list[Job]:
@@ -231,12 +249,11 @@ def _unfinished(context: Context, *, yes: bool) -> list[Job]:
     profile, host = settings.profile.value, settings.host
     unfinished = ledger.unfinished(profile) if ledger is not None else []
     here = [job for job in unfinished if job.host == host]
-    for other in sorted({job.host for job in unfinished} - {host}):
-        output.warning(f"Skipping jobs at {other}: the profile now uses {host}.")
+    _report_skipped(output, unfinished, host)
     elsewhere = ledger.unfinished_by_profile(exclude=profile) if ledger is not None else {}
     for name, count in elsewhere.items():
         if name != "sandbox":
-            line = command("--profile", name, "resume")
+            line = output.outside_sandbox(command("--profile", name, "resume"))
             output.notice(f'Profile "{name}" has {count} unfinished job{"s" if count > 1 else ""}: {line}')
     unsent = [job for job in here if job.unsent]
     if unsent and output.can_ask and not yes:
@@ -247,6 +264,21 @@ def _unfinished(context: Context, *, yes: bool) -> list[Job]:
     if not unfinished:
         output.notice("Nothing to resume: all jobs have finished and their files are saved.")
     return here
+
+
+def _report_skipped(output: Output, unfinished: list[Job], host: str) -> None:
+    """Report the jobs that another service has, and how to resume them there."""
+    import shlex
+    from collections import Counter
+
+    counts = Counter(job.host for job in unfinished if job.host != host)
+    for other, count in sorted(counts.items()):
+        jobs = "1 unfinished job" if count == 1 else f"{count} unfinished jobs"
+        verb = "was" if count == 1 else "were"
+        output.warning(
+            f"{jobs} at {other} {verb} skipped, because the profile now uses {host}.",
+            following=f"MJ_BASE_URL={shlex.quote(other)} {output.next_command(command('resume'))}",
+        )
 
 
 def _give_up(context: Context, job: Job) -> None:
@@ -296,13 +328,13 @@ class _Targets:
         from mjcli.media.names import check_for_several
 
         self._files, self._split = files, split
-        self._given = output_target(settings, files.output, split=split)
+        self._given = output_target(settings, files, split=split)
         if several and files.output is not None:
             check_for_several(self._given)
 
     def of(self, job: Job) -> Target | None:
         """The target of a job, None when its files are not saved. Raises `ConfigError`."""
-        from mjcli.cli.save import stored_target
+        from mjcli.cli.save import check_names, stored_target, with_limit
         from mjcli.media.names import check_writable
 
         files = self._files
@@ -315,9 +347,13 @@ class _Targets:
             stored = stored_target(job)
             if stored is None:
                 return None
-            target = stored._replace(split=stored.split or self._split)
+            target = with_limit(stored, files)._replace(split=stored.split or self._split)
         if job.unsent:
-            check_writable(target, force=self.force(job))
+            from mjcli.jobs.order import Order
+
+            check_writable(target)
+            split_images = bool(job.request.get("split_images"))
+            check_names(Order.of(job), target, force=self.force(job), split_images=split_images)
         return target
 
     def force(self, job: Job) -> bool:

@@ -36,17 +36,21 @@ def seed(
     The same seed and prompt produce nearly the same image.
     """
     from mjcli.cli.inputs import expand
+    from mjcli.cli.keys import KeyedJob
     from mjcli.cli.lookup import Lookup
-    from mjcli.cli.submit import JobOptions, Submitter
+    from mjcli.cli.submit import JobOptions
     from mjcli.jobs.order import Order
 
     context: Context = ctx.obj
     lookup = Lookup.of(context)
     options = JobOptions(submit)
-    options.check()
-    images = [lookup.image(each) for each in expand(context.streams.stdin, [image], "image")]
+    names = expand(context.streams.stdin, [image], "image")
+    keyed = KeyedJob(context, lookup, options, "seed", image=names)
+    if keyed.join() is not None:
+        return
+    images = [lookup.image(each) for each in names]
     orders = [
         Order("seed", "seed", {"image_id": each.id}, each.job.words if each.job is not None else "", each.id)
         for each in images
     ]
-    Submitter.of(context, lookup).submit_all(orders, options)
+    keyed.submit_all(orders)

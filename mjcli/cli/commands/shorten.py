@@ -35,17 +35,20 @@ def shorten(
 ) -> None:
     """Suggest up to five shorter versions of a prompt."""
     from mjcli.cli.inputs import words_or_stdin
+    from mjcli.cli.keys import KeyedJob
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder
-    from mjcli.cli.submit import JobOptions, Submitter
+    from mjcli.cli.submit import JobOptions
     from mjcli.jobs.order import Order
 
     context: Context = ctx.obj
     lookup = Lookup.of(context)
     options = JobOptions(submit)
-    options.check()
     text = words_or_stdin(context.streams.stdin, words or (), example=("shorten",))
+    keyed = KeyedJob(context, lookup, options, "shorten", prompt=text)
+    if keyed.join() is not None:
+        return
     if not check.no_check:
         text = RequestBuilder.of(context, lookup, check=check).check_words(text)
     order = Order("shorten", "shorten", {"prompt": text}, text)
-    Submitter.of(context, lookup).submit(order, options)
+    keyed.submit_all([order])

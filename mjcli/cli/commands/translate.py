@@ -38,13 +38,16 @@ def translate(
     mj imagine --translation translates a prompt as part of the job.
     """
     from mjcli.cli.inputs import words_or_stdin
+    from mjcli.cli.keys import KeyedJob
     from mjcli.cli.lookup import Lookup
-    from mjcli.cli.submit import JobOptions, Submitter
+    from mjcli.cli.submit import JobOptions
     from mjcli.jobs.order import Order
 
     context: Context = ctx.obj
     options = JobOptions(submit)
-    options.check()
     text = words_or_stdin(context.streams.stdin, words or (), example=("translate",), what="text")
+    keyed = KeyedJob(context, Lookup.of(context), options, "translate", content=text)
+    if keyed.join() is not None:
+        return
     order = Order("translate", "translate", {"content": text}, text)
-    Submitter.of(context, Lookup.of(context)).submit(order, options)
+    keyed.submit_all([order])

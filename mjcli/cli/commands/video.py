@@ -61,21 +61,34 @@ def video(
     --download saves the videos and their cover image.
     """
     from mjcli.cli.inputs import expand, words_or_stdin
+    from mjcli.cli.keys import KeyedJob, typed_prompt
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder, Words
-    from mjcli.cli.submit import JobOptions, Submitter, prepare
+    from mjcli.cli.submit import JobOptions, prepare
     from mjcli.jobs.order import Order
 
     context: Context = ctx.obj
     stdin = context.streams.stdin
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, ImageOptions(mode=mode))
-    target = prepare(context.settings, options, files)
     alone = [image] if image == "-" else ()
     text = words_or_stdin(stdin, words or (), alone, example=("video", "--image", image))
+    names = expand(stdin, [image], "image")
+    keyed = KeyedJob(
+        context,
+        lookup,
+        options,
+        "video",
+        **typed_prompt(context.settings, Words(text)),
+        image=names,
+        **video_options._asdict(),
+    )
+    if keyed.join(files) is not None:
+        return
+    target = prepare(context.settings, options, files)
     builder = RequestBuilder.of(context, lookup, check=check)
     orders: list[Order] = []
-    for name in expand(stdin, [image], "image"):
+    for name in names:
         source = lookup.source(name)
         requests = builder.requests(
             Words(text),
@@ -86,4 +99,4 @@ def video(
             loop=video_options.loop,
         )
         orders += [Order("video", "videos", each.body, each.subject, source.parent) for each in requests]
-    Submitter.of(context, lookup).submit_all(orders, options, target, files)
+    keyed.submit_all(orders, target, files)

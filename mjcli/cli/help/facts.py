@@ -80,6 +80,7 @@ FILES: Rows = (
         " path. Its mode is 0600, in a directory of mode 0700.",
     ),
     ("ledger.db", "The ledger, a record of every job, in the user's data directory for mj."),
+    ("ledger.db.before-N", "A copy of the ledger from before its migration to version N."),
     ("sandbox.db", "The tasks and images of the sandbox, next to the ledger."),
 )
 

@@ -129,7 +129,12 @@ _FILES = Section(
         Items(PLACEHOLDERS),
         "Names from the service are sanitised and never select the directory. A file is written under a"
         " temporary name, checked, and renamed when it is complete. An interrupted download continues where it"
-        " stopped. A complete file that already exists is kept and reported; `--force` replaces it.",
+        " stopped, if the server confirms that the file is the same. A complete result is saved whatever its"
+        " format, with a notice if its format is unknown or its name contradicts it.",
+        "A file belongs to a job. A file that is already the job's, or has the same bytes, is kept and reported."
+        " A name that something else uses is refused before the request if it can be known by then; otherwise"
+        " the new file gets a number (`cat-2.png`). `--force` replaces existing files. `--max-size` limits the"
+        " size of each file.",
     ),
 )
 
@@ -185,6 +190,15 @@ _JOBS = Section(
                     "Lost responses",
                     "If the response to a request is lost, mj searches the account's recent tasks for the job"
                     " and follows it if there is exactly one match. Otherwise the exit status is 9.",
+                ),
+                (
+                    "Job keys",
+                    "With `--key NAME` a command can be run again at any time, also by make, GNU parallel or a"
+                    " scheduler. If a job of the profile has the key, the command joins it: a finished job is"
+                    " printed from the ledger, a running one is followed, one with an unknown outcome is searched"
+                    " for, and one that was never accepted is sent. A failed job is reported again until"
+                    " `--retry-failed` is given. The same key with other words, references, mode or version is"
+                    " an error.",
                 ),
             )
         ),
@@ -245,8 +259,8 @@ _JOBS = Section(
                 ),
                 (
                     "Damaged ledger",
-                    "The file is renamed and a new ledger is created. `mj describe-task TASK` still shows the"
-                    " status of earlier jobs.",
+                    "A damaged job is skipped with a warning. A file that is damaged as a whole is renamed and a"
+                    " new ledger is created. `mj describe-task TASK` still shows the status of earlier jobs.",
                 ),
             )
         ),

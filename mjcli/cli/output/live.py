@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TextIO, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TextIO, cast
 
-from rich.console import Console, ConsoleOptions
+from rich.console import Console, ConsoleDimensions, ConsoleOptions
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -23,6 +23,15 @@ from mjcli.cli.output.terminal import discard
 NARROW = 44  # columns below which there is no room for a bar
 
 
+class Screen(NamedTuple):
+    """A terminal for a live display; `columns` returns its present width."""
+
+    stream: TextIO
+    environ: Mapping[str, str]
+    colour: bool
+    columns: Callable[[], int]
+
+
 class Live:
     """A live display on standard error; all other messages go above it."""
 
@@ -33,9 +42,9 @@ class Live:
         progress.start()
 
     @classmethod
-    def for_job(cls, stream: TextIO, *, colour: bool, bar: bool) -> Live:
+    def for_job(cls, screen: Screen, *, bar: bool) -> Live:
         """Stage, percentage and elapsed time of a job; a spinner when no percentage will come."""
-        console = _console(stream, colour=colour)
+        console = _Console(screen)
         wide = console.width >= NARROW
         columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
         if bar:
@@ -48,9 +57,9 @@ class Live:
         return cls(progress, [progress.add_task("sent   " if bar else "waiting", total=100)], job=True)
 
     @classmethod
-    def for_files(cls, stream: TextIO, labels: Sequence[str], *, colour: bool) -> Live:
+    def for_files(cls, screen: Screen, labels: Sequence[str]) -> Live:
         """One bar for each file."""
-        console = _console(stream, colour=colour)
+        console = _Console(screen)
         wide = console.width >= NARROW
         columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
         columns += [BarColumn(bar_width=None)] if wide else []
@@ -108,24 +117,34 @@ class _Terminal:
 class _Console(Console):
     """A console with room at the end of each line for the `^C` that the terminal echoes there.
 
-    On a full line it would wrap, and the display would be drawn a second time.
+    On a full line it would wrap, and the display would be drawn a second time. The width is ours: rich fails
+    at a COLUMNS such as "²".
     """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        super().__init__(
+            file=cast("TextIO", _Terminal(screen.stream)),
+            markup=False,
+            emoji=False,
+            highlight=False,
+            no_color=not screen.colour,
+            force_terminal=True,
+            _environ={key: value for key, value in screen.environ.items() if key not in ("COLUMNS", "LINES")},
+        )
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        return ConsoleDimensions(self._screen.columns(), super().size.height)
+
+    @size.setter
+    def size(self, _size: tuple[int, int]) -> None:
+        raise AttributeError("the size is the terminal's")
 
     @property
     def options(self) -> ConsoleOptions:
         options = super().options
         return options.update(max_width=max(options.max_width - len("^C"), 1))
-
-
-def _console(stream: TextIO, *, colour: bool) -> Console:
-    return _Console(
-        file=cast("TextIO", _Terminal(stream)),
-        markup=False,
-        emoji=False,
-        highlight=False,
-        no_color=not colour,
-        force_terminal=True,
-    )
 
 
 def _progress(console: Console, columns: Sequence[ProgressColumn]) -> Progress:

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from mjcli.cli.hints import command, for_error, for_interruption, with_globals
+from mjcli.cli.hints import command, for_error, for_interruption, with_globals, without_sandbox
 from mjcli.cli.output.redact import Secret
-from mjcli.cli.output.terminal import discard, folded, terminal_width
+from mjcli.cli.output.terminal import discard, folded, terminal_width, write_all
 from mjcli.cli.output.text import (
     encode,
     encode_json,
@@ -20,7 +20,15 @@ from mjcli.cli.output.text import (
     select_field,
     visible,
 )
-from mjcli.errors import DownloadError, ExitCode, Interrupted, MjError, PromptRefused, UsageError
+from mjcli.errors import (
+    DownloadError,
+    ExitCode,
+    Interrupted,
+    MjError,
+    PromptRefused,
+    UsageError,
+    unexpected,
+)
 
 if TYPE_CHECKING:
     from mjcli.cli.output.live import Live
@@ -62,13 +70,15 @@ class Output:
         global_options: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.stdin, self.stdout, self.stderr = streams
-        self._environ = environ
+        self.environ = environ
         self.mode = mode
         self._global_options = global_options
         self.live: Live | None = None
         self.secret = Secret()  # set as soon as a token is in use
         #: The exit status of the run: that of the first failure.
         self.status: int = ExitCode.OK
+        #: Why standard output failed; everything that would be printed later is missing, too.
+        self._broken: str | None = None
         self._field: list[str | int] | None = None
         if mode.field is not None:
             try:
@@ -85,7 +95,7 @@ class Output:
     def animates(self) -> bool:
         """Whether standard error is a terminal that can show a live display."""
         return (
-            not self.mode.quiet and self.stderr.isatty() and self._environ.get("TERM", "") not in ("", "dumb")
+            not self.mode.quiet and self.stderr.isatty() and self.environ.get("TERM", "") not in ("", "dumb")
         )
 
     @property
@@ -100,19 +110,23 @@ class Output:
 
     def colours(self, stream: TextIO) -> bool:
         """Whether to colour output on `stream` (NO_COLOR, FORCE_COLOR, TERM=dumb, --no-color)."""
-        if self.mode.no_color or self._environ.get("NO_COLOR"):
+        if self.mode.no_color or self.environ.get("NO_COLOR"):
             return False
-        if self._environ.get("FORCE_COLOR"):
+        if self.environ.get("FORCE_COLOR"):
             return True
-        return stream.isatty() and self._environ.get("TERM", "") not in ("", "dumb")
+        return stream.isatty() and self.environ.get("TERM", "") not in ("", "dumb")
 
     def width(self, stream: TextIO) -> int:
         """Columns of the terminal behind `stream`."""
-        return terminal_width(stream, self._environ)
+        return terminal_width(stream, self.environ)
 
     def next_command(self, line: str) -> str:
         """A command to type next, with the global options that reach the same profile or sandbox."""
-        return with_globals(line, self._global_options())
+        return self.outside_sandbox(with_globals(line, self._global_options()))
+
+    def outside_sandbox(self, line: str) -> str:
+        """A command that needs the real service, so that it does even if MJ_SANDBOX is set; others unchanged."""
+        return without_sandbox(line) if self.environ.get("MJ_SANDBOX") else line
 
     # -- standard output ---------------------------------------------------------------------------
 
@@ -173,16 +187,17 @@ class Output:
         self._write_bytes(encode(text, self.stdout.encoding))
 
     def _write_bytes(self, data: bytes, *, flush: bool = True) -> None:
+        if self._broken is not None:
+            raise DownloadError(self._broken)
         try:
-            self.stdout.buffer.write(self.secret.hide_bytes(data))
-            if flush:
-                self.stdout.buffer.flush()
+            write_all(self.stdout, self.secret.hide_bytes(data), flush=flush)
         except BrokenPipeError:
             discard(self.stdout)
             raise Interrupted(ExitCode.SIGPIPE - 128) from None
         except OSError as error:
             discard(self.stdout)
-            raise DownloadError(f"Cannot write to standard output: {error.strerror}.") from error
+            self._broken = f"Cannot write to standard output: {error.strerror}."
+            raise DownloadError(self._broken) from error
 
     def printable_json(self, document: object) -> str:
         """JSON that standard output can carry as text in its own encoding."""
@@ -205,11 +220,17 @@ class Output:
         if self.mode.verbose and not self.mode.quiet:
             self._say(visible(text))
 
-    def warning(self, text: str, *, prompt: str = "", start: int = 0, end: int = 0) -> None:
-        """Show a warning that did not stop the work, with its position in a prompt if given; silent under --quiet."""
+    def warning(
+        self, text: str, *, prompt: str = "", start: int = 0, end: int = 0, following: str = ""
+    ) -> None:
+        """Show a warning that did not stop the work; silent under --quiet.
+
+        It may have a position in a prompt, and `following` is a line to type next.
+        """
         if not self.mode.quiet:
-            place = self._place(prompt, start, end) if prompt else []
-            self._say("\n".join([f"{self._paint('warning:', '33')} {visible(text)}", *place]))
+            more = self._place(prompt, start, end) if prompt else []
+            more += [f"  next: {visible(following)}"] if following else []
+            self._say("\n".join([f"{self._paint('warning:', '33')} {visible(text)}", *more]))
 
     def alarm(self, text: str) -> None:
         """Show a problem that did not stop the work, even under --quiet."""
@@ -276,10 +297,10 @@ class Output:
 
         `resuming` says that the command works on jobs that were sent before.
         """
-        if resuming and not (stop.finished or stop.task_id or stop.sent or stop.job):
+        if resuming and not (stop.sentence or stop.finished or stop.task_id or stop.sent or stop.job):
             stop.hint = stop.hint or command("resume")
         error = MjError(
-            _interruption(stop, resuming=resuming),
+            stop.sentence or _interruption(stop, resuming=resuming),
             code="interrupted",
             hint="\n".join(for_interruption(stop)),
             task_id=stop.task_id,
@@ -290,6 +311,10 @@ class Output:
             return
         error.exit_code = ExitCode(128 + stop.signal_number)
         self.failure(error)
+
+    def end_line(self) -> None:
+        """End a line of the terminal that a prompt left open."""
+        self._say("")
 
     def restore_terminal(self) -> None:
         """Show the cursor again at once, for an end that runs no clean-up."""
@@ -310,8 +335,17 @@ class Output:
                 )
             )
 
-    def traceback(self, text: str) -> None:
-        """Show a Python traceback."""
+    def unexpected(self, error: Exception) -> None:
+        """Show and record an unexpected failure of one item among several; the traceback with --verbose."""
+        if self.mode.verbose:
+            self.traceback(error)
+        self.failure(unexpected(error))
+
+    def traceback(self, error: Exception) -> None:
+        """Show the Python traceback of an exception."""
+        import traceback
+
+        text = "".join(traceback.format_exception(error))
         self._say("\n".join(visible(line) for line in text.rstrip().split("\n")))
 
     def _paint(self, text: str, sgr: str) -> str:
@@ -332,8 +366,7 @@ class Output:
             self.live.above(text)
             return
         try:
-            self.stderr.buffer.write(encode(text + "\n", self.stderr.encoding))
-            self.stderr.buffer.flush()
+            write_all(self.stderr, encode(text + "\n", self.stderr.encoding))
         except OSError:
             discard(self.stderr)  # the result and the exit status still count
 

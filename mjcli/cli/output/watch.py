@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mjcli.cli.output.sink import Output
 from mjcli.cli.signals import undisturbed
+from mjcli.errors import DownloadError
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result
+    from mjcli.cli.output.live import Screen
 
 
 class JobWatch:
@@ -40,11 +43,13 @@ class JobWatch:
         # Events on the same terminal would run into a bar.
         crowded = self._print_events and output.stdout_is_terminal
         if output.animates and not crowded and output.live is None:
-            from mjcli.cli.output.live import Live
-
+            try:
+                from mjcli.cli.output.live import Live
+            except ImportError:  # the program was replaced since; the job matters, not its bar
+                return
             # A signal between hiding the cursor and storing the display would leave it hidden.
             with undisturbed():
-                output.live = Live.for_job(output.stderr, colour=output.colours(output.stderr), bar=self._bar)
+                output.live = Live.for_job(_screen(output), bar=self._bar)
 
     def accepted(self, task_id: str) -> None:
         if self._output.live is None:
@@ -52,12 +57,15 @@ class JobWatch:
 
     def event(self, event: Result) -> None:
         if self._print_events:
-            self._output.event(event.raw, event.document)
+            # Standard output that fails must not end a paid job; printing its result reports it.
+            with contextlib.suppress(DownloadError):
+                self._output.event(event.raw, event.document)
         self.progress(event.progress)
 
     def drained(self) -> None:
         if self._print_events:
-            self._output.flush()
+            with contextlib.suppress(DownloadError):
+                self._output.flush()
 
     def progress(self, percent: int | None) -> None:
         # Never backwards: a lower number is the service counting another stage.
@@ -88,16 +96,24 @@ class FilesWatch:
         output = self._output
         if not output.animates or output.live is not None:
             return lambda *_: None
-        from mjcli.cli.output.live import Live
-
+        try:
+            from mjcli.cli.output.live import Live
+        except ImportError:  # as above
+            return lambda *_: None
         with undisturbed():
-            output.live = live = Live.for_files(
-                output.stderr, self._labels, colour=output.colours(output.stderr)
-            )
+            output.live = live = Live.for_files(_screen(output), self._labels)
         return live.file_progress
 
     def __exit__(self, kind: object, *_: object) -> None:
         _end(self._output, done=kind is None)
+
+
+def _screen(output: Output) -> Screen:
+    """Standard error for a live display."""
+    from mjcli.cli.output.live import Screen
+
+    stderr = output.stderr
+    return Screen(stderr, output.environ, output.colours(stderr), lambda: output.width(stderr))
 
 
 def _end(output: Output, *, done: bool) -> None:

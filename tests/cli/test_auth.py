@@ -150,6 +150,10 @@ def test_interrupting_the_prompt_saves_nothing_and_restores_the_echo(mj: Mj) -> 
     assert status == 130, shown
     assert "sk-sec" not in shown
     assert "Traceback" not in shown
+    lines = shown.replace("\r", "").split("\n")
+    assert any(line.endswith("Interrupted. No token was saved.") and "Token" not in line for line in lines), (
+        shown
+    )
     assert not Path(mj.env["MJ_CONFIG"]).exists()
 
 
@@ -237,8 +241,24 @@ def test_the_token_for_the_file_endpoint_is_saved_beside_the_api_token(mj: Mj) -
     assert saved(mj)["profiles"]["default"] == {"token": "api-token-0123"}
 
 
-def test_login_without_a_token_for_the_file_endpoint_suggests_the_same_command(mj: Mj) -> None:
-    assert "next: mj auth login --files" in mj("auth", "login", "--files", stdin="", check=2).err
+def test_login_without_a_token_suggests_to_pipe_one_into_the_same_command(mj: Mj) -> None:
+    result = mj("auth", "login", stdin="", check=2)
+    assert "hint: run it in a terminal, or pipe the token in\n" in result.err
+    assert "hint: pass show acedata | mj auth login\n" in result.err
+    assert "next:" not in result.err  # which would fail again
+    assert "| mj auth login --files\n" in mj("auth", "login", "--files", stdin="", check=2).err
+    options = ["--base-url", "https://api.other.example", "--token-in", "query"]
+    result = mj("auth", "login", "--profile", "old", *options, stdin="", check=2)
+    # Without them, the token would be sent to another service.
+    assert f"| mj --profile old auth login {' '.join(options)}\n" in result.err
+
+
+@posix
+def test_login_without_a_typed_token_repeats_its_options(mj: Mj) -> None:
+    options = ["--base-url", "https://h.example", "--token-in", "query"]
+    status, shown = on_terminal(mj, ["auth", "login", *options], "\n")
+    assert status == 2, shown
+    assert f"next: mj auth login {' '.join(options)}" in shown
 
 
 @posix

@@ -135,3 +135,8 @@ def test_a_dry_run_shows_only_the_first_request(online: Mj, described: Service) 
     answer = online("describe", LINK, "--use", "1", "--dry-run", "--json").answer
     assert answer["body"] == {"image_url": LINK}
     assert not described.posts(DESCRIBE) + described.posts()
+
+
+def test_use_suggests_nothing_between_its_two_jobs(online: Mj, described: Service) -> None:
+    result = online("describe", LINK, "--use", "2")
+    assert "--use 1" not in result.out + result.err

@@ -1,4 +1,4 @@
-"""`mj describe-task`: what became of a task."""
+"""`mj describe-task`: the status and result of tasks."""
 
 from __future__ import annotations
 
@@ -155,17 +155,17 @@ def test_wait_follows_a_task_until_it_finishes(online: Mj, service: Service) -> 
 def test_wait_exits_with_7_at_its_timeout_and_suggests_how_to_continue(
     online: Mj, tasks: dict[str, Any]
 ) -> None:
-    result = online("describe-task", "runs", "--wait", "--timeout", "0.5", check=7)
+    result = online("describe-task", "runs", "--wait", "--timeout", "1", check=7)
     assert "runs" in result.out
     assert "describe-task runs --wait" in result.err
-    result = online("describe-task", "runs", "--wait", "--timeout", "0.5", "--json", check=7)
+    result = online("describe-task", "runs", "--wait", "--timeout", "1", "--json", check=7)
     assert result.answer["error"]["code"] == "timeout"
     assert result.answer["task_id"] == "runs"
-    assert online("describe-task", "runs", "--wait", "--timeout", "0.5", "-q", check=7).out == "runs\n"
+    assert online("describe-task", "runs", "--wait", "--timeout", "1", "-q", check=7).out == "runs\n"
 
 
 def test_wait_with_several_tasks_shows_each(online: Mj, tasks: dict[str, Any]) -> None:
-    result = online("describe-task", "done", "runs", "--wait", "--timeout", "0.5", "--json", check=7)
+    result = online("describe-task", "done", "runs", "--wait", "--timeout", "1", "--json", check=7)
     assert [each.get("success", each.get("id")) for each in result.json] == ["done", False]
 
 
@@ -235,3 +235,13 @@ def test_a_response_that_is_not_from_the_api_is_not_an_unknown_task(online: Mj, 
     result = online("describe-task", "t", "--json", check=None)
     assert result.status in (6, 9)
     assert json.loads(result.out)["error"]["code"] == "network"
+
+
+@pytest.mark.parametrize("response", [{}, {"task_id": "t", "image_id": "i"}, "{}"])
+def test_a_task_that_is_done_without_a_result_has_nothing_to_save(
+    online: Mj, service: Service, response: Any
+) -> None:
+    service.tasks["t"] = task_record("t", {}, response, finished_at=5)
+    result = online("describe-task", "t", "-d", check=8)
+    assert "has no result to save" in result.err
+    assert online("describe-task", "t").out.startswith("task: t\nstate: done\n")

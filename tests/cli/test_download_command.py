@@ -212,12 +212,12 @@ def test_a_missing_or_incomplete_file_is_downloaded_again(online: Mj, service: S
     assert files(online) == [SAVED]
 
 
-def test_a_complete_file_at_the_destination_is_kept_without_any_request(online: Mj, service: Service) -> None:
-    run_earlier_job(online, service, query=EXPIRED)
-    (online.cwd / SAVED).write_bytes(png(7))
+def test_a_file_of_the_job_at_the_destination_is_kept_without_any_request(
+    online: Mj, service: Service
+) -> None:
+    run_earlier_job(online, service, "--download", query=EXPIRED)
     result = online("download", "@last", "-o", "./")
-    assert f"Kept {online.cwd / SAVED}, which already exists" in result.err
-    assert (online.cwd / SAVED).read_bytes() == png(7)
+    assert f"Kept {online.cwd / SAVED}" in result.err
     assert not service.received
 
 
@@ -346,6 +346,22 @@ def test_an_unknown_id_exits_4_and_says_what_can_be_named(online: Mj, service: S
     result = online("download", "9999999999999999999", check=4)
     assert '"9999999999999999999" was not found in the ledger or at the service' in result.err
     assert "a job from another machine needs its task id" in result.err
+
+
+@pytest.mark.parametrize("command", ["download", "open"])
+def test_a_job_that_makes_no_files_is_refused_with_the_newest_job_that_has_some(
+    online: Mj, service: Service, command: str
+) -> None:
+    run_earlier_job(online, service)
+    service.scripts["/midjourney/translate"] = lambda _request, reply: reply.json(
+        {"success": True, "task_id": "text-1", "content": "a cat"}
+    )
+    online("translate", "eine Katze")
+    service.received.clear()
+    result = online(command, "@last", check=2)
+    assert '@last has no image: "translate" jobs make none.\n' in result.err
+    assert "hint: @2 is the newest job with an image" in result.err
+    assert not service.received
 
 
 def test_a_task_without_a_link_exits_8(online: Mj, service: Service) -> None:

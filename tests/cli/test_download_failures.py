@@ -33,8 +33,7 @@ def test_a_failed_job_exits_4_and_is_not_billed(online: Mj, service: Service) ->
     service.answer(fixture("error.json"))
     online("imagine", "a cat", check=4)
     result = online("download", "@last", check=4)
-    assert "The job has no image. The service refused the request" in result.err
-    assert "nothing is billed" in result.err
+    assert "The job has no image. The job failed and is not billed" in result.err
     code = fixture("error.json")["error"]["code"]
     assert online("download", "@last", "--json", check=4).answer["error"]["code"] == code
 

@@ -201,13 +201,12 @@ def test_an_unknown_placeholder_is_refused_before_anything_is_sent(online: Mj, c
 # -- existing files ------------------------------------------------------------------------------------
 
 
-def test_a_complete_file_is_kept_and_reported(online: Mj, cat: Service) -> None:
-    (online.cwd / SAVED).write_bytes(png(7))
+def test_a_file_with_the_same_bytes_is_kept_and_reported(online: Mj, cat: Service) -> None:
+    (online.cwd / SAVED).write_bytes(IMAGE_DATA)
     result = online(*CAT, "--json")
     assert result.answer["files"] == [str(online.cwd / SAVED)]
-    assert SAVED in result.err
-    assert (online.cwd / SAVED).read_bytes() == png(7)
-    assert not cat.gets()
+    assert f"Kept {online.cwd / SAVED}" in result.err
+    assert files(online) == [SAVED]
 
 
 def test_force_downloads_a_complete_file_again(online: Mj, cat: Service) -> None:
@@ -216,10 +215,11 @@ def test_force_downloads_a_complete_file_again(online: Mj, cat: Service) -> None
     assert (online.cwd / SAVED).read_bytes() == IMAGE_DATA
 
 
-def test_an_incomplete_file_is_downloaded_again(online: Mj, cat: Service) -> None:
+def test_a_part_of_the_image_that_is_not_the_jobs_is_left_alone(online: Mj, cat: Service) -> None:
     (online.cwd / SAVED).write_bytes(IMAGE_DATA[:500])
-    online(*CAT)
-    assert (online.cwd / SAVED).read_bytes() == IMAGE_DATA
+    (saved,) = online(*CAT, "--json").answer["files"]
+    assert (Path(saved).name, Path(saved).read_bytes()) == (SAVED.replace(".png", "-2.png"), IMAGE_DATA)
+    assert (online.cwd / SAVED).read_bytes() == IMAGE_DATA[:500]
 
 
 def test_another_file_under_a_fixed_name_is_refused_before_any_payment(online: Mj, cat: Service) -> None:
@@ -231,16 +231,17 @@ def test_another_file_under_a_fixed_name_is_refused_before_any_payment(online: M
 
 def test_another_file_under_the_default_name_is_kept(online: Mj, cat: Service) -> None:
     (online.cwd / SAVED).write_text("my notes")
-    online(*CAT, check=8)
+    answer = online(*CAT, "--json").answer
     assert (online.cwd / SAVED).read_text() == "my notes"
-    assert files(online) == [SAVED]
+    assert files(online) == [SAVED.replace(".png", "-2.png"), SAVED]
+    assert Path(answer["files"][0]).read_bytes() == IMAGE_DATA
 
 
 def test_a_directory_under_the_default_name_is_kept(online: Mj, cat: Service) -> None:
     (online.cwd / SAVED).mkdir()
-    online(*CAT, check=8)
+    online(*CAT)
     assert (online.cwd / SAVED).is_dir()
-    assert files(online) == []
+    assert files(online) == [SAVED.replace(".png", "-2.png")]
 
 
 def test_nothing_is_written_through_a_symlink(online: Mj, cat: Service) -> None:

@@ -270,7 +270,7 @@ def test_a_list_without_matches_is_reported(mj: Mj, options: list[str]) -> None:
     add_jobs(mj, {})
     result = mj("history", "--search", "dog", *options)
     assert result.out == ""
-    assert result.err == 'No job of profile "default" matches.\n'
+    assert result.err == 'No matching jobs in profile "default".\n'
 
 
 # -- the command and its subcommand ----------------------------------------------------------------------
@@ -297,6 +297,12 @@ def test_a_job_without_the_subcommand_suggests_show(mj: Mj) -> None:
     assert '  next: mj history --search "a cat"\n' in mj("history", "a cat", check=2).err
 
 
+def test_an_unknown_kind_is_refused_with_the_list_of_kinds(mj: Mj) -> None:
+    add_jobs(mj, {})
+    kinds = "imagine, action, blend, edit, describe, video, extend-video, shorten, translate or seed"
+    assert f'mj: --kind must be {kinds}, not "foo".' in mj("history", "--kind", "foo", check=2).err
+
+
 def test_a_job_must_be_named(mj: Mj) -> None:
     add_jobs(mj, {})
-    assert next_command(mj("history", "show", check=2).err) == "mj history show --help"
+    assert next_command(mj("history", "show", check=2).err) == "mj history show @last"

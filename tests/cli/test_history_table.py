@@ -162,4 +162,4 @@ def test_the_suggested_command_keeps_the_profile(mj: Mj) -> None:
 @posix
 def test_a_table_without_rows_has_no_header(mj: Mj) -> None:
     add_jobs(mj, {})
-    assert terminal_lines(mj, "history", "--search", "dog") == ['No job of profile "default" matches.']
+    assert terminal_lines(mj, "history", "--search", "dog") == ['No matching jobs in profile "default".']

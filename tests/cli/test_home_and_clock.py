@@ -97,6 +97,7 @@ def test_setting_the_clock_does_not_affect_a_running_job(online: Mj, service: Se
     assert len(service.received) == 2  # the job and its image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [-7200, 7200], ids=["back", "forward"])
 def test_setting_the_clock_does_not_move_a_deadline(online: Mj, service: Service, change: int) -> None:
     mark = online.home / "clock-is-set"

@@ -148,6 +148,21 @@ def test_a_refusal_shows_no_token_and_suggests_a_command(
     assert OTHER not in run.err
 
 
+def test_a_refusal_of_the_api_token_suggests_another_api_token(
+    begin: Callable[..., Run], service: Service, cat: Path
+) -> None:
+    service.scripts[FILES] = lambda _request, reply: reply.json(
+        {"error": {"code": "invalid_token", "message": "no"}}, 401
+    )
+    run = begin()
+    with pytest.raises(MjError) as caught:
+        run.upload(cat)
+    _report(run.context, caught.value)
+    assert "next: mj auth status" in run.err
+    assert "next: mj auth login  #" in run.err
+    assert "--files" not in run.err
+
+
 def test_nothing_is_uploaded_for_a_job_without_a_token(
     begin: Callable[..., Run], sent: list[Received], cat: Path
 ) -> None:

@@ -109,7 +109,7 @@ def test_a_deadline_leaves_the_job_to_resume(online: Mj, service: Service) -> No
         reply.json({"task_id": TASK})
 
     service.imagine(script)
-    result = online("imagine", "a cat", "--listen", "--timeout", "0.5", check=7)
+    result = online("imagine", "a cat", "--listen", "--timeout", "1", check=7)
     assert f"mj resume {TASK}" in result.err
 
 
@@ -182,6 +182,7 @@ def test_the_dry_run_opens_no_port(online: Mj, service: Service) -> None:
     assert answer["body"]["callback_url"].startswith("https://callback.invalid")
 
 
+@pytest.mark.slow
 def test_the_sandbox_calls_back(mj: Mj) -> None:
     result = mj("--sandbox", "action", "upscale1", "@last", "--listen", check=2)
     assert "No jobs yet in profile" in result.err

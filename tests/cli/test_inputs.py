@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mjcli.cli.inputs import STDIN_LIMIT, expand, is_file, names_image_file, read_stdin, words_or_stdin
+from mjcli.cli.inputs import (
+    STDIN_LIMIT,
+    expand,
+    is_file,
+    names_image_file,
+    read_stdin,
+    refuse_bad_link,
+    words_or_stdin,
+)
 from mjcli.errors import UsageError
 from tests.support.world import typed
 
@@ -146,3 +154,29 @@ def test_a_file_that_exists_is_one_whatever_its_name(tmp_path: Path) -> None:
     assert is_file(str(tmp_path / "scan"))
     assert not names_image_file(str(tmp_path / "scan"))
     assert not is_file(str(tmp_path))
+
+
+# -- links ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["htp://example.com/a.png", "ftp://h/a.png", "file:///a.png", "s3://b/a"])
+def test_an_address_with_another_scheme_is_no_link(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        refuse_bad_link(text)
+    assert caught.value.message == f'"{text}" is not a link: it must start with http:// or https://.'
+
+
+@pytest.mark.parametrize(
+    "text", ["http://[bad", "http://", "https:///a.png", "http://h:99999/a", "HTTP://h:x/"]
+)
+def test_a_link_that_can_never_be_valid_is_refused(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        refuse_bad_link(text)
+    assert caught.value.message == f'"{text}" is not a valid link. Nothing was sent.'
+
+
+@pytest.mark.parametrize(
+    "text", ["https://h/a.png", "HTTP://[::1]:8080/a", "a.png", "@last", "C://a.png", "dir/a.png", "a://b c"]
+)
+def test_other_names_of_images_are_not_refused_as_links(text: str) -> None:
+    refuse_bad_link(text)

@@ -240,6 +240,7 @@ def test_no_ledger_writes_nothing(online: Mj, cat: Service) -> None:
 # -- concurrent processes ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_twenty_processes_on_a_new_ledger_lose_nothing(online: Mj, service: Service) -> None:
     together = threading.Barrier(20)
 

@@ -22,7 +22,7 @@ import pytest
 from tests.support.faraway import FarAway
 from tests.support.images import png
 from tests.support.pauses import SHORT
-from tests.support.program import Mj
+from tests.support.program import Mj, running, wait_for_exit
 from tests.support.service import Received, Reply, Service, fixture, task_record
 
 TASK = "f6e39eaf-652a-4bf5-a15c-79d8b143b80a"
@@ -427,6 +427,23 @@ def test_the_public_url_replaces_the_local_address_and_keeps_its_path(online: Mj
         assert listener.url.startswith("https://example.com/hook/")
         listener.process.send_signal(signal.SIGTERM)
         assert listener.end()[0] == 143
+
+
+def test_ctrl_c_is_the_normal_end_of_listening(online: Mj, service: Service) -> None:
+    with running(online, "listen", "--json") as process:
+        Listening(process)
+        process.send_signal(signal.SIGINT)
+        status, _, err = wait_for_exit(process)
+    assert status == 130
+    assert "mj: Stopped listening.\n" in err
+    assert "next:" not in err
+    with running(online, "listen", "--json") as process:
+        listener = Listening(process)
+        submit_job(online, service, listener.url)
+        process.send_signal(signal.SIGINT)
+        err = wait_for_exit(process)[2]
+    assert "Stopped listening. Unfinished jobs continue" in err
+    assert "next: mj resume\n" in err
 
 
 def test_an_unreachable_receiver_suggests_a_tunnel(mj: Mj, far_away: FarAway) -> None:

@@ -30,10 +30,10 @@ NEVER = ("--retries", "0")
 # A short connect timeout.
 IMPATIENT = """
 import sys
-import mjcli.api.http
+import mjcli.api.connection
 from mjcli.__main__ import main
-assert mjcli.api.http.CONNECT_SECONDS
-mjcli.api.http.CONNECT_SECONDS = 0.3
+assert mjcli.api.connection.CONNECT_SECONDS
+mjcli.api.connection.CONNECT_SECONDS = 0.3
 sys.exit(main())
 """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.program import Mj, next_command
 from tests.support.service import Service
 
@@ -20,10 +22,10 @@ def never_finish(service: Service) -> None:
 def test_a_profile_and_a_path_with_spaces_are_quoted(mj: Mj, service: Service) -> None:
     mj("auth", "login", "--profile", "my-work", "--base-url", service.base_url, stdin="a-token-of-mine\n")
     never_finish(service)
-    result = mj("--profile", "my-work", "imagine", "x", "--timeout", "0.5", "-o", "my cats/", check=7)
+    result = mj("--profile", "my-work", "imagine", "x", "--timeout", "1", "-o", "my cats/", check=7)
     assert next_command(result.err) == "mj --profile my-work resume task-1"
     result = mj(
-        "--profile", "my-work", "imagine", "x", "--timeout", "0.5", "-o", "my cats/", "--no-ledger", check=7
+        "--profile", "my-work", "imagine", "x", "--timeout", "1", "-o", "my cats/", "--no-ledger", check=7
     )
     expected = 'mj --profile my-work describe-task task-1 --wait --download -o "my cats/"'
     assert next_command(result.err) == expected
@@ -42,3 +44,33 @@ def test_the_sandbox_option_is_added_even_if_only_the_environment_sets_it(mj: Mj
 
 def test_a_mistake_in_a_command_names_the_help_of_that_command(online: Mj) -> None:
     assert next_command(online("imagine", "a cat", "--output", check=2).err) == "mj imagine --help"
+
+
+def test_defining_a_preset_is_suggested_outside_the_sandbox_which_has_no_settings(mj: Mj) -> None:
+    preset = ["imagine", "a cat", "--preset", "poster"]
+    line = 'mj config set presets.poster.suffix "--ar 2:3"  # defines it'
+    assert next_command(mj("--sandbox", *preset, check=2).err) == line
+    result = mj(*preset, env={"MJ_SANDBOX": "1"}, check=2)
+    assert next_command(result.err) == f"MJ_SANDBOX=0 {line}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "example"),
+    [
+        (["download"], "mj download @last"),
+        (["seed"], "mj seed @last"),
+        (["action"], "mj action upscale4 @last --download"),
+        (["describe"], "mj describe photo.jpg"),
+        (["video", "it moves"], 'mj video "the cat turns its head" --image @last --download'),
+    ],
+)
+def test_a_missing_argument_is_answered_with_an_example(mj: Mj, arguments: list[str], example: str) -> None:
+    result = mj(*arguments, check=2)
+    assert "Missing " in result.err
+    assert next_command(result.err) == example
+
+
+def test_an_action_behind_its_image_is_put_first_in_the_suggestion(mj: Mj) -> None:
+    result = mj("action", "@last", "upscale4", check=2)
+    assert "mj: The action comes first.\n" in result.err
+    assert next_command(result.err) == "mj action upscale4 @last"

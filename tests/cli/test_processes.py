@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the signals and
 # -- several processes ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_concurrent_jobs_and_settings_changes_do_not_interfere(online: Mj, service: Service) -> None:
     """Six of each: every job reads complete settings, and no change is lost."""
 
@@ -134,6 +135,7 @@ os.execv(sys.executable, [sys.executable, "-m", "mjcli", *sys.argv[2:]])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kilobytes", range(32, 68, 4))
 def test_a_full_disk_at_any_moment_loses_no_image_and_pays_only_once(
     online: Mj, service: Service, kilobytes: int

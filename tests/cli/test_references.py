@@ -156,3 +156,28 @@ def test_a_dry_run_requests_no_fresh_link(online: Mj, service: Service) -> None:
         online("blend", "@last", "@last", "--dry-run", "--json").answer["body"]["prompt"] == f"{link} {link}"
     )
     assert service.received == []
+
+
+def test_the_jobs_of_the_sandbox_are_mentioned_where_the_profile_has_none(mj: Mj, service: Service) -> None:
+    for _ in range(2):
+        mj("--sandbox", "imagine", "a cat", "--no-wait")
+    for command in (["action", "upscale1", "@last"], ["history"]):
+        err = mj(*command, env={"MJ_TOKEN": "secret-token"}, check=None).err
+        assert 'No jobs yet in profile "default". (The sandbox has 2: add --sandbox.)' in err
+
+
+@pytest.mark.parametrize(
+    "command", [["imagine", "a cat", "--image"], ["describe"], ["video", "it moves", "--image"]]
+)
+@pytest.mark.parametrize("link", ["http://[bad", "htp://example.com/a.png", "ftp://h/a"])
+def test_an_image_link_that_cannot_be_valid_is_refused_before_anything_is_sent(
+    online: Mj, service: Service, command: list[str], link: str
+) -> None:
+    result = online(*command, link, check=2)
+    assert f'mj: "{link}" is not a ' in result.err
+    assert not service.received
+
+
+def test_an_invalid_link_among_the_words_of_a_prompt_is_refused(online: Mj, service: Service) -> None:
+    online("imagine", "http://[bad", "a cat", check=2)
+    assert not service.received

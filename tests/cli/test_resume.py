@@ -109,7 +109,7 @@ def test_no_wait_finishes_what_is_ready_and_reports_the_rest(online: Mj, service
 def test_the_timeout_ends_the_wait(online: Mj, service: Service) -> None:
     start_job(online, service)
     service.tasks["task-1"] = task_record("task-1", REQUEST, None)
-    assert "next: mj resume task-1" in online("resume", "--timeout", "0.3", check=7).err
+    assert "next: mj resume task-1" in online("resume", "--timeout", "1", check=7).err
     assert rows(online) == [("running", "task-1")]
 
 
@@ -294,10 +294,27 @@ def test_the_jobs_of_another_profile_are_mentioned_and_left_alone(mj: Mj, servic
     assert mj("--profile", "work", "resume", "--json").answer["task_id"] == "task-1"
 
 
+def test_the_jobs_of_a_profile_are_resumed_outside_the_sandbox(online: Mj, service: Service) -> None:
+    start_job(online, service)
+    finish_task(service)
+    sandboxed: dict[str, str | None] = {"MJ_SANDBOX": "1"}
+    result = online("resume", env=sandboxed)
+    line = "mj --profile default resume"
+    assert f'Profile "default" has 1 unfinished job: MJ_SANDBOX=0 {line}' in result.err
+    result = online("--profile", "default", "resume", env=sandboxed)
+    assert "The sandbox has no profiles, so --profile is ignored." in result.err
+    result = online("--profile", "default", "resume", "--json", env={"MJ_SANDBOX": "0"})  # what was suggested
+    assert result.answer["task_id"] == "task-1"
+
+
 def test_jobs_at_another_address_are_skipped(online: Mj, service: Service) -> None:
     start_job(online, service)
     change(online, "UPDATE jobs SET host = 'https://api.elsewhere.example'")
     result = online("resume")
-    assert "Skipping jobs at https://api.elsewhere.example" in result.err
+    there = "https://api.elsewhere.example"
+    assert (
+        f"1 unfinished job at {there} was skipped, because the profile now uses {service.base_url}."
+        f"\n  next: MJ_BASE_URL={there} mj resume\n"
+    ) in result.err
     assert 'but profile "default" now uses' in online("resume", "@last", check=2).err
     assert service.posts(Service.TASKS) == []

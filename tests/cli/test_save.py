@@ -15,8 +15,8 @@ from mjcli.api.models import TaskRecord
 from mjcli.cli.finished import FinishedJob
 from mjcli.cli.lookup import Lookup
 from mjcli.cli.options import FileOptions
-from mjcli.cli.save import Saver, file_target, stored_target, target_record
-from mjcli.errors import ConfigError, DownloadError, ExitCode, UsageError
+from mjcli.cli.save import Saver, check_fixed_name, file_target, stored_target, target_record
+from mjcli.errors import ConfigError, DownloadError, ExitCode, NameInUse, UsageError
 from mjcli.jobs.job import Job
 from mjcli.jobs.order import Order, Outcome
 from mjcli.media.names import Target
@@ -258,7 +258,13 @@ def broken() -> Any:
 def test_files_are_saved_without_a_ledger(begin: Begin, directory: Path, ledger: Callable[[], Any]) -> None:
     case = begin()
     context = case.context
-    saver = Saver(context.output, context.settings, Lookup.of(context), ledger=ledger)
+    saver = Saver(
+        context.output,
+        context.settings,
+        Lookup.of(context),
+        ledger=ledger,
+        downloader=lambda: context.downloader,
+    )
     job = case.new_job(case.result("1.png"))
     saved = saver.finish(job, case.target, force=False, retry=RETRY)
     assert saved_in(directory) == [Path(each).name for each in saved]
@@ -399,7 +405,10 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_payment(
 ) -> None:
     (directory / "notes.txt").write_text("my notes")
     settings = begin().context.settings
-    for output in ("notes.txt", "notes.txt/x.png"):
-        with pytest.raises((ConfigError, DownloadError)):
-            file_target(settings, FileOptions(output=str(directory / output)))
-    assert file_target(settings, FileOptions(output=str(directory / "notes.txt"), force=True)) is not None
+    with pytest.raises((ConfigError, DownloadError)):
+        file_target(settings, FileOptions(output=str(directory / "notes.txt" / "x.png")))
+    target = file_target(settings, FileOptions(output=str(directory / "notes.txt")))
+    assert target is not None
+    with pytest.raises(NameInUse):
+        check_fixed_name(target, force=False)
+    check_fixed_name(target, force=True)

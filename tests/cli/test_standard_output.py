@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.images import png
+from tests.support.ledger import rows
 from tests.support.program import Mj
 from tests.support.service import Service, fixture_lines
 from tests.support.terminal import ASCII, posix
@@ -70,6 +75,7 @@ def test_a_closed_output_exits_with_141_for_other_commands(online: Mj, arguments
     assert err == ""
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize(
     "arguments",
@@ -153,3 +159,48 @@ def test_the_prompt_is_utf8_in_an_ascii_locale(online: Mj, service: Service, arg
     service.answer(service.result())
     online(*arguments, env=ASCII, stdin="été 森")
     assert service.posts()[0].body["prompt"] == "été 森"
+
+
+# -- events into a pipe that is full or slow -----------------------------------------------------------
+
+
+@linux
+def test_events_into_a_full_disk_do_not_end_the_job(online: Mj, service: Service) -> None:
+    service.files["/files/cat.png"] = png(1000)
+    service.stream([*LINES[:-1], service.result()])
+    with Path("/dev/full").open("wb") as full:
+        done = online.start("imagine", "a cat", "--json", "--stream", "-d", "-o", "cat.png", stdout=full)
+        _, err = done.communicate(timeout=60)
+    assert done.returncode == 8
+    assert b"Cannot write to standard output" in err
+    assert (online.cwd / "cat.png").read_bytes() == png(1000)
+    assert rows(online, "state, files_due") == [("done", 0)]
+
+
+def wait_until_full(pipe: int) -> None:
+    """Wait until a pipe of 64 kB is nearly full."""
+    import fcntl
+    import termios
+
+    deadline = time.monotonic() + 30
+    waiting = bytearray(4)
+    while int.from_bytes(waiting, sys.byteorder) < 50_000 and time.monotonic() < deadline:
+        select.select([pipe], [], [], 1)
+        fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+
+
+@posix
+def test_events_wait_for_the_reader_of_a_non_blocking_pipe(online: Mj, service: Service) -> None:
+    event = {**json.loads(LINES[0]), "padding": "x" * 10_000}
+    service.stream([*[json.dumps(event).encode() for _ in range(50)], service.result()])
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    process = online.start("imagine", "a cat", "--json", "--stream", stdout=writer)
+    os.close(writer)
+    wait_until_full(reader)
+    with process, os.fdopen(reader, "rb") as pipe:
+        lines = pipe.read().splitlines()
+        process.wait(60)
+    assert process.returncode == 0
+    assert len(lines) == 51
+    assert json.loads(lines[-1])["files"] == []

@@ -138,6 +138,7 @@ def test_between_retries_the_ledger_says_that_nothing_was_sent(
         assert "Nothing was sent" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
 def test_while_the_request_is_being_sent_it_may_have_been_accepted(
     online: Mj, number: int, status: int
@@ -248,6 +249,7 @@ MOMENTS: dict[str, tuple[Callable[[Service], object], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), CAUGHT)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_the_cursor_is_shown_again(

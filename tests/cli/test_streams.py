@@ -320,15 +320,20 @@ def test_a_stream_that_stays_open_after_the_final_line_does_not_block(online: Mj
 # Every timeout except the job's own deadline, so short that it would expire below.
 IMPATIENT = """
 import sys
-import mjcli.api.http
+import mjcli.api.connection, mjcli.api.http
 from mjcli.__main__ import main
-for name in ("CONNECT_SECONDS", "READ_SECONDS", "WRITE_SECONDS"):
-    assert hasattr(mjcli.api.http, name)
-    setattr(mjcli.api.http, name, 0.2)
+for module, name in (
+    (mjcli.api.connection, "CONNECT_SECONDS"),
+    (mjcli.api.connection, "WRITE_SECONDS"),
+    (mjcli.api.http, "READ_SECONDS"),
+):
+    assert hasattr(module, name)
+    setattr(module, name, 0.2)
 sys.exit(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accepted", [False, True], ids=["before the task id", "after the task id"])
 @pytest.mark.parametrize("gap", [b"", b" "], ids=["silence", "a byte now and then"])
 def test_a_silent_stream_does_not_time_out(online: Mj, service: Service, gap: bytes, accepted: bool) -> None:

@@ -109,7 +109,8 @@ def test_an_existing_file_has_no_bar(online: Mj, service: Service) -> None:
     lines = [LINES[0], json.dumps(service.result()).encode()]
     _, shown, _ = on_screen(online, service, *arguments, stdout=False, lines=lines)
     assert "bytes" in shown
-    _, shown, _ = on_screen(online, service, *arguments, stdout=False, lines=lines)
+    again = ("download", TASK, "-o", "cat.png")
+    _, shown, _ = on_screen(online, service, *again, stdout=False, lines=lines)
     assert "which already exists" in shown
     assert "bytes" not in shown
 
@@ -321,3 +322,14 @@ def test_a_closed_terminal_does_not_lose_the_result(online: Mj, service: Service
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert json.loads(out)["task_id"] == TASK
+
+
+@pytest.mark.slow
+@posix
+@pytest.mark.parametrize("columns", ["²", "9" * 5000, "99999", "-5", "wide", "٨٠"])
+def test_an_odd_width_in_the_environment_does_not_disturb_the_bar(
+    online: Mj, service: Service, columns: str
+) -> None:
+    status, shown, _ = on_screen(online, service, env={"COLUMNS": columns, "LINES": columns})
+    assert status == 0
+    assert "100%" in shown

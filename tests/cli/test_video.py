@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.images import png
 from tests.support.program import Mj
-from tests.support.service import Service, fixture, task_record
+from tests.support.service import Received, Reply, Script, Service, fixture, task_record
 
 VIDEOS = "/midjourney/videos"
 LINK = "http://127.0.0.1:9/cat.png"
@@ -175,3 +175,45 @@ def test_a_prompt_and_an_image_are_needed(online: Mj, filmed: Service) -> None:
     assert "mj video" in online("video", "--image", LINK, stdin="", check=2).err
     online("extend-video", VIDEO, stdin="", check=2)
     assert not filmed.posts(VIDEOS)
+
+
+def missing(_request: Received, reply: Reply) -> None:
+    reply.whole(b"", 404)
+
+
+@pytest.mark.parametrize(
+    ("cover", "output"),
+    [
+        (png(9), "{prompt}.mp4"),
+        (png(9), "clip-{index}.mp4"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(80), "{prompt}.{ext}"),
+        (b"\xff\x0a" + bytes(80), "{prompt}.{ext}"),
+        (b"a format of the future" * 9 + b"\0", "{prompt}.{ext}"),
+    ],
+    ids=["same name", "same index", "HEIC", "JPEG XL", "unknown"],
+)
+def test_a_cover_is_not_taken_for_the_video(online: Mj, filmed: Service, cover: bytes, output: str) -> None:
+    document = film(filmed)
+    document["video_urls"] = document["video_urls"][:1]
+    filmed.scripts[VIDEOS] = lambda _request, reply: reply.json(document)
+    filmed.files |= {"/files//video/0.mp4": missing, "/cover": typed(cover)}
+    filmed.tasks[document["task_id"]] = task_record(document["task_id"], {}, document)
+    online("video", "it moves", "--image", LINK, "-o", output, check=8)
+    filmed.files["/files//video/0.mp4"] = mp4(0)
+    answer = online("resume", "--json").answer
+    assert mp4(0) in [Path(each).read_bytes() for each in answer["files"]]
+
+
+def typed(data: bytes) -> Script:
+    return lambda _request, reply: reply.whole(data, headers={"content-type": "image/x-future"})
+
+
+def test_a_missing_video_stays_due_after_describe_task(online: Mj, filmed: Service) -> None:
+    filmed.files["/files//video/2.mp4"] = missing
+    online("video", "it moves", "--image", LINK, "-d", check=8)
+    document = film(filmed)
+    filmed.tasks[document["task_id"]] = task_record(document["task_id"], {}, document)
+    online("describe-task", "@last", "-d", check=8)
+    filmed.files["/files//video/2.mp4"] = mp4(2)
+    answer = online("resume", "--json").answer
+    assert mp4(2) in [Path(each).read_bytes() for each in answer["files"]]

@@ -11,7 +11,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
@@ -31,13 +31,15 @@ LIMITED = _whole(
 
 #: Faults of a request that starts a job, with their probabilities.
 JOB_FAULTS = {"limited": 0.1, "gateway": 0.1, "lost": 0.1, "cut": 0.2}
+#: The same with streams that go silent while their connection stays open.
+SILENT_FAULTS = {"limited": 0.1, "gateway": 0.1, "lost": 0.1, "silent": 0.3}
 #: The same for requests that can be repeated freely.
 FREE_FAULTS = {"gateway": 0.1, "lost": 0.1, "cut": 0.1}
 
 
 class Moment(NamedTuple):
-    """A stage of a request: `requested` (read, not passed on yet), `answered` (the response has begun),
-    `half` (a part of the response has passed)."""
+    """A stage of a request: `requested` (read, not passed on yet), `answered` (the response has begun), `half` (a
+    part of the response has passed), `silent` (a part has passed, and nothing follows)."""
 
     what: str
     path: str
@@ -50,8 +52,15 @@ class BadNetwork:
     `watch` is called for each moment, in the thread of the connection, before the request continues.
     """
 
-    def __init__(self, upstream: tuple[str, int], random: Random, watch: Callable[[Moment], None]) -> None:
+    def __init__(
+        self,
+        upstream: tuple[str, int],
+        random: Random,
+        watch: Callable[[Moment], None],
+        job_faults: Mapping[str, float] = JOB_FAULTS,
+    ) -> None:
         self._upstream = upstream
+        self.job_faults = job_faults  # may be changed meanwhile
         self._random = random
         self._watch = watch
         self._lock = threading.Lock()
@@ -83,7 +92,7 @@ class BadNetwork:
         body = data.partition(b"\r\n\r\n")[2]
         moment = Moment("requested", path, json.loads(body) if body else {})
         self._watch(moment)
-        fault = self._fault(JOB_FAULTS if path == "/midjourney/imagine" else FREE_FAULTS)
+        fault = self._fault(self.job_faults if path == "/midjourney/imagine" else FREE_FAULTS)
         if fault == "limited":
             connection.sendall(LIMITED)
             return True
@@ -99,6 +108,10 @@ class BadNetwork:
                 _reset(connection)
                 return False
             connection.sendall(first)
+            if fault == "silent":
+                self._watch(moment._replace(what="silent"))
+                connection.recv(1)  # until the client goes away
+                return False
             for number, piece in enumerate(pieces):
                 if number == 1:
                     self._watch(moment._replace(what="half"))
@@ -108,7 +121,7 @@ class BadNetwork:
                 connection.sendall(piece)
         return False
 
-    def _fault(self, faults: dict[str, float]) -> str | None:
+    def _fault(self, faults: Mapping[str, float]) -> str | None:
         with self._lock:
             drawn = self._random.random()
         for name, share in faults.items():
@@ -145,10 +158,13 @@ def _reset(connection: socket.socket) -> None:
 
 @contextlib.contextmanager
 def bad_network(
-    upstream: tuple[str, int], random: Random, watch: Callable[[Moment], None]
+    upstream: tuple[str, int],
+    random: Random,
+    watch: Callable[[Moment], None],
+    job_faults: Mapping[str, float] = JOB_FAULTS,
 ) -> Iterator[BadNetwork]:
     """A bad network that is closed afterwards."""
-    network = BadNetwork(upstream, random, watch)
+    network = BadNetwork(upstream, random, watch, job_faults)
     try:
         yield network
     finally:

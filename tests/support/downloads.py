@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ def get(fetch: Downloader, url: str, place: Path, **options: Any) -> Saved:
         raise failures[0]
     (file,) = saved
     return file
+
+
+def digest(data: bytes) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def nothing_left(place: Path) -> bool:

@@ -31,6 +31,7 @@ WHOLE = {
     "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\0" + b"\x01" * 40 + b"\xff\xd9",
     "webp": b"RIFF" + struct.pack("<I", 24) + b"WEBPVP8L" + b"\0" * 16,
     "gif": b"GIF89a" + b"\0" * 20 + b"\x3b",
+    "avif": box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", b"z" * 60) + box(b"mdat", b"x" * 50),
     "mp4": box(b"ftyp", b"isom\0\0\2\0") + box(b"mdat", b"x" * 100) + box(b"moov", b"y" * 30),
 }
 

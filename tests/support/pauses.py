@@ -29,8 +29,8 @@ REAL: Mapping[str, Value] = {}
 SHORT: Mapping[str, Value] = {
     # Retries, polls, the search for a lost job, and turns at a lock.
     SLEEP: 0.02,
-    # How long a stream may stay open after its last event.
-    "mjcli.api.client:FINAL_GRACE": 0.2,
+    # How long a response may stay open once it is complete.
+    "mjcli.api.responses:FINAL_GRACE": 0.2,
     # The receiver of callbacks: pauses before it queries a task that a callback reports.
     "mjcli.jobs.callbacks:CONFIRM_PAUSES": (0.0, 0.02, 0.04),
     "mjcli.jobs.callbacks:DOUBT_SECONDS": 0.1,

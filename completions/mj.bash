@@ -33,6 +33,8 @@ _mj_command() {
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--stream --no-stream'
             '--no-wait'
@@ -44,6 +46,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '*--preset'
             '--permute'
             '-y --yes'
@@ -91,7 +94,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --image --mode --retries --timeout --callback-url --host --port --public-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        valued=' --image --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
         ;;
     'action')
         options=(
@@ -104,6 +107,8 @@ _mj_command() {
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--stream --no-stream'
             '--no-wait'
@@ -115,6 +120,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '--json'
             '--field'
             '-q --quiet'
@@ -124,7 +130,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mask --region --mode --retries --timeout --callback-url --host --port --public-url -o --output --field --profile '
+        valued=' --prompt --mask --region --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
         ;;
     'blend')
         options=(
@@ -135,6 +141,8 @@ _mj_command() {
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--stream --no-stream'
             '--no-wait'
@@ -146,6 +154,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '*--preset'
             '--permute'
             '-y --yes'
@@ -193,7 +202,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --timeout --callback-url --host --port --public-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        valued=' --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
         ;;
     'edit')
         options=(
@@ -205,6 +214,8 @@ _mj_command() {
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--stream --no-stream'
             '--no-wait'
@@ -216,6 +227,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '*--preset'
             '--permute'
             '-y --yes'
@@ -263,7 +275,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mask --region --mode --retries --timeout --callback-url --host --port --public-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        valued=' --mask --region --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
         ;;
     'describe')
         options=(
@@ -274,6 +286,8 @@ _mj_command() {
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--stream --no-stream'
             '--no-wait'
@@ -285,6 +299,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '*--preset'
             '--permute'
             '-y --yes'
@@ -332,7 +347,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --use --mode --retries --timeout --callback-url --host --port --public-url -o --output --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
+        valued=' --use --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --field --profile '
         ;;
     'video')
         options=(
@@ -344,6 +359,8 @@ _mj_command() {
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--stream --no-stream'
             '--no-wait'
@@ -355,6 +372,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '--strict'
             '--no-check'
             '--json'
@@ -366,7 +384,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --image --mode --end-image --resolution --retries --timeout --callback-url --host --port --public-url -o --output --field --profile '
+        valued=' --image --mode --end-image --resolution --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
         ;;
     'extend-video')
         options=(
@@ -378,6 +396,8 @@ _mj_command() {
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--stream --no-stream'
             '--no-wait'
@@ -389,6 +409,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '--strict'
             '--no-check'
             '--json'
@@ -400,13 +421,15 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --index --mode --end-image --resolution --retries --timeout --callback-url --host --port --public-url -o --output --field --profile '
+        valued=' --index --mode --end-image --resolution --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
         ;;
     'shorten')
         options=(
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--strict'
             '--no-check'
@@ -419,13 +442,15 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --retries --timeout --field --profile '
+        valued=' --retries --key --timeout --field --profile '
         ;;
     'translate')
         options=(
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--json'
             '--field'
@@ -436,13 +461,15 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --retries --timeout --field --profile '
+        valued=' --retries --key --timeout --field --profile '
         ;;
     'seed')
         options=(
             '--dry-run'
             '--retries'
             '--no-ledger'
+            '--key'
+            '--retry-failed'
             '--timeout'
             '--json'
             '--field'
@@ -453,7 +480,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --retries --timeout --field --profile '
+        valued=' --retries --key --timeout --field --profile '
         ;;
     'check')
         options=(
@@ -515,6 +542,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '--json'
             '--field'
             '-q --quiet'
@@ -524,7 +552,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --timeout -o --output --field --profile '
+        valued=' --timeout -o --output --max-size --field --profile '
         ;;
     'history')
         commands=(show)
@@ -573,6 +601,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '--json'
             '--field'
             '-q --quiet'
@@ -582,13 +611,14 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --task --timeout --retries -o --output --field --profile '
+        valued=' --task --timeout --retries -o --output --max-size --field --profile '
         ;;
     'download')
         options=(
             '-o --output'
             '--split'
             '--force'
+            '--max-size'
             '--json'
             '--field'
             '-q --quiet'
@@ -598,7 +628,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' -o --output --field --profile '
+        valued=' -o --output --max-size --field --profile '
         ;;
     'open')
         options=(
@@ -629,6 +659,7 @@ _mj_command() {
             '-d --download --no-download'
             '-o --output'
             '--force'
+            '--max-size'
             '--json'
             '--field'
             '-q --quiet'
@@ -638,7 +669,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --host --port --public-url --once --timeout --exec -o --output --field --profile '
+        valued=' --host --port --public-url --once --timeout --exec -o --output --max-size --field --profile '
         ;;
     'auth')
         commands=(login status logout)
@@ -854,6 +885,7 @@ _mj_values() {
     'check|--style') values=('raw' 'cute' 'scenic' 'expressive' 'original') ;;
     'check|--sref') values=('random') ;;
     'history|--state') values=('submitting' 'running' 'unknown' 'done' 'failed' 'unfinished') ;;
+    'history|--kind') values=('imagine' 'action' 'blend' 'edit' 'describe' 'video' 'extend-video' 'shorten' 'translate' 'seed') ;;
     'auth login|--token-in') values=('header' 'query') ;;
     'completion|0') values=('bash' 'zsh' 'fish' 'powershell') ;;
     esac

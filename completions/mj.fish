@@ -116,6 +116,7 @@ function __mj_valued
             'mj imagine --image' \
             'mj imagine --mode' \
             'mj imagine --retries' \
+            'mj imagine --key' \
             'mj imagine --timeout' \
             'mj imagine --callback-url' \
             'mj imagine --host' \
@@ -123,6 +124,7 @@ function __mj_valued
             'mj imagine --public-url' \
             'mj imagine -o' \
             'mj imagine --output' \
+            'mj imagine --max-size' \
             'mj imagine --preset' \
             'mj imagine --version' \
             'mj imagine --v' \
@@ -160,6 +162,7 @@ function __mj_valued
             'mj action --region' \
             'mj action --mode' \
             'mj action --retries' \
+            'mj action --key' \
             'mj action --timeout' \
             'mj action --callback-url' \
             'mj action --host' \
@@ -167,10 +170,12 @@ function __mj_valued
             'mj action --public-url' \
             'mj action -o' \
             'mj action --output' \
+            'mj action --max-size' \
             'mj action --field' \
             'mj action --profile' \
             'mj blend --mode' \
             'mj blend --retries' \
+            'mj blend --key' \
             'mj blend --timeout' \
             'mj blend --callback-url' \
             'mj blend --host' \
@@ -178,6 +183,7 @@ function __mj_valued
             'mj blend --public-url' \
             'mj blend -o' \
             'mj blend --output' \
+            'mj blend --max-size' \
             'mj blend --preset' \
             'mj blend --version' \
             'mj blend --v' \
@@ -214,6 +220,7 @@ function __mj_valued
             'mj edit --region' \
             'mj edit --mode' \
             'mj edit --retries' \
+            'mj edit --key' \
             'mj edit --timeout' \
             'mj edit --callback-url' \
             'mj edit --host' \
@@ -221,6 +228,7 @@ function __mj_valued
             'mj edit --public-url' \
             'mj edit -o' \
             'mj edit --output' \
+            'mj edit --max-size' \
             'mj edit --preset' \
             'mj edit --version' \
             'mj edit --v' \
@@ -256,6 +264,7 @@ function __mj_valued
             'mj describe --use' \
             'mj describe --mode' \
             'mj describe --retries' \
+            'mj describe --key' \
             'mj describe --timeout' \
             'mj describe --callback-url' \
             'mj describe --host' \
@@ -263,6 +272,7 @@ function __mj_valued
             'mj describe --public-url' \
             'mj describe -o' \
             'mj describe --output' \
+            'mj describe --max-size' \
             'mj describe --preset' \
             'mj describe --version' \
             'mj describe --v' \
@@ -300,6 +310,7 @@ function __mj_valued
             'mj video --end-image' \
             'mj video --resolution' \
             'mj video --retries' \
+            'mj video --key' \
             'mj video --timeout' \
             'mj video --callback-url' \
             'mj video --host' \
@@ -307,6 +318,7 @@ function __mj_valued
             'mj video --public-url' \
             'mj video -o' \
             'mj video --output' \
+            'mj video --max-size' \
             'mj video --field' \
             'mj video --profile' \
             'mj extend-video --index' \
@@ -314,6 +326,7 @@ function __mj_valued
             'mj extend-video --end-image' \
             'mj extend-video --resolution' \
             'mj extend-video --retries' \
+            'mj extend-video --key' \
             'mj extend-video --timeout' \
             'mj extend-video --callback-url' \
             'mj extend-video --host' \
@@ -321,17 +334,21 @@ function __mj_valued
             'mj extend-video --public-url' \
             'mj extend-video -o' \
             'mj extend-video --output' \
+            'mj extend-video --max-size' \
             'mj extend-video --field' \
             'mj extend-video --profile' \
             'mj shorten --retries' \
+            'mj shorten --key' \
             'mj shorten --timeout' \
             'mj shorten --field' \
             'mj shorten --profile' \
             'mj translate --retries' \
+            'mj translate --key' \
             'mj translate --timeout' \
             'mj translate --field' \
             'mj translate --profile' \
             'mj seed --retries' \
+            'mj seed --key' \
             'mj seed --timeout' \
             'mj seed --field' \
             'mj seed --profile' \
@@ -371,6 +388,7 @@ function __mj_valued
             'mj describe-task --timeout' \
             'mj describe-task -o' \
             'mj describe-task --output' \
+            'mj describe-task --max-size' \
             'mj describe-task --field' \
             'mj describe-task --profile' \
             'mj history --state' \
@@ -389,10 +407,12 @@ function __mj_valued
             'mj resume --retries' \
             'mj resume -o' \
             'mj resume --output' \
+            'mj resume --max-size' \
             'mj resume --field' \
             'mj resume --profile' \
             'mj download -o' \
             'mj download --output' \
+            'mj download --max-size' \
             'mj download --field' \
             'mj download --profile' \
             'mj open --field' \
@@ -405,6 +425,7 @@ function __mj_valued
             'mj listen --exec' \
             'mj listen -o' \
             'mj listen --output' \
+            'mj listen --max-size' \
             'mj listen --field' \
             'mj listen --profile' \
             'mj auth --field' \
@@ -496,6 +517,8 @@ complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --split-im
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --stream --no-stream' -l no-stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -509,6 +532,7 @@ complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --downl
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj imagine\'' -l preset -x -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --permute' -l permute -d 'Start a job for each choice in {braces}; \\ escapes { } and ,'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -y --yes' -s y -l yes -d 'Start --permute jobs without asking'
@@ -568,6 +592,8 @@ complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --split-imag
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --stream --no-stream' -l no-stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -581,6 +607,7 @@ complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --downloa
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --field' -l field -x -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
@@ -600,6 +627,8 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --split-images
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --stream --no-stream' -l no-stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -613,6 +642,7 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download 
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj blend\'' -l preset -x -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --permute' -l permute -d 'Start a job for each choice in {braces}; \\ escapes { } and ,'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -y --yes' -s y -l yes -d 'Start --permute jobs without asking'
@@ -670,6 +700,8 @@ complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --split-images -
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --stream --no-stream' -l no-stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -683,6 +715,7 @@ complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -d --download --
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj edit\'' -l preset -x -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --permute' -l permute -d 'Start a job for each choice in {braces}; \\ escapes { } and ,'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -y --yes' -s y -l yes -d 'Start --permute jobs without asking'
@@ -739,6 +772,8 @@ complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --split-
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --stream --no-stream' -l no-stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -752,6 +787,7 @@ complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -d --dow
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj describe\'' -l preset -x -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --permute' -l permute -d 'Start a job for each choice in {braces}; \\ escapes { } and ,'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -y --yes' -s y -l yes -d 'Start --permute jobs without asking'
@@ -809,6 +845,8 @@ complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --loop --no-lo
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --stream --no-stream' -l no-stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -822,6 +860,7 @@ complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' -d --download 
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --strict' -l strict -d 'Treat warnings as errors'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --no-check' -l no-check -d 'Send the prompt without checking it or its images'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
@@ -843,6 +882,8 @@ complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' 
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --stream --no-stream' -l no-stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -856,6 +897,7 @@ complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' 
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --strict' -l strict -d 'Treat warnings as errors'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --no-check' -l no-check -d 'Send the prompt without checking it or its images'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
@@ -871,6 +913,8 @@ complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' 
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --strict' -l strict -d 'Treat warnings as errors'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --no-check' -l no-check -d 'Send the prompt without checking it or its images'
@@ -887,6 +931,8 @@ complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' -h --help'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --field' -l field -x -d 'Print only this field of the JSON, like jq -r'
@@ -901,6 +947,8 @@ complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' -h --h
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --dry-run' -l dry-run -d 'Print the request as a curl command; send nothing'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
+complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --field' -l field -x -d 'Print only this field of the JSON, like jq -r'
@@ -968,6 +1016,7 @@ complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --field' -l field -x -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
@@ -980,7 +1029,7 @@ complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\
 # mj history
 complete -c mj -n '__mj_argument \'mj history\' 0' -a show -d 'Show the complete ledger entry of a job'
 complete -c mj -n '__mj_at \'mj history\'' -l state -x -a 'submitting running unknown done failed unfinished' -d 'Only jobs in this state, such as unfinished (repeatable)'
-complete -c mj -n '__mj_at \'mj history\'' -l kind -x -d 'Only jobs of this kind: imagine, action, … (repeatable)'
+complete -c mj -n '__mj_at \'mj history\'' -l kind -x -a 'imagine action blend edit describe video \'extend-video\' shorten translate seed' -d 'Only jobs of this kind: imagine, action, … (repeatable)'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --search' -l search -x -d 'Only jobs with this text in their prompt, action or error'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --since' -l since -x -d 'Only jobs since WHEN: 30m, 2h, 3d, 1w, 2026-11-01, …'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --before' -l before -x -d 'Only jobs before WHEN'
@@ -1018,6 +1067,7 @@ complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -d --downloa
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --field' -l field -x -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
@@ -1031,6 +1081,7 @@ complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -h --help' -
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --split' -l split -d 'Split the grid into four images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --field' -l field -x -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
@@ -1066,6 +1117,7 @@ complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' -d --downloa
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' -o --output' -s o -l output -x -d 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --field' -l field -x -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'

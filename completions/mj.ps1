@@ -62,6 +62,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Print the task id and exit' }
@@ -73,6 +75,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--permute'); Repeatable = $false; Help = 'Start a job for each choice in {braces}; \ escapes { } and ,' }
                 @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start --permute jobs without asking' }
@@ -120,7 +123,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--image', '--mode', '--retries', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
+            Valued = @('--image', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
                 '--version' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
@@ -146,6 +149,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Print the task id and exit' }
@@ -157,6 +162,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -166,7 +172,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--field', '--profile')
+            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
                 '0' = @('upscale1', 'upscale2', 'upscale3', 'upscale4', 'variation1', 'variation2', 'variation3', 'variation4', 'reroll', 'upscale_2x', 'upscale_4x', 'upscale_subtle', 'upscale_creative', 'redo_upscale_2x', 'redo_upscale_4x', 'redo_upscale_subtle', 'redo_upscale_creative', 'variation_subtle', 'variation_strong', 'variation_region', 'zoom_out_2x', 'zoom_out_1_5x', 'pan_left', 'pan_right', 'pan_up', 'pan_down', 'square')
@@ -184,6 +190,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Print the task id and exit' }
@@ -195,6 +203,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--permute'); Repeatable = $false; Help = 'Start a job for each choice in {braces}; \ escapes { } and ,' }
                 @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start --permute jobs without asking' }
@@ -242,7 +251,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mode', '--retries', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
+            Valued = @('--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
                 '--version' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
@@ -267,6 +276,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Print the task id and exit' }
@@ -278,6 +289,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--permute'); Repeatable = $false; Help = 'Start a job for each choice in {braces}; \ escapes { } and ,' }
                 @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start --permute jobs without asking' }
@@ -325,7 +337,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mask', '--region', '--mode', '--retries', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
+            Valued = @('--mask', '--region', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
                 '--version' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
@@ -349,6 +361,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Print the task id and exit' }
@@ -360,6 +374,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--permute'); Repeatable = $false; Help = 'Start a job for each choice in {braces}; \ escapes { } and ,' }
                 @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start --permute jobs without asking' }
@@ -407,7 +422,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--use', '--mode', '--retries', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
+            Valued = @('--use', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'relax', 'turbo')
                 '--version' = @('5.2', '6', '6.1', '7', '8', '8.1', '8.2')
@@ -432,6 +447,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Print the task id and exit' }
@@ -443,6 +460,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--strict'); Repeatable = $false; Help = 'Treat warnings as errors' }
                 @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt without checking it or its images' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
@@ -454,7 +472,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--image', '--mode', '--end-image', '--resolution', '--retries', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--field', '--profile')
+            Valued = @('--image', '--mode', '--end-image', '--resolution', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'turbo')
                 '--resolution' = @('480p', '720p')
@@ -473,6 +491,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
                 @{ Flags = @('--no-wait'); Repeatable = $false; Help = 'Print the task id and exit' }
@@ -484,6 +504,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--strict'); Repeatable = $false; Help = 'Treat warnings as errors' }
                 @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt without checking it or its images' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
@@ -495,7 +516,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--index', '--mode', '--end-image', '--resolution', '--retries', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--field', '--profile')
+            Valued = @('--index', '--mode', '--end-image', '--resolution', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
                 '--mode' = @('fast', 'turbo')
                 '--resolution' = @('480p', '720p')
@@ -509,6 +530,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--strict'); Repeatable = $false; Help = 'Treat warnings as errors' }
                 @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt without checking it or its images' }
@@ -521,7 +544,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--retries', '--timeout', '--field', '--profile')
+            Valued = @('--retries', '--key', '--timeout', '--field', '--profile')
             Offers = @{
             }
         }
@@ -533,6 +556,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
@@ -543,7 +568,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--retries', '--timeout', '--field', '--profile')
+            Valued = @('--retries', '--key', '--timeout', '--field', '--profile')
             Offers = @{
             }
         }
@@ -555,6 +580,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Print the request as a curl command; send nothing' }
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
+                @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
@@ -565,7 +592,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--retries', '--timeout', '--field', '--profile')
+            Valued = @('--retries', '--key', '--timeout', '--field', '--profile')
             Offers = @{
             }
         }
@@ -644,6 +671,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -653,7 +681,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--timeout', '-o', '--output', '--field', '--profile')
+            Valued = @('--timeout', '-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
             }
         }
@@ -682,6 +710,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
             Valued = @('--state', '--kind', '--search', '--since', '--before', '-n', '--limit', '--field', '--profile')
             Offers = @{
                 '--state' = @('submitting', 'running', 'unknown', 'done', 'failed', 'unfinished')
+                '--kind' = @('imagine', 'action', 'blend', 'edit', 'describe', 'video', 'extend-video', 'shorten', 'translate', 'seed')
             }
         }
         'history show' = @{
@@ -718,6 +747,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -727,7 +757,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--task', '--timeout', '--retries', '-o', '--output', '--field', '--profile')
+            Valued = @('--task', '--timeout', '--retries', '-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
             }
         }
@@ -739,6 +769,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--split'); Repeatable = $false; Help = 'Split the grid into four images (Pillow); implies --download' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -748,7 +779,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('-o', '--output', '--field', '--profile')
+            Valued = @('-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
             }
         }
@@ -789,6 +820,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -798,7 +830,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj' -ScriptBlock {
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--host', '--port', '--public-url', '--once', '--timeout', '--exec', '-o', '--output', '--field', '--profile')
+            Valued = @('--host', '--port', '--public-url', '--once', '--timeout', '--exec', '-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
             }
         }

@@ -6,7 +6,6 @@ import contextlib
 import json
 import sqlite3
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ from mjcli.jobs import database
 from mjcli.jobs.database import MIGRATIONS
 from mjcli.jobs.ledger import Ledger
 from tests.jobs.fakes import FakeClock
+from tests.support.forks import run_forks
 
 HOST = "https://api.example"
 
@@ -372,30 +372,13 @@ def work(number):
     ledger.mark_running(uuid, f"task-{number}")
     ledger.mark_done(uuid, {}, image_id=None)
     ledger.close()
-
-start, begin = os.pipe()
-children = []
-for number in range(200):
-    child = os.fork()
-    if child == 0:
-        os.close(begin)
-        try:
-            work(number)
-        except BaseException as error:
-            print(repr(error), file=sys.stderr, flush=True)
-            os._exit(1)
-        os._exit(0)
-    children.append(child)
-os.close(begin)
-sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="fork")
 @pytest.mark.slow
 def test_two_hundred_processes_share_a_new_ledger_without_an_error(path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", CROWD, path], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert run_forks(CROWD, path, 200, seconds=120) == (0, "")
     found = rows(path)
     assert len(found) == 200
     assert set(found) == {("done", f"task-{number}") for number in range(200)}

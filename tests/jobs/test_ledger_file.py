@@ -6,7 +6,6 @@ import contextlib
 import os
 import sqlite3
 import stat
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from mjcli.jobs import damage, database
 from mjcli.jobs.database import MIGRATIONS
 from mjcli.jobs.ledger import KeyTaken, Ledger
 from tests.jobs.test_ledger import HOST, record, rows, unexpected
+from tests.support.forks import run_forks
 
 
 @pytest.fixture
@@ -311,22 +311,6 @@ def work(number):
         files_asked=None, parent_image=None, subject=str(number),
     )
     ledger.close()
-
-start, begin = os.pipe()
-children = []
-for number in range(20):
-    child = os.fork()
-    if child == 0:
-        os.close(begin)
-        try:
-            work(number)
-        except BaseException as error:
-            print(repr(error), file=sys.stderr, flush=True)
-            os._exit(1)
-        os._exit(0)
-    children.append(child)
-os.close(begin)
-sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
@@ -337,8 +321,7 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 def test_processes_that_find_a_damaged_ledger_at_once_lose_no_job(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    done = subprocess.run([sys.executable, "-c", TOGETHER, path], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert run_forks(TOGETHER, path, 20, seconds=60) == (0, "")
     assert len(rows(path)) == 20
     assert len([each for each in path.parent.iterdir() if ".damaged-" in each.name]) == 1
 

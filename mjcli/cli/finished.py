@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mjcli.api.models import Result
+from mjcli.jobs.job import digests_of
 
 if TYPE_CHECKING:
     from mjcli.api.models import TaskRecord
@@ -114,12 +115,6 @@ class FinishedJob(NamedTuple):
             action=self.action,
             created_at=self.requested_at,
         )
-
-
-def digests_of(job: Job) -> dict[str, str | None]:
-    """The files of a job, each with its SHA-256 digest, None where the ledger has none."""
-    digests = job.files_sha256 or ()
-    return {path: digests[n] if n < len(digests) else None for n, path in enumerate(job.files)}
 
 
 def _exists(path: str) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mjcli.cli.finished import digests_of
 from mjcli.cli.output.result import print_result
 from mjcli.cli.output.watch import FilesWatch
 from mjcli.errors import ConfigError, DownloadError, UsageError, without_stop
+from mjcli.jobs.job import digests_of
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result

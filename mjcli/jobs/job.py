@@ -132,3 +132,9 @@ class Job(NamedTuple):
             failure = ApiError(message, code=code, accepted=self.was_accepted)
         failure.task_id, failure.exit_code = self.task_id, ExitCode.REFUSED
         return failure
+
+
+def digests_of(job: Job) -> dict[str, str | None]:
+    """The files of a job, each with its SHA-256 digest, None where the ledger has none."""
+    digests = job.files_sha256 or ()
+    return {path: digests[n] if n < len(digests) else None for n, path in enumerate(job.files)}

@@ -33,7 +33,7 @@ from mjcli.jobs.database import (
     retry_while_busy,
 )
 from mjcli.jobs.filesystem import network_file_system
-from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, UNFINISHED, Job
+from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, UNFINISHED, Job, digests_of
 from mjcli.jobs.locks import JobLocks
 from mjcli.jobs.rows import COLUMNS, DamagedRow, decode, job_of, name_of, read_around_damage
 
@@ -296,29 +296,22 @@ class Ledger:
         """
         if sha256 is None:
             job = self.get(uuid)
-            known = dict(zip(job.files, job.files_sha256 or (), strict=False)) if job is not None else {}
+            known = digests_of(job) if job is not None else {}
             sha256 = [known.get(each) for each in files]
         for path, digest in zip(files, sha256, strict=True):
             self._take_file(uuid, path, digest)
-        hashes = json.dumps(list(sha256)) if any(sha256) else None
-        self._update(uuid, files=json.dumps(list(files)), files_due=files_due, files_sha256=hashes)
+        self._update(uuid, files=json.dumps(list(files)), files_due=files_due, files_sha256=_hashes(sha256))
 
     def _take_file(self, uuid: str, path: str, digest: str | None) -> None:
         """Remove a file from other jobs that list its path, unless it still holds what they saved."""
         having = "SELECT number FROM jobs WHERE files <> '[]' AND instr(files, ?)"
         for other in self._all(f"WHERE number IN ({having}) AND uuid <> ?", (json.dumps(path), uuid)):
-            hashes = other.files_sha256 or [None] * len(other.files)
-            kept = [
-                (each, known)
-                for each, known in zip(other.files, hashes, strict=False)
+            kept = {
+                each: known
+                for each, known in digests_of(other).items()
                 if each != path or (known is not None and known == digest)
-            ]
-            files, known_hashes = [each for each, _ in kept], [known for _, known in kept]
-            self._update(
-                other.uuid,
-                files=json.dumps(files),
-                files_sha256=json.dumps(known_hashes) if any(known_hashes) else None,
-            )
+            }
+            self._update(other.uuid, files=json.dumps(list(kept)), files_sha256=_hashes(kept.values()))
 
     def give_up(self, uuid: str) -> bool:
         """Stop following a job at the user's request; return False if it is finished."""
@@ -594,3 +587,9 @@ class Ledger:
 
     def _one(self, where: str, values: tuple[object, ...]) -> Job | None:
         return next(self._jobs(self._rows(where, values)), None)
+
+
+def _hashes(sha256: Iterable[str | None]) -> str | None:
+    """Hashes as the ledger stores them: NULL when none is known."""
+    known = list(sha256)
+    return json.dumps(known) if any(known) else None

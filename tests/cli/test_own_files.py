@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from mjcli.api.models import Result
-from mjcli.cli.finished import FinishedJob, digests_of
+from mjcli.cli.finished import FinishedJob
+from mjcli.jobs.job import digests_of
 from tests.support.images import png
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from mjcli import __version__
-from mjcli.api.connection import NEVER, Certificates, Exchange, connect
+from mjcli.api.connection import Certificates, Exchange, connect
 from mjcli.api.hooks import Clock, Hooks
 from mjcli.api.models import RATE_LIMIT_CODES
 from mjcli.api.responses import (
@@ -89,7 +89,7 @@ class Transport:
         deadline: float | None,
         hooks: Hooks,
         retries: Retries,
-        silence: float = NEVER,
+        silence: float,
     ) -> Iterator[tuple[httpx.Response, Exchange]]:
         """Send a paid request; yield its open response and the exchange that ends it at the deadline.
 
@@ -138,9 +138,7 @@ class Transport:
                 response = self._post(client, path, body, accept, exchange)
             except httpx.HTTPError as error:
                 if exchange.status is not None and 300 <= exchange.status < 400:
-                    refusal = meaning_of(exchange.status, None, "another address")
-                    refusal.message = f"{refusal.message} Nothing was accepted."
-                    raise refusal from error
+                    raise _paid(meaning_of(exchange.status, None, "another address")) from error
                 if exchange.ended:
                     raise LostResponse(STOPPED) from error
                 if not (exchange.tunnelling or never_connected(error)):
@@ -152,9 +150,7 @@ class Transport:
                 continue
             if 200 <= response.status_code < 300:
                 return response, exchange
-            refusal = refusal_of(response, exchange)
-            if isinstance(refusal, NetworkError):
-                refusal.message = f"{refusal.message} Nothing was accepted."
+            refusal = _paid(refusal_of(response, exchange))
             if not _is_rate_limit(refusal):
                 raise refusal
             self.pause(retries, refusal, response)
@@ -241,6 +237,13 @@ class _Answer(NamedTuple):
         if isinstance(failure, ApiError):
             return failure.status < 500 and not _is_rate_limit(failure)
         return isinstance(failure, NetworkError) and failure.permanent
+
+
+def _paid(refusal: MjError) -> MjError:
+    """The refusal of a paid request, which says so when it reached no API."""
+    if isinstance(refusal, NetworkError):
+        refusal.message = f"{refusal.message} Nothing was accepted."
+    return refusal
 
 
 def _is_rate_limit(error: MjError) -> bool:

@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable
 
 from mjcli.api import Client, Hooks, Result, TaskRecord
+from mjcli.api.responses import STOPPED
 from mjcli.errors import (
     ApiError,
     ConfigError,
@@ -305,10 +306,8 @@ class _Run:
         Without its id, the recent tasks are searched for it once.
         """
         if self.task_id is None:
-            silence = LostResponse("The response has stopped.")
             with contextlib.suppress(LostResponse):
-                self.task_id = self._find(silence, deadline=self._clock.monotonic())
-                self._observer.accepted(self.task_id)
+                self._find(LostResponse(STOPPED), deadline=self._clock.monotonic())
         if self.task_id is None:
             return False
         if self._order.at_once:
@@ -362,20 +361,20 @@ class _Run:
         expired = self._clock.monotonic() >= self._deadline
         if self.task_id is None:
             self._observer.notice(f"{full_stop(error.message)} Searching your recent tasks for the job.")
-            self.task_id = self._find(error, deadline=self._deadline)
-            self._observer.accepted(self.task_id)
+            self._find(error, deadline=self._deadline)
         elif not expired:
             self._observer.notice(f"{full_stop(error.message)} Following task {self.task_id}.")
         if self._order.at_once:
             return Result({"task_id": self.task_id})
         return self._follow()
 
-    def _find(self, cause: StillRunning | LostResponse, *, deadline: float) -> str:
+    def _find(self, cause: StillRunning | LostResponse, *, deadline: float) -> None:
+        """Search the recent tasks for that of this job. Raises `LostResponse`."""
         # Computed from the monotonic clock: the system's time may have been set since.
         sent_at = self._clock.time() - (self._clock.monotonic() - self._sent_at)
         lost = LostRequest(self._order.path, self._order.body, sent_at, self.uuid)
         try:
-            return find_task(
+            self.task_id = find_task(
                 self._client,
                 self._ledger,
                 self._host,
@@ -386,6 +385,7 @@ class _Run:
             )
         finally:
             self._note_clock()
+        self._observer.accepted(self.task_id)
 
     def _follow(self, unseen_polls: int = UNSEEN_POLLS) -> Result:
         record = follow(

@@ -72,7 +72,7 @@ class Sandbox:
         return True
 
     def _serve(self) -> None:
-        # Commands wait for the server to stop, which takes up to one poll.
+        # Commands wait for the last poll to end, so polls are short.
         self._server.serve_forever(poll_interval=0.02)
 
     def close(self, *, finish_callbacks: bool = False) -> None:

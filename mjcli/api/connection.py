@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -11,41 +12,36 @@ from typing import Any
 import httpcore
 import httpx
 
+from mjcli import network
 from mjcli.api.hooks import Clock, Hooks
 from mjcli.api.retries import http_date
 from mjcli.errors import ConfigError
 
 CONNECT_SECONDS = 10.0  # also for the TLS handshake and for a proxy's response
 WRITE_SECONDS = 60.0  # for each piece of a request
-LONGEST_READ = 3600.0  # seconds; sockets refuse timeouts of many years
+# Seconds: sockets refuse timeouts of many years, and on Windows, Ctrl-C does not interrupt a read.
+LONGEST_READ = 0.5 if os.name == "nt" else 3600.0
 NEVER = float("inf")
 _PIECE = 64 * 1024  # bytes of a request that are written at a time
 
 
 def connect(
-    *, verify: Callable[[], ssl.SSLContext | bool], use_environment: bool, **settings: Any
+    url: str, *, certificates: Certificates | None, use_environment: bool, **settings: Any
 ) -> httpx.Client:
-    """An HTTP client that follows no redirects and stores no cookies; `settings` are those of `httpx.Client`.
+    """An HTTP client for one server that follows no redirects and stores no cookies.
 
-    Raises `ConfigError` when the proxy variables or the certificates cannot be used.
+    `certificates` is None for plain http; `settings` are those of `httpx.Client`. Raises `ConfigError` when the
+    proxy or the certificates that the environment names cannot be used.
     """
-    try:
-        return httpx.Client(
-            verify=verify(),
-            trust_env=use_environment,
-            follow_redirects=False,
-            cookies=_NoCookies(),
-            **settings,
-        )
-    except ImportError as error:
-        raise ConfigError(
-            "The proxy set in the environment is a SOCKS proxy, which needs the package socksio: "
-            "pip install 'httpx[socks]', or unset the variable."
-        ) from error
-    except (OSError, ValueError, httpx.InvalidURL) as error:
-        raise ConfigError(
-            f"The connection cannot be set up ({error}); check the proxy variables and SSL_CERT_FILE."
-        ) from error
+    proxy = network.Proxies.of_environment().for_url(url) if use_environment else None
+    return httpx.Client(
+        verify=False if certificates is None else certificates.context(),
+        trust_env=False,
+        proxy=proxy,
+        follow_redirects=False,
+        cookies=_NoCookies(),
+        **settings,
+    )
 
 
 class _NoCookies(CookieJar):
@@ -66,15 +62,15 @@ class Certificates:
 
     def _load(self) -> None:
         try:
-            self._context = httpx.create_ssl_context()
+            self._context = network.certificates(httpx.create_ssl_context)
         except Exception as error:  # raised again by `context`
             self._error = error
 
     def context(self) -> ssl.SSLContext:
-        """The context for a client. Raises what loading raised (`OSError` for a missing file)."""
+        """The context for a client. Raises `ConfigError` for certificates that cannot be used."""
         self._thread.join()
         if self._context is None:
-            raise self._error or OSError("no certificates")
+            raise self._error or ConfigError("The trusted certificates cannot be loaded.")
         return self._context
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from mjcli import __version__
+from mjcli import __version__, network
 from mjcli.api.connection import Certificates, Exchange, connect
 from mjcli.api.hooks import Clock, Hooks
 from mjcli.api.models import RATE_LIMIT_CODES
@@ -62,9 +62,15 @@ class Transport:
             self._query["token"] = token
         else:
             self._headers["authorization"] = f"Bearer {token}"
+        proxy = network.Proxies.of_environment().variable_for(self.base_url) if use_environment else None
+        self._service = f"the service through the proxy ({proxy})" if proxy else "the service"
         self._certificates = Certificates() if self.base_url.startswith("https:") else None
         self._clients: dict[int, httpx.Client] = {}
         self._connecting = threading.Lock()
+
+    def prepare(self) -> None:
+        """Set up what a paid request uses; `ConfigError` for a proxy or certificates that cannot be used."""
+        self._client(keep_alive=0)
 
     def close(self) -> None:
         """Close the connections."""
@@ -104,7 +110,7 @@ class Transport:
                 yield response, exchange
         except httpx.HTTPError as error:
             overdue = exchange.overdue if exchange is not None else _is_over(deadline, self._clock)
-            raise failure_of(error, paid=True, overdue=overdue) from error
+            raise failure_of(error, self._service, paid=True, overdue=overdue) from error
 
     def query(self, path: str, body: Mapping[str, Any], deadline: float | None) -> dict[str, Any]:
         """Send a free request and return the JSON object of its response; retried after any fault."""
@@ -143,7 +149,7 @@ class Transport:
                     raise LostResponse(STOPPED) from error
                 if not (exchange.tunnelling or never_connected(error)):
                     raise
-                failure = failure_of(error, paid=True, tunnelling=exchange.tunnelling)
+                failure = failure_of(error, self._service, paid=True, tunnelling=exchange.tunnelling)
                 if is_certificate_error(error):
                     raise failure from error
                 retries.pause(failure, reason="no connection")
@@ -170,7 +176,7 @@ class Transport:
             with contextlib.closing(response):
                 document = body_object(whole_body(response, exchange), lenient=True)
         except httpx.HTTPError as error:
-            failure = failure_of(error, tunnelling=exchange.tunnelling)
+            failure = failure_of(error, self._service, tunnelling=exchange.tunnelling)
             if isinstance(failure, NetworkError):
                 failure.permanent = is_permanent(error)
             return _Answer(failure=failure)
@@ -216,7 +222,8 @@ class Transport:
         with self._connecting:  # several threads may need the same one
             if keep_alive not in self._clients:
                 self._clients[keep_alive] = connect(
-                    verify=lambda: False if self._certificates is None else self._certificates.context(),
+                    self.base_url,
+                    certificates=self._certificates,
                     use_environment=self._use_environment,
                     limits=httpx.Limits(max_connections=None, max_keepalive_connections=keep_alive),
                 )

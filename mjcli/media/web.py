@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
-from mjcli import __version__
-from mjcli.errors import reason_of
+from mjcli import __version__, network
+from mjcli.errors import ConfigError, reason_of, without_stop
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 30.0  # without a byte
@@ -70,7 +70,8 @@ class GuardedGet:
     """
 
     def __init__(self, *, allow_private: bool, use_environment: bool) -> None:
-        self._allow_private, self._use_environment = allow_private, use_environment
+        self._allow_private = allow_private
+        self._proxies = network.Proxies.of_environment() if use_environment else None
         self._sessions: list[_Session] = []  # those without a request
         self._requests: set[_Request] = set()
         self._certificates: ssl.SSLContext | None = None
@@ -181,8 +182,9 @@ class GuardedGet:
 
     def _session(self, address: httpx.URL, *, reuse: bool) -> _Session:
         """A session without a request, if possible one that is connected to the host of this address."""
-        local = self._allow_private and any(each.is_loopback for each in addresses_of(address.host))
-        kind, origin = (address.scheme == "https", local), _origin(address)
+        with _setup_errors():
+            proxy = self._proxy(address)
+        kind, origin = (address.scheme == "https", proxy), _origin(address)
         with self._lock:
             found = [each for each in self._sessions if each.kind == kind and (reuse or not each.origins)]
             if found:
@@ -190,33 +192,43 @@ class GuardedGet:
                 self._sessions.remove(session)
                 return session
             if kind[0] and self._certificates is None:
-                self._certificates = _certificates(self._use_environment)
+                with _setup_errors():
+                    self._certificates = self._load_certificates()
             certificates = self._certificates if kind[0] else None
-        return _Session(kind, _tokenless_client(certificates, self._use_environment and not local))
+        return _Session(kind, _tokenless_client(certificates, proxy))
+
+    def _proxy(self, address: httpx.URL) -> str | None:
+        local = self._allow_private and any(each.is_loopback for each in addresses_of(address.host))
+        return None if self._proxies is None or local else self._proxies.for_url(str(address))
+
+    def _load_certificates(self) -> ssl.SSLContext:
+        if self._proxies is None:
+            return httpx.create_ssl_context(trust_env=False)
+        return network.certificates(httpx.create_ssl_context)
 
 
 def _origin(address: httpx.URL) -> tuple[str, str, int | None]:
     return address.scheme, address.host, address.port
 
 
-def _certificates(use_environment: bool) -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context(verify=True, trust_env=use_environment)
-    except (OSError, ValueError) as error:
-        raise SetupError(f"could not be fetched: the connection cannot be set up ({error})") from error
+def _tokenless_client(certificates: ssl.SSLContext | None, proxy: str | None) -> httpx.Client:
+    return httpx.Client(
+        verify=certificates or False,  # http needs none
+        trust_env=False,
+        proxy=proxy,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        headers={"user-agent": f"mj/{__version__}", "accept": "*/*", "accept-encoding": "identity"},
+        limits=httpx.Limits(max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
+    )
 
 
-def _tokenless_client(certificates: ssl.SSLContext | None, use_environment: bool) -> httpx.Client:
+@contextlib.contextmanager
+def _setup_errors() -> Iterator[None]:
+    """Turn settings that cannot be used into `SetupError`, which concerns one link."""
     try:
-        return httpx.Client(
-            verify=certificates or False,  # http needs none
-            trust_env=use_environment,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"user-agent": f"mj/{__version__}", "accept": "*/*", "accept-encoding": "identity"},
-            limits=httpx.Limits(max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
-        )
-    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
-        raise SetupError(f"could not be fetched: the connection cannot be set up ({error})") from error
+        yield
+    except ConfigError as error:
+        raise SetupError(f"could not be fetched: {without_stop(error.message)}") from error
 
 
 class _Session:
@@ -225,7 +237,7 @@ class _Session:
     Any of them may be the one that a request reuses, so that all of them are shut to end it.
     """
 
-    def __init__(self, kind: tuple[bool, bool], client: httpx.Client) -> None:
+    def __init__(self, kind: tuple[bool, str | None], client: httpx.Client) -> None:
         self.kind, self.client = kind, client
         self.origins: set[tuple[str, str, int | None]] = set()
         self.streams: list[Any] = []

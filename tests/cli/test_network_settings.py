@@ -420,3 +420,80 @@ def test_an_older_task_with_the_same_request_does_not_match_a_lost_job(online: M
         assert ledger.execute("SELECT state, task_id FROM jobs").fetchall() == [("unknown", None)]
     finally:
         ledger.close()
+
+
+# -- addresses of something else -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "404 Not Found",
+        "405 Method Not Allowed\r\nallow: GET",
+        "413 Content Too Large",
+        "301 Moved\r\nlocation: https://www.example.com/",
+        "302 Found",
+        "307 Moved\r\nlocation: http://[::bad",
+        "308 Moved\r\nlocation: https://a..b:99999/",
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", b'{"error": {"code": 7}}'], ids=repr)
+def test_the_address_of_something_else_is_reported_although_its_response_does_not_end(
+    online: Mj, service: Service, head: str, body: bytes
+) -> None:
+    service.imagine(
+        lambda _, reply: reply.raw(f"HTTP/1.1 {head}\r\ncontent-length: 99999\r\n\r\n".encode() + body)
+    )
+    result = online("imagine", "a cat", check=6)
+    assert "Nothing was accepted" in result.err
+    assert "mj config set base_url" in result.err
+    assert "may" not in result.err.split("next:")[0]
+    assert len(service.received) == 1
+
+
+def test_a_refused_certificate_names_the_variable_for_others(
+    mj: Mj, self_signed: tuple[str, list[bytes], Path]
+) -> None:
+    result = mj("imagine", "a cat", env={"MJ_TOKEN": TOKEN, "MJ_BASE_URL": self_signed[0]}, check=6)
+    assert "SSL_CERT_FILE" in result.err
+
+
+@pytest.mark.parametrize("exceptions", ["fd07::/64", "::1/128,10.0.0.0/8", "bücher.example", "http://[ a..b"])
+def test_no_entry_of_no_proxy_breaks_a_paid_command(
+    online: Mj, service: Service, far_away: FarAway, exceptions: str
+) -> None:
+    far_away.answer(service.result(task_id="task-1"))
+    result = online("imagine", "a cat", "--json", env={**far_away.env, "NO_PROXY": exceptions})
+    assert result.answer["task_id"] == "task-1"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "http://user:hidden@["),
+        ("ALL_PROXY", "socks4://127.0.0.1:9"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+        ("SSL_CERT_FILE", "x" * 300),
+        ("SSL_CERT_DIR", "/nowhere"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named_before_anything_is_recorded(
+    mj: Mj, variable: str, value: str
+) -> None:
+    env = {"MJ_TOKEN": TOKEN, "MJ_BASE_URL": "https://api.example.invalid", variable: value}
+    for options in ([], ["--no-stream"], ["--no-wait"]):
+        result = mj("imagine", "a cat", *NEVER, *options, env=env, check=2)
+        sentence(result)
+        assert variable in result.err
+        assert "hidden" not in result.err
+        assert "--no-ledger" not in result.err
+    assert not (mj.home / "data" / "ledger.db").exists() or ledger_rows(mj, "state") == []
+
+
+def test_a_proxy_that_cannot_be_reached_is_named(mj: Mj) -> None:
+    env = {
+        "MJ_TOKEN": TOKEN,
+        "MJ_BASE_URL": "https://api.example.invalid",
+        "HTTPS_PROXY": f"127.0.0.1:{closed_port()}",
+    }
+    assert "through the proxy (HTTPS_PROXY)" in mj("imagine", "a cat", *NEVER, env=env, check=6).err

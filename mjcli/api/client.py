@@ -38,6 +38,7 @@ SHORTEN = "/midjourney/shorten"
 TRANSLATE = "/midjourney/translate"
 SEED = "/midjourney/seed"
 TASKS = "/midjourney/tasks"
+MOST_IDS = 500  # tasks of one query
 
 SILENCE_SECONDS = 45.0  # without a new event, after which a stream is not trusted any more
 _NOT_AN_OBJECT = "The response is not a JSON object, so it is not from the API."
@@ -98,6 +99,10 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def prepare(self) -> None:
+        """Set up what requests use, without sending any. Raises `ConfigError`, as they would."""
+        self._transport.prepare()
 
     def close(self) -> None:
         """Close the connections."""
@@ -202,15 +207,16 @@ class Client:
     def tasks(self, task_ids: Sequence[str], *, deadline: float | None = None) -> list[TaskRecord]:
         """Query many tasks at once, as `task` does. The order is not that of the ids; unknown ones are missing."""
         found: dict[str | None, TaskRecord] = {}
-        missing = list(task_ids)
-        while missing:
-            body = {"action": "retrieve_batch", "ids": missing, "limit": len(missing)}
-            document = self._transport.query(TASKS, body, deadline)
-            items = _items(document)
-            found |= {task.id: task for task in items}
-            # The service may return fewer at a time than it has.
-            more = bool(items) and (number_of(document.get("count")) or 0) > len(items)
-            missing = [task_id for task_id in missing if task_id not in found] if more else []
+        for start in range(0, len(task_ids), MOST_IDS):
+            missing = list(task_ids[start : start + MOST_IDS])
+            while missing:
+                body = {"action": "retrieve_batch", "ids": missing, "limit": len(missing)}
+                document = self._transport.query(TASKS, body, deadline)
+                items = _items(document)
+                found |= {task.id: task for task in items}
+                # The service may return fewer at a time than it has.
+                more = bool(items) and (number_of(document.get("count")) or 0) > len(items)
+                missing = [task_id for task_id in missing if task_id not in found] if more else []
         return list(found.values())
 
     def recent_tasks(

@@ -1,4 +1,4 @@
-"""Newline-delimited JSON: bytes in, objects out, without I/O.
+"""JSON from outside and newline-delimited JSON: bytes in, values out, without I/O.
 
 Lines end with `\\n` or `\\r\\n` only: U+2028 and other Unicode line separators may occur inside a JSON string.
 A line may arrive in any number of pieces, cut anywhere, even inside a character.
@@ -12,7 +12,10 @@ from typing import Any, NoReturn
 
 # Far more than any event of the service (10 MB and a little more); an endless line must not fill the memory.
 MAX_LINE = 11 * 1024 * 1024
+# Far more than any object of the service; deeper ones exceed the recursion limit when they are written again.
+MAX_DEPTH = 100
 _BOM = b"\xef\xbb\xbf"
+_TOO_DEEP = "nested too deeply"
 
 
 class LineTooLong(ValueError):
@@ -36,18 +39,45 @@ _decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _decode_leniently = json.JSONDecoder(parse_constant=_ignore_constant, parse_float=_finite).raw_decode
 
 
+def parse_json(text: str, *, lenient: bool = False) -> Any:
+    """Parse one JSON value that came from outside.
+
+    With `lenient`, the constants NaN, Infinity and -Infinity, which are not JSON, become None. Raises
+    `ValueError`, with a reason, for anything else, and for a value nested more than `MAX_DEPTH` deep.
+    """
+    text = text.strip(" \t\r\n")
+    try:
+        value, end = (_decode_leniently if lenient else _decode)(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if end != len(text):
+        raise ValueError("JSON followed by something else")
+    if (
+        len(text) > 2 * MAX_DEPTH
+        and text.count("{") + text.count("[") > MAX_DEPTH
+        and _depth_exceeds(value, MAX_DEPTH)
+    ):
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    """Whether containers are nested more than `limit` deep; level by level, because recursion has a limit, too."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [each for each in level if isinstance(each, (dict, list))]
+        if not level:
+            return False
+        level = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
+    return True
+
+
 def parse_object(line: bytes, *, lenient: bool = False) -> dict[str, Any]:
     """Parse a JSON object. Raises `ValueError`, with a reason, for anything else.
 
-    With `lenient`, the constants NaN, Infinity and -Infinity, which are not JSON, become None.
+    `lenient` is as for `parse_json`.
     """
-    text = line.decode("utf-8").strip(" \t\r\n")
-    try:
-        document, end = (_decode_leniently if lenient else _decode)(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if end != len(text):
-        raise ValueError("JSON followed by something else")
+    document = parse_json(line.decode("utf-8"), lenient=lenient)
     if type(document) is not dict:
         raise ValueError("JSON, but not an object")
     return document

@@ -141,9 +141,12 @@ def is_rate_limit(document: Mapping[str, Any]) -> bool:
 
 def refusal_of(response: httpx.Response, exchange: Exchange) -> MjError:
     """What a response other than 2xx means for a request; reads its body and closes it."""
-    exchange.hurry(REFUSAL_SECONDS)
+    # A response that is probably a web page's need not be waited for.
+    exchange.hurry(FINAL_GRACE if response.status_code in _NO_API else REFUSAL_SECONDS)
     try:
-        data = whole_body(response, exchange, ERROR_LIMIT)
+        data = b""
+        if not 300 <= response.status_code < 400:
+            data = whole_body(response, exchange, ERROR_LIMIT)
     except httpx.HTTPError:
         data = b""
     finally:
@@ -216,6 +219,8 @@ def failure_of(
     if never_connected(error) or tunnelling:
         nothing = " Nothing was sent." if paid else ""
         remedy = Remedy.CHECK_CONNECTION if paid else None
+        if is_certificate_error(error):
+            remedy = Remedy.CHECK_CERTIFICATES
         return NetworkError(f"Could not connect to {service}: {reason}.{nothing}", remedy=remedy)
     unreadable = isinstance(error, UnreadableBody)
     if not paid:

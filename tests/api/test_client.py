@@ -321,6 +321,13 @@ def test_one_task_many_tasks_and_recent_tasks_are_queried(client: Client, servic
     ]
 
 
+def test_thousands_of_tasks_are_queried_in_batches(client: Client, service: Service) -> None:
+    names = [f"task-{number}" for number in range(1201)]
+    service.tasks |= {name: task_record(name, {}, None) for name in names}
+    assert [each.id for each in client.tasks(names)] == names
+    assert [len(each.body["ids"]) for each in service.posts(Service.TASKS)] == [500, 500, 201]
+
+
 @pytest.mark.parametrize(
     "items", [None, {}, "x", [None, 1, {}, {"id": "a"}], [[], {"id": "a"}, {"id": None, "request": 3}]]
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from mjcli.api.ndjson import LineDecoder, LineTooLong, parse_object
+from mjcli.api.ndjson import MAX_DEPTH, LineDecoder, LineTooLong, parse_json, parse_object
 
 TEXT = '{"a": "森é🐈"}\r\n\r\n{"b": "x\u2028y\u0085z"}\n  {"c": 3} \t\r\n{"d": 4}'.encode()
 LINES = ['{"a": "森é🐈"}'.encode(), '{"b": "x\u2028y\u0085z"}'.encode(), b'{"c": 3}', b'{"d": 4}']
@@ -100,3 +102,26 @@ def test_a_number_too_large_does_not_become_infinity(number: str) -> None:
     except ValueError:
         return
     assert document["a"] not in (float("inf"), float("-inf"))
+
+
+def nested(depth: int) -> str:
+    """An object with this many levels."""
+    return '{"a":' * depth + "1" + "}" * depth
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 2, 500, 985, 1000, 5000, 100_000])
+@pytest.mark.parametrize("lenient", [False, True])
+def test_a_value_nested_too_deeply_is_refused(depth: int, lenient: bool) -> None:
+    """It could be parsed, but not written again."""
+    for text in (nested(depth), "[" * depth + "]" * depth):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            parse_json(text, lenient=lenient)
+
+
+def test_many_values_side_by_side_are_not_nested() -> None:
+    wide = [{"a": [1]}] * 5000
+    assert parse_json(json.dumps(wide)) == wide
+    assert parse_json(json.dumps("[" * 5000)) == "[" * 5000
+    assert parse_json("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse_json("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))

@@ -510,7 +510,7 @@ def test_an_upload_counts_although_the_end_of_the_response_is_missing(
 ) -> None:
     service.scripts["/upload"] = open_after(b'{"file_url": "https://h/a.png"}')
     with FileStore(f"{service.base_url}/upload", retries=0, use_environment=False) as store:
-        assert in_time(lambda: store.upload("a.png", b"x")) == "https://h/a.png"
+        assert in_time(lambda: store.upload("a.png", b"x").link) == "https://h/a.png"
 
 
 @pytest.mark.parametrize("seconds", [604_800, 1e12, 1e300, float("inf")])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
-import time
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mjcli.errors import ConfigError, MjError, Remedy, UsageError
+from mjcli.errors import ConfigError, MjError, Remedy, UsageError, without_stop
+from mjcli.files import exclusive, rename
 from mjcli.settings.schema import (
     DEFAULT_PROFILE,
     SECRETS,
@@ -24,6 +27,13 @@ from mjcli.settings.schema import (
 
 _MAX_BYTES = 1 << 20
 _LOCK_SECONDS = 30.0
+_MAX_DOTS = 100
+# Why a file cannot be replaced although it may be writable: a mount point, a directory of others.
+_NOT_REPLACEABLE = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS)
+_STRINGS = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*+"""|\'\'\'(?:[^\']|\'(?!\'\'))*+\'\'\'|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'|#[^\n]*+',
+    re.DOTALL,
+)
 
 
 class _Change(NamedTuple):
@@ -44,14 +54,25 @@ def read(path: Path) -> tuple[bytes, int | None]:
     it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+        # Without O_NONBLOCK, opening a FIFO would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:  # noqa: PTH123
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode) and str(path) != os.devnull:
+                kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+                raise ConfigError(f"The config file {path} is {kind}.")
             raw = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
+        if path.parent.is_file():  # which Windows does not report as another error
+            raise ConfigError(
+                f"The config file {path} cannot be read: {path.parent} is not a directory."
+            ) from None
         return b"", None
     except IsADirectoryError:
         raise ConfigError(f"The config file {path} is a directory.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, OSError) and error.errno == errno.ENXIO:  # a socket
+            raise ConfigError(f"The config file {path} is not a regular file.") from None
         raise ConfigError(f"The config file {path} cannot be read: {_reason(error)}.") from None
     if len(raw) > _MAX_BYTES:
         raise ConfigError(f"The config file {path} is larger than 1 MiB.")
@@ -66,11 +87,31 @@ def parse(raw: bytes, path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
+        _refuse_long_keys(text)
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"The config file {path} is not valid TOML: {error}.") from None
+    except (tomllib.TOMLDecodeError, _TooDeep) as error:
+        raise ConfigError(f"The config file {path} is not valid TOML: {without_stop(str(error))}.") from None
     except RecursionError:
         raise ConfigError(f"The config file {path} is not valid TOML: nested too deeply.") from None
+    except ValueError:  # more digits than Python converts
+        raise ConfigError(f"The config file {path} has a number that is too long.") from None
+
+
+class _TooDeep(ValueError):
+    pass
+
+
+def _refuse_long_keys(text: str) -> None:
+    """`_TooDeep` for a dotted key of more than `_MAX_DOTS` parts: their cost grows with the square."""
+    if text.count(".") <= _MAX_DOTS:
+        return
+    for number, line in enumerate(_STRINGS.sub(_newlines, text).split("\n"), start=1):
+        if line.count(".") > _MAX_DOTS:
+            raise _TooDeep(f"nested too deeply (line {number})")
+
+
+def _newlines(match: re.Match[str]) -> str:
+    return "\n" * match[0].count("\n")
 
 
 def file_value(path: Path, key: str) -> Any:
@@ -188,7 +229,7 @@ def _edit(path: Path, changes: Sequence[_Change]) -> bool:
         if all(change.value is None for change in changes) and not path.exists():
             return False
         _create_private(target.parent)
-        with _locked(target.parent):
+        with exclusive(target.parent, _LOCK_SECONDS):
             raw, mode = read(path)
             if target.exists() and mode is None:
                 raise ConfigError(f"The config file {path} is not a regular file, so it cannot be changed.")
@@ -245,7 +286,7 @@ def _edited(text: str, changes: Sequence[_Change], expected: dict[str, Any], pat
         spaced = _spaced(content, text)
         if tomllib.loads(spaced) == result:
             content = spaced
-    except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, KeyError, AttributeError):
+    except (TOMLKitError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise by_hand from None
     if _without_empty(result) != _without_empty(expected):
         raise by_hand
@@ -325,57 +366,96 @@ def _without_empty(document: dict[str, Any]) -> dict[str, Any]:
 
 def _create_private(directory: Path) -> None:
     """Create the directory and its missing parents, accessible to their owner only."""
-    missing = []
-    while not directory.exists():
-        missing.append(directory)
-        directory = directory.parent
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
     for new in reversed(missing):
         new.mkdir(mode=0o700, exist_ok=True)
 
 
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Lock the directory against other `mj` processes; does nothing where there are no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise ConfigError(
-                        f"{directory} is still locked by another process after {_LOCK_SECONDS:.0f} seconds."
-                    ) from None
-                time.sleep(0.01)
-                continue
-            except OSError:
-                pass  # a file system without locks
-            break
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _replace(target: Path, content: bytes) -> None:
-    """Replace `target` with a new file, which only its owner can read, in one step."""
-    temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+    """Replace the file in one step; one that has to stay (a bind mount, a hard link) is overwritten.
+
+    Only its owner can read the file, unless that is another user, whose file keeps its owner and mode.
+    """
+    before = target.stat() if target.exists() else None
+    if before is None:
+        _rename_over(target, content, None)
+    elif before.st_nlink > 1:
+        _overwrite(target, content)
+    else:
+        try:
+            _rename_over(target, content, before)
+        except OSError as error:
+            if error.errno not in _NOT_REPLACEABLE:
+                raise
+            _overwrite(target, content)
+    _flush_directory(target.parent)
+
+
+def _rename_over(target: Path, content: bytes, before: os.stat_result | None) -> None:
+    temporary = _write_beside(target, content, before)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        rename(temporary, target, replace=True)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _flush_directory(target.parent)
+
+
+def _write_beside(target: Path, content: bytes, before: os.stat_result | None = None) -> Path:
+    """A new hidden file in the directory of `target`, complete on the disk, with the owner that `before` has."""
+    temporary = target.with_name(f".{target.name[:100]}.{os.urandom(6).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if before is not None and os.name == "posix":
+                _keep_owner(descriptor, before)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _keep_owner(descriptor: int, before: os.stat_result) -> None:
+    """Give a new file the owner of the old one, and another user's file its mode. OSError if that is refused."""
+    new = os.fstat(descriptor)
+    if before.st_uid != new.st_uid:
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+    elif before.st_gid != new.st_gid:
+        with suppress(OSError):
+            os.fchown(descriptor, -1, before.st_gid)
+
+
+def _overwrite(target: Path, content: bytes) -> None:
+    """Write a file in place. What it had is restored if that fails, and is beside it if the process is killed."""
+    with target.open("r+b", buffering=0) as file:
+        old = file.read()
+        backup = None
+        with suppress(OSError):  # a read-only directory
+            backup = _write_beside(target, old)
+        try:
+            _write_whole(file, content)
+        except BaseException:
+            _write_whole(file, old)
+            raise
+        finally:
+            # Kept if restoring failed.
+            if backup is not None and target.read_bytes() in (old, content):
+                backup.unlink()
+        if os.name == "posix" and os.fstat(file.fileno()).st_uid == os.geteuid():
+            with suppress(OSError):
+                os.fchmod(file.fileno(), 0o600)
+
+
+def _write_whole(file: FileIO, content: bytes) -> None:
+    file.seek(0)
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
+    file.truncate()
+    os.fsync(file.fileno())
 
 
 def _flush_directory(path: Path) -> None:

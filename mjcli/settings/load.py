@@ -28,9 +28,9 @@ from mjcli.settings.schema import (
 )
 
 DEFAULT_BASE_URL = "https://api.acedata.cloud"
-# The service has its file endpoint on another host than its API; any other API has it on its own.
-DEFAULT_FILES_URL = "https://platform.acedata.cloud/api/v1/files/"
-FILES_PATH = "/api/v1/files/"
+FILES_PATH = "/files/upload"  # of the file endpoint, under the base URL; it takes the API token
+# The service's other file endpoint, which takes tokens of its own.
+PLATFORM_FILES_URL = "https://platform.acedata.cloud/api/v1/files/"
 # The variables that override the file, by key; the first one that is set applies.
 VARIABLES = {
     "token": ("MJ_TOKEN", "ACEDATACLOUD_API_TOKEN"),
@@ -167,7 +167,7 @@ def load_settings(
         files_url=account.files_url,
         files_token=account.files_token,
         mode=defaults.from_file("mode"),
-        output=_expand_home(defaults.get("output", check_output, "defaults.output")),
+        output=_output(defaults, path),
         download=defaults.from_file("download", False),
         suffix=defaults.from_file("suffix"),
         sandbox=in_sandbox,
@@ -246,20 +246,17 @@ def _account(
     token = source.get("token", check_token)
     base_url = source.get("base_url", check_base_url, default=DEFAULT_BASE_URL)
     base_url = base_url._replace(value=base_url.value.rstrip("/"))
-    files_url = source.get("files_url", check_files_url, default=_files_url_for(base_url.value))
+    files_token = source.get("files_token", check_token)
+    of_platform = files_token.value and origin(base_url.value) == origin(DEFAULT_BASE_URL)
+    files_url = PLATFORM_FILES_URL if of_platform else base_url.value + FILES_PATH
     return _Account(
         profile=profile,
         token=token,
         base_url=base_url,
         token_in=source.from_file("token_in", "header"),
-        files_url=files_url,
-        files_token=source.get("files_token", check_token),
+        files_url=source.get("files_url", check_files_url, default=files_url),
+        files_token=files_token,
     )
-
-
-def _files_url_for(base_url: str) -> str:
-    same = origin(base_url) == origin(DEFAULT_BASE_URL)
-    return DEFAULT_FILES_URL if same else base_url + FILES_PATH
 
 
 class _Source(NamedTuple):
@@ -275,7 +272,9 @@ class _Source(NamedTuple):
         """The setting from the variables of its `dotted` key (by default `key`), else from the file."""
         variable = overriding_variable(self.environ, dotted or key)
         if variable is None:
-            return self.from_file(key, default)
+            setting = self.from_file(key, default)
+            # Checked before; what counts is the value that the check returns, such as a token without quotes.
+            return setting if setting.source == "default" else setting._replace(value=check(setting.value))
         try:
             return Setting(check(self.environ[variable]), f"environment {variable}")
         except ValueError as error:
@@ -287,16 +286,13 @@ class _Source(NamedTuple):
         return Setting(default, "default") if value is None or value == "" else Setting(value, self.place)
 
 
-def _expand_home(setting: Setting) -> Setting:
-    value = setting.value
-    if value is None or (value != "~" and not value.startswith(("~/", "~" + os.sep))):
+def _output(defaults: _Source, path: Path) -> Setting:
+    setting = defaults.get("output", check_output, "defaults.output")
+    if setting.value is None:
         return setting
-    try:
-        return setting._replace(value=str(Path.home()) + value[1:])
-    except RuntimeError:
-        raise ConfigError(
-            f"The ~ from {setting.source} cannot be expanded: your home directory is unknown."
-        ) from None
+    place = setting.source if setting.source != defaults.place else f"defaults.output in {path}"
+    path = paths.usable(setting.value, place)
+    return setting._replace(value=str(path)) if setting.value.startswith("~") else setting
 
 
 def _data_dir(environ: Mapping[str, str]) -> Setting:

@@ -47,6 +47,9 @@ class Setting(NamedTuple):
 
 # --- Addresses.
 
+_LONGEST_URL = 2000
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+
 
 def check_base_url(url: str) -> str:
     """Return `url` without its trailing slashes; ValueError with a predicate that does not show it.
@@ -63,6 +66,8 @@ def check_base_url(url: str) -> str:
         raise ValueError("must not contain a query or a fragment (? or #)")
     if "\\" in url or not all("!" <= character <= "~" for character in url):
         raise ValueError("must be plain ASCII without spaces or backslashes")
+    if len(url) > _LONGEST_URL:
+        raise ValueError(f"must have at most {_LONGEST_URL} characters")
     host = _host_of(authority)
     if scheme == "http" and not _is_loopback_host(host):
         raise ValueError("must start with https://; plain http:// would send the token unencrypted")
@@ -98,7 +103,21 @@ def _host_of(authority: str) -> str:
     host = parts[1].lower()
     if host.startswith("[") and _ip_address(host[1:-1]) is None:
         raise ValueError("must have a valid IPv6 address in brackets")
+    if not host.startswith("[") and not _is_host_name(host):
+        raise ValueError("must have a valid host, which is a name or an IP address")
     return host.strip("[]")
+
+
+def _is_host_name(host: str) -> bool:
+    """Whether DNS can carry a name; a name that ends in a number must be an IPv4 address."""
+    labels = host.split(".")
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
+        return _ip_address(host) is not None
+    try:
+        host.encode().decode("idna")  # for the labels that begin with xn--
+    except UnicodeError:
+        return False
+    return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
 
 
 def _is_loopback_host(host: str) -> bool:
@@ -123,8 +142,30 @@ def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
 # --- Other values.
 
 
-def check_token(token: str) -> str:
-    """Return `token` if it is valid in an HTTP header; ValueError with a predicate that does not show it."""
+_LONGEST_TOKEN = 8192
+_LONGEST_NAME = 200
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
+_QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\uff02\uff07"
+_SCHEME = re.compile(r"(?i)(authorization\s*:\s*)?bearer(?=[\s\"'`:]|$)\s*:?|authorization\s*:")
+
+
+def bare_token(text: str) -> str:
+    """The token in pasted text: without the white space, quotes and `Bearer` around it."""
+    before = None
+    while text != before:
+        before = text
+        text = text.strip().strip(_INVISIBLE).strip(_QUOTES)
+        if scheme := _SCHEME.match(text):
+            text = text[scheme.end() :]
+    return text
+
+
+def check_token(text: str) -> str:
+    """Return the token in `text` (see `bare_token`) if it is valid in an HTTP header.
+
+    ValueError with a predicate that does not show it.
+    """
+    token = bare_token(text)
     if not token:
         raise ValueError("must not be empty")
     for character in token:
@@ -136,6 +177,8 @@ def check_token(token: str) -> str:
             raise ValueError("must be plain ASCII")
         if not character.isprintable():
             raise ValueError("must not contain a control character")
+    if len(token) > _LONGEST_TOKEN:
+        raise ValueError(f"must have at most {_LONGEST_TOKEN} characters")
     return token
 
 
@@ -143,6 +186,8 @@ def check_profile_name(name: str) -> str:
     """Return `name` if the file may have a profile or preset of that name; ValueError with a predicate."""
     if not name:
         raise ValueError("must not be empty")
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"must have at most {_LONGEST_NAME} characters")
     if not name.isprintable() or name != name.strip():
         raise ValueError("must not contain control characters, or start or end with a space")
     if name == SANDBOX:
@@ -211,7 +256,7 @@ def locate(key: str, *, profile: str) -> tuple[str, ...]:
         try:
             check_profile_name(name)
         except ValueError as error:
-            raise UsageError(f'The name in "{key}" {error}.') from None
+            raise UsageError(f'The name in "{shortened(key)}" {error}.') from None
         return (parts[0], name, parts[-1])
     raise _unknown_key(key)
 
@@ -229,20 +274,25 @@ def parse_value(where: tuple[str, ...], text: str) -> str | bool:
     return value
 
 
+def shortened(text: str) -> str:
+    """A name as messages show it: its beginning if it is very long."""
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME // 2]}…"
+
+
 def _unknown_key(key: str) -> UsageError:
     last = key.split(".")[-1]
     similar = [known for known in SETTABLE_KEYS if last == known.split(".")[-1]] or _similar(
         key, SETTABLE_KEYS
     )
     if similar:
-        return UsageError(f'"{key}" is not a setting; did you mean {" or ".join(similar)}?')
-    return UsageError(f'"{key}" is not a setting; the settings are {", ".join(SETTABLE_KEYS)}.')
+        return UsageError(f'"{shortened(key)}" is not a setting; did you mean {" or ".join(similar)}?')
+    return UsageError(f'"{shortened(key)}" is not a setting; the settings are {", ".join(SETTABLE_KEYS)}.')
 
 
 def _similar(word: str, known: tuple[str, ...]) -> list[str]:
     from difflib import get_close_matches
 
-    return get_close_matches(word, known, n=2, cutoff=0.6)
+    return get_close_matches(word[:_LONGEST_NAME], known, n=2, cutoff=0.6)
 
 
 # --- The whole file.
@@ -258,6 +308,10 @@ def check_document(document: Mapping[str, Any], path: Path) -> None:
             _check_keys(content, path, (section,), DEFAULTS_KEYS)
             continue
         for name, table in content.items():
+            if len(name) > _LONGEST_NAME:
+                raise ConfigError(
+                    f"In {path}, the name {section}.{shortened(name)} must have at most {_LONGEST_NAME} characters."
+                )
             check_table(table, path, f"{section}.{name}")
             _check_keys(table, path, (section, name), _NAMED_SECTIONS[section])
 
@@ -265,7 +319,7 @@ def check_document(document: Mapping[str, Any], path: Path) -> None:
 def check_table(content: object, path: Path, name: str) -> None:
     """ConfigError unless `content`, which the file has under the dotted `name`, is a table."""
     if not isinstance(content, dict):
-        raise ConfigError(f"In {path}, {name} must be a table.")
+        raise ConfigError(f"In {path}, {shortened(name)} must be a table.")
 
 
 def _check_keys(
@@ -291,4 +345,4 @@ def _check_keys(
 def _unknown_in_file(path: Path, where: tuple[str, ...], known: tuple[str, ...]) -> ConfigError:
     similar = _similar(where[-1], known)
     suggestion = f"did you mean {similar[0]}?" if similar else f"the known keys are {', '.join(known)}."
-    return ConfigError(f"In {path}, {'.'.join(where)} is unknown; {suggestion}")
+    return ConfigError(f"In {path}, {shortened('.'.join(where))} is unknown; {suggestion}")

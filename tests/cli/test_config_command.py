@@ -47,7 +47,7 @@ def test_list_shows_each_value_with_its_source(mj: Mj) -> None:
         f"token: ******** (profile work in {file})",
         "base_url: https://api.acedata.cloud (default)",
         "token_in: header (default)",
-        "files_url: https://platform.acedata.cloud/api/v1/files/ (default)",
+        "files_url: https://api.acedata.cloud/files/upload (default)",
         "files_token: not set",
         f"defaults.mode: relax (defaults in {file})",
         "defaults.output: shots (environment MJ_OUTPUT_DIR)",
@@ -67,7 +67,7 @@ def test_list_shows_each_value_with_its_source(mj: Mj) -> None:
 def test_list_shows_the_file_endpoint_and_hides_its_token(mj: Mj) -> None:
     env: dict[str, str | None] = {"MJ_FILES_TOKEN": SECRET, "MJ_BASE_URL": "https://h"}
     result = mj("config", "list", env=env)
-    assert "files_url: https://h/api/v1/files/ (default)\n" in result.out
+    assert "files_url: https://h/files/upload (default)\n" in result.out
     assert "files_token: ******** (environment MJ_FILES_TOKEN)\n" in result.out
     assert SECRET not in result.out + mj("config", "list", "--json", env=env).out
     mj("config", "set", "files_url", "https://f/up/")

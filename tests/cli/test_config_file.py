@@ -67,7 +67,7 @@ def test_a_config_file_that_others_can_read_causes_one_warning_and_is_used(
 
 BAD_TOKENS = {
     "a newline": "hidden\nsecret",
-    "a newline at its end": "hidden-secret\n",
+    "a line before it": "hidden\nsecret\n",
     "a header": "hidden\r\nx-evil: secret",
     "non-ASCII": "hidden-sécret",
     "other digits": "hidden-secret\uff11",

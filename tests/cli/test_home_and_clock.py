@@ -126,3 +126,41 @@ def test_the_newest_job_is_the_last_one_even_if_the_clock_was_set_back(online: M
         mark.touch()
     assert online("describe-task", "@last", "--field", "id").out == "two\n"
     assert online("describe-task", "@2", "--field", "id").out == "one\n"
+
+
+@pytest.mark.parametrize("change", [1e12, -1e12], ids=["after the year 9999", "before the year 1"])
+def test_a_clock_outside_the_calendar_loses_no_job(online: Mj, service: Service, change: float) -> None:
+    mark = online.home / "clock-is-set"
+    mark.touch()
+    online.env |= {"CLOCK_CHANGE": str(change), "CLOCK_MARK": str(mark)}
+    service.files["/files/cat.png"] = png()
+    service.answer(service.result())
+    result = run_after(online, SET_CLOCK, "imagine", "a cat", "-o", "{date}/")
+    assert result.status == 0, result.err
+    assert [name.split("/")[0] for name in files(online)] == ["1970-01-01"]
+
+
+NO_MEMORY = """
+import sys
+from mjcli.cli.output.watch import JobWatch
+from mjcli.__main__ import main
+
+def fail(*_):
+    raise MemoryError("no memory left")
+
+JobWatch.accepted = fail
+sys.exit(main())
+"""
+
+
+def test_a_fault_of_this_machine_after_the_request_leaves_the_job_to_resume(
+    online: Mj, service: Service
+) -> None:
+    service.stream([FIRST, service.result(task_id="task-1")])
+    service.tasks["task-1"] = task_record("task-1", {"prompt": "a cat"}, service.result(task_id="task-1"))
+    result = run_after(online, NO_MEMORY, "imagine", "a cat")
+    assert result.status == 7, result.err
+    assert "MemoryError: no memory left" in result.err
+    assert "next: mj resume task-1" in result.err
+    online("resume", "task-1")
+    assert len(service.posts()) == 1

@@ -14,7 +14,16 @@ from mjcli.errors import ConfigError, MjError, Remedy, UsageError
 from mjcli.settings import file as file_module
 from mjcli.settings.file import file_value, remove_token, set_token, set_value, unset_value
 from mjcli.settings.load import load_settings
-from tests.support.settings import SECRET, content, mode, not_root, posix, write
+from tests.support.settings import (
+    SECRET,
+    content,
+    mode,
+    not_root,
+    private_directory,
+    without_privileges,
+    write,
+)
+from tests.support.systems import posix
 
 # --- Reading.
 
@@ -270,16 +279,26 @@ def test_a_symlink_is_kept_and_its_target_is_written(tmp_path: Path, file: Path)
 
 
 @posix
-@not_root
-def test_a_read_only_directory_is_reported_in_one_sentence(file: Path) -> None:
-    write(file, "# old\n")
-    file.parent.chmod(0o500)
-    try:
-        with pytest.raises(ConfigError, match="cannot be written: Permission denied"):
+def test_in_a_read_only_directory_the_file_is_written_in_place() -> None:
+    with private_directory() as directory:
+        file = directory / "config.toml"
+        write(file, "# old\n")
+        directory.chmod(0o500)
+        with without_privileges(directory, file):
             set_token(file, SECRET, profile="default")
-        assert file.read_text() == "# old\n"
-    finally:
-        file.parent.chmod(0o700)
+            assert file.read_text().startswith("# old\n")
+            assert mode(file) == 0o600
+
+
+@posix
+def test_a_read_only_directory_without_the_file_is_reported_in_one_sentence() -> None:
+    with private_directory() as directory:
+        directory.chmod(0o500)
+        with (
+            without_privileges(directory),
+            pytest.raises(ConfigError, match=r"cannot be written: Permission denied"),
+        ):
+            set_token(directory / "config.toml", SECRET, profile="default")
 
 
 @pytest.mark.parametrize("broken", ["fsync", "replace"])
@@ -358,3 +377,75 @@ def test_the_two_tokens_of_a_profile_are_removed_separately(environ: dict[str, s
     assert not remove_token(file, profile="work", key="files_token")
     settings = load_settings(environ, profile="work")
     assert (settings.token.value, settings.files_token.value) == ("one", None)
+
+
+@posix
+@pytest.mark.parametrize("kind", ["fifo", "socket", "directory", "device"])
+def test_a_config_that_is_not_a_regular_file_is_refused_at_once(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    monkeypatch.chdir(tmp_path)  # the names of sockets are short
+    path = tmp_path / "config"
+    with socket.socket(socket.AF_UNIX) as listener:
+        if kind == "fifo":
+            os.mkfifo(path)
+        elif kind == "socket":
+            listener.bind("config")
+        elif kind == "directory":
+            path.mkdir()
+        else:
+            path = Path("/dev/zero")
+        for use in (
+            lambda: load_settings({"MJ_CONFIG": str(path), "MJ_DATA_DIR": "/x"}),
+            lambda: set_value(path, "defaults.mode", "fast", profile="default"),
+        ):
+            with pytest.raises(ConfigError, match=r"regular file|directory"):
+                use()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "1" * 5000,
+        "a = " + "1_" * 50_000 + "1",
+        "a = " + "[" * 50_000,
+        "a = " + "{b=" * 50_000,
+        "a." * 100_000 + "a = 1",
+        "[" + "a." * 100_000 + "a]",
+        '["a b".' + '"a b".' * 20_000 + "a]",
+        "a = [" + "{" + "a . " * 20_000 + "a = 1}]",
+        "a = 1e999999",
+        "a = 2024-13-45T99:99:99Z",
+        "a = 0000-00-00",
+        "a" * 500_000 + " = 1",
+        "[profiles." + "a" * 500_000 + "]",
+        "[profiles.default]\n" + "a" * 500_000 + " = 1",
+        "[defaults]\n" + "a" * 500_000 + ".b = 1",
+        "x" * (1 << 20) + "x",
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_config_with_extreme_content_is_refused_in_a_short_sentence(file: Path, text: str) -> None:
+    write(file, text)
+    for use in (
+        lambda: load_settings({"MJ_CONFIG": str(file), "MJ_DATA_DIR": "/x"}),
+        lambda: set_value(file, "defaults.mode", "fast", profile="default"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            use()
+        assert len(refused.value.message) < 1000
+
+
+def test_dots_in_strings_and_comments_are_not_nesting(file: Path) -> None:
+    dots = "a." * 500
+    write(file, f'# {dots}\n[defaults]\nsuffix = "{dots}" # {dots}\n[presets.x]\nsuffix = """\n{dots}\n"""\n')
+    assert load_settings({"MJ_CONFIG": str(file), "MJ_DATA_DIR": "/x"}).suffix.value == dots
+
+
+def test_a_name_that_is_too_long_is_refused_before_the_file_is_changed(file: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        set_value(file, f"presets.{'x' * 100_000}.suffix", "y", profile="default")
+    assert len(refused.value.message) < 1000
+    assert not file.exists()

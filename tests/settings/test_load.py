@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 from mjcli.errors import ConfigError, NoTokenError, Remedy
 from mjcli.settings.load import DEFAULT_BASE_URL, load_settings
 from mjcli.settings.schema import Setting
-from tests.support.settings import SECRET, posix, write
+from tests.support.settings import SECRET, write
+from tests.support.systems import posix
 
 # --- Precedence and sources.
 
@@ -122,24 +124,66 @@ def test_an_invalid_profile_name_is_refused(environ: dict[str, str], name: str) 
         load_settings(environ, profile=name, new_profile=True)
 
 
+@posix
 def test_a_tilde_in_the_output_is_expanded_to_the_home_directory(
     environ: dict[str, str], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "home", lambda: Path("/home/somebody"))
+    monkeypatch.setenv("HOME", "/home/somebody")
     write(file, '[defaults]\noutput = "~/shots"\n')
-    assert load_settings(environ).output.value == "/home/somebody/shots"
-    assert load_settings(environ | {"MJ_OUTPUT_DIR": "~x/y"}).output.value == "~x/y"
+    assert load_settings(environ).output.value == f"{Path('/home/somebody')}/shots"
 
 
+@posix
 def test_a_tilde_without_a_home_directory_is_an_error(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unknown() -> Path:
-        raise RuntimeError("no home")
-
-    monkeypatch.setattr(Path, "home", unknown)
-    with pytest.raises(ConfigError, match="home directory is unknown"):
+    monkeypatch.setenv("HOME", "")
+    with pytest.raises(ConfigError, match=r"MJ_OUTPUT_DIR .*home directory is unknown"):
         load_settings(environ | {"MJ_OUTPUT_DIR": "~/x"})
+
+
+@posix
+@pytest.mark.parametrize("variable", ["MJ_OUTPUT_DIR", "MJ_DATA_DIR", "MJ_CONFIG"])
+@pytest.mark.parametrize("value", ["~no-such-user/x", "a\0b", "x" * 5000, "/tmp/" + "x" * 300])
+def test_a_path_that_no_file_can_have_is_refused_by_its_variable(
+    environ: dict[str, str], variable: str, value: str
+) -> None:
+    with pytest.raises(ConfigError, match=variable) as refused:
+        load_settings(environ | {variable: value})
+    assert len(refused.value.message) < 600
+
+
+@posix
+def test_an_output_in_the_file_for_an_unknown_user_is_refused_by_its_key(
+    environ: dict[str, str], file: Path
+) -> None:
+    write(file, '[defaults]\noutput = "~no-such-user/x"\n')
+    with pytest.raises(ConfigError, match=r"defaults\.output in .*no-such-user"):
+        load_settings(environ)
+
+
+@posix
+def test_a_relative_path_in_a_deleted_directory_is_refused_by_its_variable(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert load_settings(environ).data_dir.value == tmp_path / "data"
+    for variable in ("MJ_OUTPUT_DIR", "MJ_DATA_DIR", "MJ_CONFIG"):
+        with pytest.raises(ConfigError, match=f"{variable} .*working directory was deleted"):
+            load_settings(environ | {variable: "x"})
+
+
+@posix
+def test_a_tilde_in_every_path_is_expanded(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    paths = {"MJ_DATA_DIR": "~/d", "MJ_CONFIG": "~/c.toml", "MJ_OUTPUT_DIR": "~"}
+    settings = load_settings(environ | paths)
+    assert settings.data_dir.value == Path("/home/somebody/d")
+    assert settings.config_file == Path("/home/somebody/c.toml")
+    assert settings.output.value == "/home/somebody"
 
 
 # --- Sandbox.
@@ -192,14 +236,13 @@ def test_the_sandbox_is_a_local_host_whose_name_is_the_same_in_every_run(environ
 
 
 BAD_TOKENS = [
-    f"{SECRET}\n",
     f"{SECRET}\r\nX-Evil: 1",
     f"{SECRET} x",
-    f"\t{SECRET}",
+    f"Bearer {SECRET} {SECRET}",
     f"{SECRET}é",
     f"\x7f{SECRET}",
 ]
-BAD_TOKENS += [f"{SECRET}\x1b[0m", f"{SECRET}\x00", f"{SECRET}\u2028", f"{SECRET}\udcff"]
+BAD_TOKENS += [f"{SECRET}\x1b[0m", f"{SECRET}\x00", f"{SECRET}\u2028x", f"{SECRET}\udcff"]
 
 
 @pytest.mark.parametrize("token", BAD_TOKENS)
@@ -212,6 +255,35 @@ def test_a_malformed_token_in_the_environment_is_refused_and_not_echoed(
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{SECRET}\n",
+        f"\t{SECRET}\r\n",
+        f'"{SECRET}"',
+        f"'{SECRET}'",
+        f"\u201c{SECRET}\u201d",
+        f"`{SECRET}`",
+        f"\ufeff{SECRET}",
+        f"{SECRET}\u200b",
+        f"Bearer {SECRET}",
+        f"bearer   {SECRET} ",
+        f'"BEARER {SECRET}"\r\n',
+        f'Bearer "{SECRET}"',
+        f"Authorization: Bearer {SECRET}",
+        f"\u00a0{SECRET}\u2028",
+    ],
+)
+def test_a_token_is_taken_from_the_text_it_was_pasted_with(
+    environ: dict[str, str], file: Path, text: str
+) -> None:
+    for variable in ("MJ_TOKEN", "ACEDATACLOUD_API_TOKEN", "MJ_FILES_TOKEN"):
+        settings = load_settings(environ | {variable: text})
+        assert (settings.files_token if "FILES" in variable else settings.token).value == SECRET
+    write(file, f"[profiles.default]\ntoken = {json.dumps(text, ensure_ascii=False)}\n")
+    assert load_settings(environ).token.value == SECRET
 
 
 @pytest.mark.parametrize("token", ["a\\nsecret", "a secret", "secreté", "secret\\u0007"])
@@ -273,18 +345,32 @@ def test_an_invalid_base_url_is_reported_with_its_source(environ: dict[str, str]
 @pytest.mark.parametrize(
     ("base_url", "files_url"),
     [
-        ("https://api.acedata.cloud", "https://platform.acedata.cloud/api/v1/files/"),
-        ("HTTPS://API.acedata.cloud:443/", "https://platform.acedata.cloud/api/v1/files/"),
-        ("https://api.example.com/v1/", "https://api.example.com/v1/api/v1/files/"),
-        ("http://127.0.0.1:8765", "http://127.0.0.1:8765/api/v1/files/"),
+        ("https://api.acedata.cloud", "https://api.acedata.cloud/files/upload"),
+        ("https://api.example.com/v1/", "https://api.example.com/v1/files/upload"),
+        ("http://127.0.0.1:8765", "http://127.0.0.1:8765/files/upload"),
     ],
 )
-def test_the_default_file_endpoint_depends_on_the_base_url(
+def test_the_default_file_endpoint_is_under_the_base_url(
     environ: dict[str, str], base_url: str, files_url: str
 ) -> None:
     settings = load_settings(environ | {"MJ_BASE_URL": base_url})
     assert settings.files_url == Setting(files_url, "default")
     assert settings.files_token == Setting(None, "default")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "files_url"),
+    [
+        ("HTTPS://API.acedata.cloud:443/", "https://platform.acedata.cloud/api/v1/files/"),
+        ("https://api.example.com", "https://api.example.com/files/upload"),
+    ],
+)
+def test_a_token_for_files_alone_is_one_of_the_platform(
+    environ: dict[str, str], file: Path, base_url: str, files_url: str
+) -> None:
+    """Config files from before the API itself took uploads keep working."""
+    write(file, f'[profiles.default]\nfiles_token = "{SECRET}"\nbase_url = "{base_url}"\n')
+    assert load_settings(environ).files_url == Setting(files_url, "default")
 
 
 def test_the_file_endpoint_and_its_token_come_from_the_environment_or_the_file(
@@ -306,7 +392,8 @@ def test_the_file_endpoint_and_its_token_come_from_the_environment_or_the_file(
 @pytest.mark.parametrize(
     ("base_url", "files_url", "sent"),
     [
-        ("https://api.acedata.cloud", "", False),
+        ("https://api.acedata.cloud", "", True),
+        ("https://api.acedata.cloud", "https://platform.acedata.cloud/api/v1/files/", False),
         ("https://h", "", True),
         ("https://h", "https://h:443/files", True),
         ("https://H", "https://h/files", True),

@@ -9,7 +9,7 @@ import pytest
 from mjcli.errors import ConfigError, UsageError
 from mjcli.settings.file import file_value, set_value, unset_value
 from mjcli.settings.load import load_settings
-from mjcli.settings.schema import check_base_url, is_loopback, origin
+from mjcli.settings.schema import check_base_url, check_files_url, is_loopback, origin
 from tests.support.settings import write
 
 # --- Addresses.
@@ -87,7 +87,7 @@ def test_an_invalid_base_url_is_refused_and_not_echoed(url: str) -> None:
     ],
 )
 def test_plain_http_to_another_machine_is_refused(host: str) -> None:
-    with pytest.raises(ValueError, match=r"unencrypted|user name"):
+    with pytest.raises(ValueError, match=r"unencrypted|user name|valid host"):
         check_base_url(f"http://{host}")
 
 
@@ -198,3 +198,39 @@ def test_an_invalid_value_is_refused_and_its_key_is_named(file: Path, key: str, 
     with pytest.raises(UsageError, match=key):
         set_value(file, key, value, profile="default")
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a..b",
+        ".a",
+        "a.",
+        ".",
+        "-",
+        "-a.b",
+        "a-.b",
+        "a" * 64,
+        ".".join(["a" * 60] * 5),
+        "[::1",
+        "[::x]",
+        "::1",
+        "a b",
+        "a:99999",
+        "a:0",
+        "a:",
+        "a:b",
+        ":443",
+        "bücher.example",
+        "xn--a",
+        "1.2.3",
+        "256.1.1.1",
+        "a.1",
+        "0x7f.0x1",
+        "a/" + "x" * 3000,
+    ],
+)
+def test_a_host_that_dns_cannot_carry_is_refused(host: str) -> None:
+    for check in (check_base_url, check_files_url):
+        with pytest.raises(ValueError, match=r"^must "):
+            check(f"https://{host}")

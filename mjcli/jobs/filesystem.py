@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
+_REMOTE_DRIVE = 4  # as Windows numbers types
 _MOUNTS = Path("/proc/self/mountinfo")
 
 # Types of file systems that several hosts may share. A virtual machine's shared folder is one, too.
@@ -69,8 +71,10 @@ def network_file_system(path: Path, mounts: str | None = None) -> str | None:
     """Return the type of the network file system that `path` is on, None if it is on a local one.
 
     `mounts` is the text of Linux' /proc/self/mountinfo, by default the system's own. Where there is none,
-    every file system counts as local.
+    every file system counts as local, except for the network drives of Windows ("smb").
     """
+    if sys.platform == "win32" and mounts is None:
+        return "smb" if _is_network_drive(path) else None
     if mounts is None:
         try:
             mounts = _MOUNTS.read_text(errors="surrogateescape")
@@ -81,6 +85,15 @@ def network_file_system(path: Path, mounts: str | None = None) -> str | None:
     if family in ("fuse", "fuseblk"):
         return kind if program in _NETWORK_PROGRAMS else None
     return kind if kind in _NETWORK else None
+
+
+def _is_network_drive(path: Path) -> bool:
+    if sys.platform == "win32":
+        import ctypes
+
+        root = os.path.splitdrive(os.path.realpath(path))[0] + "\\"
+        return bool(ctypes.windll.kernel32.GetDriveTypeW(root) == _REMOTE_DRIVE)
+    return False
 
 
 def _type_of(path: str, mounts: str) -> str:

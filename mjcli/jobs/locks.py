@@ -6,15 +6,10 @@ followed by any process. The file stays empty.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from pathlib import Path
 
-if (
-    sys.platform != "win32"
-):  # Windows has no such locks; every job looks free, and the ledger's guards must do
-    import fcntl
+from mjcli.files import lock_byte, open_to_lock, unlock_byte
 
 
 class JobLocks:
@@ -57,19 +52,13 @@ class JobLocks:
             self._descriptor = None
 
     def _lock(self, number: int) -> bool:
-        if sys.platform == "win32":
-            return True
-        try:
-            if self._descriptor is None:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True  # a file system without locks is treated like Windows
-        return True
+        if self._descriptor is None:
+            try:
+                self._descriptor = open_to_lock(self._path)
+            except OSError:
+                return True  # treated like a file system without locks
+        return lock_byte(self._descriptor, number)
 
     def _unlock(self, number: int) -> None:
-        if sys.platform != "win32" and self._descriptor is not None:
-            with contextlib.suppress(OSError):
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, number)
+        if self._descriptor is not None:
+            unlock_byte(self._descriptor, number)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mjcli.jobs.filesystem import network_file_system
+from tests.support.systems import posix
 
 MOUNTS = """\
 21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -25,6 +26,7 @@ not a mount
 """
 
 
+@posix
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
@@ -46,6 +48,7 @@ def test_the_longest_mount_point_decides(path: str, kind: str | None) -> None:
     assert network_file_system(Path(path), MOUNTS) == kind
 
 
+@posix
 def test_a_link_is_followed(tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     (tmp_path / "near").symlink_to(tmp_path / "far")

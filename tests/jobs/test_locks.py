@@ -8,11 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from mjcli.jobs.locks import JobLocks
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
 
 OTHER = """
 import sys

@@ -11,6 +11,7 @@
     ├── NetworkError      6   the request was not accepted
     ├── StillRunning      7   the deadline passed before the job ended
     ├── DownloadError     8   the job is done, a file is missing
+    │   └── OutputError   8   standard output cannot be written
     └── LostResponse      9   the request was sent, no usable response came back
 
 `Interrupted` is not an `MjError`: like `KeyboardInterrupt` it must pass every `except Exception`.
@@ -52,9 +53,11 @@ class Remedy(StrEnum):
     LOG_OUT_FILES = "log out of the file endpoint"
     TOKEN_STATUS = "show where the token comes from"  # noqa: S105
     CHECK_BASE_URL = "check the address of the API"
+    CHECK_CERTIFICATES = "trust the certificate authority of the network"
     CHECK_CONNECTION = "retry, or check the address of the API"
     FILES_ADDRESS = "check the address of the file endpoint"
     FILES_CONNECTION = "retry, or check the address of the file endpoint"
+    HOST_IMAGE = "use another file, or pass the link of the image"
     FILES_TOKEN = "set a token for the file endpoint"  # noqa: S105
     LEDGER_REPLACED = "run the command again with the new ledger"
 
@@ -129,6 +132,12 @@ class ConfigError(MjError):
 
     code = "config"
     exit_code = ExitCode.USAGE
+
+
+class LedgerError(ConfigError):
+    """A ledger that cannot be used; `unwritable` says that it may still be readable."""
+
+    unwritable = False
 
 
 class NameInUse(ConfigError):
@@ -249,6 +258,10 @@ class DownloadError(MjError):
     exit_code = ExitCode.FILE
 
 
+class OutputError(DownloadError):
+    """Standard output cannot be written, so that no later result can be printed either."""
+
+
 class LostResponse(MjError):
     """The request was sent and no usable response came back: the job may have been accepted.
 
@@ -322,7 +335,9 @@ def reason_of(error: BaseException) -> str:
         detail = "".join(each for each in text.partition(":")[0][:80] if each.isprintable())
         return f"the response is not valid HTTP ({without_stop(detail)})"
     text = getattr(error, "strerror", None) or text
-    if text.startswith(("[Errno ", "[SSL")):  # "[Errno 111] Connection refused", "[SSL: X] reason (_ssl.c:9)"
+    if text.startswith(
+        ("[Errno ", "[WinError ", "[SSL")
+    ):  # "[Errno 111] Refused", "[SSL: X] reason (_ssl.c:9)"
         text = text.partition("] ")[2].partition(" (_ssl.c:")[0]
     text = without_stop(text)
     return text[:1].lower() + text[1:] if text[1:2].islower() else text or name

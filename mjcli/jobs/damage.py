@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from mjcli.errors import ConfigError, Remedy
+from mjcli.errors import LedgerError, Remedy
+from mjcli.files import exclusive, rename
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
-from mjcli.jobs.database import BUSY_PAUSE, BUSY_SECONDS, is_busy
+from mjcli.jobs.database import BUSY_SECONDS, is_busy
 
-if sys.platform != "win32":
-    import fcntl
+# Errors after which the file may still be readable.
+_UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
+_SMALLEST_SPACE = 64 * 1024  # bytes free; the index of the write-ahead log alone takes 32 KB
 
 Identity = tuple[int, int]  # of a file: its device and inode
 
@@ -38,18 +39,32 @@ def set_aside(path: Path, damaged: Identity | None, *, clock: Clock = SYSTEM_CLO
     """Rename a damaged ledger, with the files that belong to it; return its new path. Nothing is deleted.
 
     `damaged` is the file that was found to be damaged. Return None if it is no longer at `path`, or not
-    damaged: another process may have replaced it meanwhile. One process at a time does this.
+    damaged: another process may have replaced it meanwhile. One process at a time does this. Raises `OSError`,
+    and on Windows `ConfigError` if another program has the file open.
     """
-    with _exclusive(path.with_name(f"{path.name}.aside-lock"), clock):
+    lock = path.with_name(f"{path.name}.aside-lock")
+    with exclusive(lock, BUSY_SECONDS, monotonic=clock.monotonic, sleep=clock.sleep):
         if identity_of(path) != damaged or damaged is None or not _is_damaged(path):
             return None
         stamp = time.strftime("%Y%m%d-%H%M%S")
         aside = path.with_name(f"{path.name}.damaged-{stamp}-{os.getpid()}")
         # The companions first: SQLite would apply an old log to a new ledger of this name.
-        for suffix in ("-wal", "-shm", "-journal"):
-            with contextlib.suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-        path.rename(aside)
+        moved = []
+        try:
+            for suffix in ("-wal", "-shm", "-journal", ""):
+                with contextlib.suppress(FileNotFoundError):
+                    companion = path.with_name(path.name + suffix)
+                    rename(companion, aside.with_name(aside.name + suffix), replace=True)
+                    moved.append(suffix)
+        except OSError as error:
+            for suffix in moved:
+                rename(aside.with_name(aside.name + suffix), path.with_name(path.name + suffix), replace=True)
+            if os.name == "nt" and isinstance(error, PermissionError):
+                raise LedgerError(
+                    f'The ledger "{path}" is damaged, but another program has it open.',
+                    hint="stop that program, perhaps another mj, then run the command again",
+                ) from error
+            raise
         return aside
 
 
@@ -67,40 +82,15 @@ def _is_damaged(path: Path) -> bool:
         return is_corrupt(error)
 
 
-@contextlib.contextmanager
-def _exclusive(path: Path, clock: Clock) -> Iterator[None]:
-    """Hold a lock that other processes wait for, where the system and the file system have locks."""
-    if sys.platform == "win32":
-        yield
-        return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        deadline = clock.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if clock.monotonic() > deadline:
-                    raise
-                clock.sleep(BUSY_PAUSE)
-                continue
-            except OSError:
-                pass  # a file system without locks
-            break
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def replaced(path: Path, task_id: str | None) -> ConfigError:
+def replaced(path: Path, task_id: str | None) -> LedgerError:
     """Return the error for a ledger file that was deleted, moved or replaced while it was open."""
     task = f" Task {task_id} is not in a new ledger." if task_id else ""
-    return ConfigError(f'The ledger "{path}" was deleted or replaced during the job.{task}', task_id=task_id)
+    return LedgerError(f'The ledger "{path}" was deleted or replaced during the job.{task}', task_id=task_id)
 
 
 def unusable(
     path: Path, error: Exception, *, verb: str = "written", identity: Identity | None = None
-) -> ConfigError:
+) -> LedgerError:
     """Return the error for a ledger that cannot be used; a damaged one is set aside first.
 
     `identity` is that of the open file; by default it is the file at `path`.
@@ -109,19 +99,44 @@ def unusable(
         with contextlib.suppress(OSError):
             aside = set_aside(path, identity or identity_of(path))
             if aside is not None:
-                return ConfigError(
+                return LedgerError(
                     f'The ledger was damaged and was moved to "{aside}"; the next command creates a new one.',
                     remedy=Remedy.LEDGER_REPLACED,
                 )
     if is_busy(error):
-        return ConfigError(
+        return LedgerError(
             f'The ledger "{path}" cannot be {verb}: another program has locked it for {BUSY_SECONDS:.0f} seconds.',
             hint="stop that program, or wait for it, then run the command again",
         )
-    reason = getattr(error, "strerror", None) or str(error)
-    return ConfigError(
-        f'The ledger "{path}" cannot be {verb} ({reason}).',
-        hint="free some space there, or set MJ_DATA_DIR to another directory"
-        if "full" in reason
-        else "set MJ_DATA_DIR to a directory you can write to",
-    )
+    if _is_disk_full(path, error):
+        failure = LedgerError(
+            f'No space left on the device with the ledger at "{path}".',
+            hint="free some space there, or set MJ_DATA_DIR to another directory",
+        )
+    else:
+        reason = getattr(error, "strerror", None) or str(error)
+        failure = LedgerError(
+            f'The ledger "{path}" cannot be {verb} ({reason}).',
+            hint="set MJ_DATA_DIR to a directory you can write to",
+        )
+    failure.unwritable = isinstance(error, OSError) or _code(error) in _UNWRITABLE
+    return failure
+
+
+def _is_disk_full(path: Path, error: Exception) -> bool:
+    """Whether an error means that the device is full; SQLite itself may report only that it cannot write."""
+    if _code(error) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    if _code(error) not in _UNWRITABLE:
+        return False
+    import shutil
+
+    try:
+        return shutil.disk_usage(path.parent).free < _SMALLEST_SPACE
+    except OSError:
+        return False
+
+
+def _code(error: Exception) -> int:
+    """The primary error code of SQLite; 0 for other errors."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

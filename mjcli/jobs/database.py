@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
-from collections.abc import Callable
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from mjcli.errors import ConfigError
+from mjcli.errors import LedgerError
+from mjcli.files import rename
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
 from mjcli.jobs.filesystem import network_file_system
 
 BUSY_SECONDS = 30.0  # how long to wait for a ledger that another program has locked
 SQLITE_SECONDS = 0.1  # how long SQLite itself waits at a time, during which no signal is handled
 BUSY_PAUSE = 0.01  # seconds between attempts
+BOUND = 500  # values bound at a time; old builds of SQLite allow 999
 
 T = TypeVar("T")
 
@@ -90,26 +96,103 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX jobs_files ON jobs (files) WHERE files <> '[]';
         """,
     ),
+    (
+        "store the account and the expiry of uploads",
+        """
+        -- a link serves only the account that uploaded the file, which is not known for earlier links
+        DROP TABLE uploads;
+        CREATE TABLE uploads (
+            sha256 TEXT NOT NULL,                -- of the content, in hexadecimal
+            account TEXT NOT NULL,               -- fingerprint of the profile, the endpoint and the tokens
+            url TEXT NOT NULL,                   -- the link of the file
+            uploaded_at REAL NOT NULL,           -- Unix seconds
+            expires_at REAL NOT NULL,            -- Unix seconds of this machine's clock
+            PRIMARY KEY (sha256, account)
+        );
+        """,
+    ),
 )
 
 
-def check_version(connection: sqlite3.Connection, path: Path, *, oldest: int = 0, clock: Clock) -> int:
-    """Return the version of the schema. Raises `ConfigError` if this version of mj cannot use it."""
+def check_is_file(path: Path) -> None:
+    """Raise `OSError` for a FIFO or a device, from which SQLite could read without end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def check_version(connection: sqlite3.Connection, path: Path, *, clock: Clock) -> int:
+    """Return the version of the schema. Raises `LedgerError` if this version of mj cannot use it."""
     ((version,),) = retry_while_busy(
         lambda: connection.execute("PRAGMA user_version").fetchall(), clock=clock
     )
     if version > len(MIGRATIONS):
-        raise ConfigError(
+        raise LedgerError(
             f'The ledger "{path}" was created by a newer version of mj.',
             hint="update mj, or set MJ_DATA_DIR to another directory",
         )
-    if version < oldest:
-        raise ConfigError(
-            f'The ledger "{path}" was created by an older version of mj and cannot be migrated, because it is'
-            " not writable.",
-            hint="make it writable, then run the command again",
-        )
     return int(version)
+
+
+def connect_to_read(path: Path, *, clock: Clock) -> sqlite3.Connection:
+    """Open a ledger that cannot be written; nothing is created beside it.
+
+    An older one is read from a copy in memory with the current schema. Raises `sqlite3.Error`, `OSError`, and
+    `LedgerError` as `check_version` does.
+    """
+    connection = _open_to_read(path, clock)
+    try:
+        if check_version(connection, path, clock=clock) == len(MIGRATIONS):
+            return connection
+        copy = _migrated_copy(connection)
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return copy
+
+
+def _open_to_read(path: Path, clock: Clock) -> sqlite3.Connection:
+    check_is_file(path)
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or not log.stat().st_size:
+        return _connect(path, "mode=ro&immutable=1")
+    # An immutable file would not show the changes in the log.
+    connection = _connect(path, "mode=ro")
+    try:
+        check_version(connection, path, clock=clock)
+        return connection
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if is_busy(error):
+            raise
+    # The index of the log cannot be created. SQLite keeps it in memory for a connection that takes no locks.
+    vfs = "win32-none" if sys.platform == "win32" else "unix-none"
+    connection = _connect(path, f"mode=ro&vfs={vfs}")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}",
+        uri=True,
+        timeout=SQLITE_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _migrated_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        connection.backup(copy)
+        (version,) = copy.execute("PRAGMA user_version").fetchone()
+        _apply_migrations(copy, version)
+        copy.execute("PRAGMA query_only = ON")  # a change would be lost
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def migrate(
@@ -123,16 +206,20 @@ def migrate(
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if 0 < version < len(MIGRATIONS) and connection.execute("SELECT 1 FROM jobs LIMIT 1").fetchone():
             _back_up(path, path.with_name(f"{path.name}.before-{len(MIGRATIONS)}"))
-        for _name, script in MIGRATIONS[version:]:
-            for statement in script.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        _apply_migrations(connection, version)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # after "disk full", SQLite has rolled back already
             connection.execute("ROLLBACK")
         raise
+
+
+def _apply_migrations(connection: sqlite3.Connection, version: int) -> None:
+    for _name, script in MIGRATIONS[version:]:
+        for statement in script.split(";\n"):
+            if statement.strip():
+                connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 def _back_up(path: Path, copy: Path) -> None:
@@ -150,7 +237,7 @@ def _back_up(path: Path, copy: Path) -> None:
         ):
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")  # so that the copy is one file
-        partial.replace(copy)
+        rename(partial, copy, replace=True)
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -206,6 +293,13 @@ def retry_while_busy(attempt: Callable[[], T], *, clock: Clock = SYSTEM_CLOCK) -
             corrupt.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise corrupt from error
         clock.sleep(BUSY_PAUSE)
+
+
+def in_batches(values: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the values in lists short enough to bind, because SQLite limits the variables of a statement."""
+    rest = iter(values)
+    while batch := list(islice(rest, BOUND)):
+        yield batch
 
 
 def is_busy(error: Exception) -> bool:

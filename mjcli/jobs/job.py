@@ -20,6 +20,16 @@ _IMAGINE_KINDS = ("imagine", "action", "blend")  # kinds that use the imagine en
 _VIDEO_KINDS = ("video", "extend-video")
 
 
+def is_plain(text: str) -> bool:
+    """Whether an id or name from outside is safe in any command line: letters, digits, `-` and `_` of ASCII."""
+    return text.isascii() and text[:1] != "-" and text.replace("-", "").replace("_", "a").isalnum()
+
+
+def name_of(task_id: str | None, uuid: str) -> str:
+    """What names a job in a command: its task id if that is plain, else the prefix of its uuid."""
+    return task_id if task_id and is_plain(task_id) else uuid[:ID_PREFIX]
+
+
 def action_of(kind: str, request: Mapping[str, Any]) -> str:
     """Return the name of what a job does: the request's action if it is more specific than the kind."""
     return str(request.get("action", kind)) if kind in _IMAGINE_KINDS else kind
@@ -96,8 +106,8 @@ class Job(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """What names the job in a command: its task id, else the prefix of its uuid."""
-        return self.task_id or self.uuid[:ID_PREFIX]
+        """What names the job in a command: its task id if that is plain, else the prefix of its uuid."""
+        return name_of(self.task_id, self.uuid)
 
     @property
     def given_up(self) -> bool:

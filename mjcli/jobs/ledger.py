@@ -27,15 +27,19 @@ from mjcli.jobs.damage import identity_of, is_corrupt, replaced, set_aside, unus
 from mjcli.jobs.database import (
     MIGRATIONS,
     SQLITE_SECONDS,
+    check_is_file,
     check_version,
     choose_journal,
+    connect_to_read,
+    in_batches,
     migrate,
     retry_while_busy,
 )
 from mjcli.jobs.filesystem import network_file_system
 from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, UNFINISHED, Job, digests_of
 from mjcli.jobs.locks import JobLocks
-from mjcli.jobs.rows import COLUMNS, DamagedRow, decode, job_of, name_of, read_around_damage
+from mjcli.jobs.rows import COLUMNS, DamagedRow, decode, job_of, name_of, read_around_damage, stored_hashes
+from mjcli.jobs.uploads import Uploads
 
 _TO_RESUME = f"(state IN {UNFINISHED} OR state = 'done' AND files_due > 0)"
 _FIRST_PAGE, _PAGE = 8, 200  # rows that are read at a time: first, then
@@ -69,10 +73,13 @@ class Ledger:
         self._damaged: set[str] = set()  # what the rows are called that were warned about
         self._identity = identity_of(path)
         self._task_ids: dict[str, str] = {}  # by uuid, of the jobs that this process runs
+        self._fault: ConfigError | None = None  # why the file was closed early
         self._mutex = threading.RLock()  # one transaction at a time on the one connection
         self._clock = clock
         self.path = path
         self.hide = hide
+        #: The links of files that were uploaded earlier.
+        self.uploads = Uploads(self._query, self._execute, clock)
         #: The locks on jobs, of this process and of others.
         self.locks = JobLocks(path.with_name("ledger.lock"))
 
@@ -111,25 +118,9 @@ class Ledger:
     def open_to_read(
         cls, path: Path, *, notice: Callable[[str], None], clock: Clock = SYSTEM_CLOCK
     ) -> Ledger:
-        """Open a ledger that is not writable, for reading only. Raises `ConfigError` if that fails.
-
-        A write-ahead log next to it may hold changes that an immutable file would not show, so the file is
-        then not opened as immutable.
-        """
-        log = path.with_name(f"{path.name}-wal")
-        immutable = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        """Open a ledger that is not writable, for reading only. Raises `ConfigError` if that fails."""
         try:
-            connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro{immutable}",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            try:
-                check_version(connection, path, oldest=len(MIGRATIONS), clock=clock)
-            except BaseException:
-                connection.close()
-                raise
+            connection = connect_to_read(path, clock=clock)
         except (sqlite3.Error, OSError) as error:
             raise unusable(path, error, verb="read") from error
         return cls(connection, path, warn=notice, clock=clock)
@@ -143,6 +134,7 @@ class Ledger:
         if not path.exists():
             # Private from the start, because prompts are.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        check_is_file(path)
         connection = sqlite3.connect(
             path, timeout=SQLITE_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -300,7 +292,9 @@ class Ledger:
             sha256 = [known.get(each) for each in files]
         for path, digest in zip(files, sha256, strict=True):
             self._take_file(uuid, path, digest)
-        self._update(uuid, files=json.dumps(list(files)), files_due=files_due, files_sha256=_hashes(sha256))
+        self._update(
+            uuid, files=json.dumps(list(files)), files_due=files_due, files_sha256=stored_hashes(sha256)
+        )
 
     def _take_file(self, uuid: str, path: str, digest: str | None) -> None:
         """Remove a file from other jobs that list its path, unless it still holds what they saved."""
@@ -311,7 +305,7 @@ class Ledger:
                 for each, known in digests_of(other).items()
                 if each != path or (known is not None and known == digest)
             }
-            self._update(other.uuid, files=json.dumps(list(kept)), files_sha256=_hashes(kept.values()))
+            self._update(other.uuid, files=json.dumps(list(kept)), files_sha256=stored_hashes(kept.values()))
 
     def give_up(self, uuid: str) -> bool:
         """Stop following a job at the user's request; return False if it is finished."""
@@ -371,24 +365,6 @@ class Ledger:
     def request_files(self, uuid: str, files_asked: Mapping[str, Any]) -> None:
         """Store how the files of a job that has not finished are to be saved."""
         self._update(uuid, "state <> 'done'", files_asked=json.dumps(dict(files_asked)))
-
-    # -- uploads -----------------------------------------------------------------------------------
-
-    def find_upload(self, sha256: str, endpoint: str) -> str | None:
-        """Return the link that a file endpoint gave for this content, or None."""
-        rows = self._query("SELECT url FROM uploads WHERE sha256 = ? AND endpoint = ?", (sha256, endpoint))
-        return rows[0][0] if rows and isinstance(rows[0][0], str) else None
-
-    def remember_upload(self, sha256: str, endpoint: str, url: str) -> None:
-        """Store the link that a file endpoint gave for this content; it replaces an older one."""
-        self._execute(
-            "INSERT OR REPLACE INTO uploads (sha256, endpoint, url, uploaded_at) VALUES (?, ?, ?, ?)",
-            (sha256, endpoint, url, self._clock.time()),
-        )
-
-    def forget_upload(self, sha256: str, endpoint: str) -> None:
-        """Delete a link that no longer works."""
-        self._execute("DELETE FROM uploads WHERE sha256 = ? AND endpoint = ?", (sha256, endpoint))
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -471,10 +447,12 @@ class Ledger:
 
     def known_tasks(self, host: str, task_ids: Iterable[str]) -> set[str]:
         """Return those of the tasks that belong to a job in the ledger."""
-        ids = list(task_ids)
-        marks = ",".join("?" * len(ids))
-        rows = self._query(f"SELECT task_id FROM jobs WHERE host = ? AND task_id IN ({marks})", (host, *ids))  # noqa: S608
-        return {task_id for (task_id,) in rows}
+        known: set[str] = set()
+        for ids in in_batches(task_ids):
+            marks = ",".join("?" * len(ids))
+            statement = f"SELECT task_id FROM jobs WHERE host = ? AND task_id IN ({marks})"  # noqa: S608
+            known.update(task_id for (task_id,) in self._query(statement, (host, *ids)))
+        return known
 
     # -- SQL ---------------------------------------------------------------------------------------
 
@@ -541,7 +519,10 @@ class Ledger:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> ConfigError:
-        return unusable(self.path, error, identity=self._identity)
+        if self._fault is None and os.name == "nt" and is_corrupt(error):
+            self._connection.close()  # Windows does not rename an open file
+            self._fault = unusable(self.path, error, identity=self._identity)
+        return self._fault or unusable(self.path, error, identity=self._identity)
 
     def _query(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         try:
@@ -587,9 +568,3 @@ class Ledger:
 
     def _one(self, where: str, values: tuple[object, ...]) -> Job | None:
         return next(self._jobs(self._rows(where, values)), None)
-
-
-def _hashes(sha256: Iterable[str | None]) -> str | None:
-    """Hashes as the ledger stores them: NULL when none is known."""
-    known = list(sha256)
-    return json.dumps(known) if any(known) else None

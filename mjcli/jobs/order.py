@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from mjcli.api.endpoints import endpoint
 from mjcli.api.models import Result, ResultKind
-from mjcli.jobs.job import ID_PREFIX, Job, action_of
+from mjcli.jobs.job import Job, action_of, name_of
 
 
 class CallbackSource(Protocol):
@@ -77,8 +77,8 @@ class Outcome(NamedTuple):
 
     @property
     def job(self) -> str | None:
-        """What names the job in a command: its task id, else the prefix of its uuid; None without a row."""
-        return None if self.uuid is None else self.task_id or self.uuid[:ID_PREFIX]
+        """What names the job in a command: see `name_of`; None without a row."""
+        return None if self.uuid is None else name_of(self.task_id, self.uuid)
 
 
 class Observer(Protocol):

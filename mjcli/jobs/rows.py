@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from mjcli.api.ndjson import parse_json
 from mjcli.jobs.job import ID_PREFIX, STATES, Job
 
 COLUMNS = ", ".join(Job._fields)
@@ -90,8 +91,8 @@ def _numbers(connection: sqlite3.Connection) -> Iterable[int]:
 
 def _parsed(name: str, value: object) -> Any:
     try:
-        return json.loads(value if isinstance(value, str) else "")
-    except (ValueError, RecursionError):
+        return parse_json(value if isinstance(value, str) else "", lenient=True)
+    except ValueError:
         raise DamagedRow(f"its {name} is not JSON") from None
 
 
@@ -185,3 +186,9 @@ _OPTIONAL = (
     "key_fingerprint",
     "files_sha256",
 )
+
+
+def stored_hashes(sha256: Iterable[str | None]) -> str | None:
+    """Hashes as the ledger stores them: NULL when none is known."""
+    known = list(sha256)
+    return json.dumps(known) if any(known) else None

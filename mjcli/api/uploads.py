@@ -1,4 +1,4 @@
-"""`FileStore`: upload an image to the file endpoint, for a link that can be an image prompt.
+"""`FileStore`: upload an image to a file endpoint, for a link that can be an image prompt.
 
 An upload costs nothing, so it is retried freely.
 """
@@ -7,27 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import httpx
 
 from mjcli import __version__
-from mjcli.api.connection import Exchange, connect
+from mjcli.api.connection import Certificates, Exchange, connect
 from mjcli.api.hooks import Clock, Hooks
-from mjcli.api.models import error_of, is_error
+from mjcli.api.models import error_of, is_error, number_of
 from mjcli.api.responses import (
     ACCEPT_ENCODING,
     ERROR_LIMIT,
     body_object,
     failure_of,
+    is_certificate_error,
     is_final,
     location_of,
     whole_body,
 )
-from mjcli.api.retries import Retries, retry_after
+from mjcli.api.retries import Retries, http_date, retry_after
 from mjcli.errors import ApiError, ExitCode, MjError, NetworkError, Remedy, full_stop
 
+LIFETIME = 7 * 86_400.0  # seconds that a link lives at most, and where the endpoint does not say how long
 READ_SECONDS = 60.0  # from the end of the request to the end of the response
 
 _CONTENT_TYPES = {
@@ -38,7 +41,17 @@ _CONTENT_TYPES = {
     "gif": "image/gif",
 }
 _NO_JOB = "No job was sent."
+_NO_ENDPOINT = (404, 405, 410, 413)
 _RETRIED = (408, 425, 429)  # and every 5xx
+
+
+class Uploaded(NamedTuple):
+    """An uploaded file."""
+
+    link: str
+    """An http or https address; http only if the endpoint is on this machine."""
+    lifetime: float
+    """Seconds for which the link lives, on any clock; never more than `LIFETIME`."""
 
 
 class UploadRefused(ApiError):
@@ -57,6 +70,7 @@ class FileStore:
         url: The address that files are posted to.
         token: The token of the file endpoint, if it needs one. It is sent nowhere else: redirects are not
             followed.
+        token_in: Where the token is sent, as for `Client`.
         retries: How often an upload is retried.
         use_environment: Whether to honour the proxy variables and SSL_CERT_FILE.
         clock: What to wait and to measure time with; the module `time` by default.
@@ -67,6 +81,7 @@ class FileStore:
         url: str,
         token: str | None = None,
         *,
+        token_in: str = "header",  # noqa: S107
         retries: int = 3,
         use_environment: bool = True,
         clock: Clock = time,
@@ -80,7 +95,10 @@ class FileStore:
             "accept": "application/json",
             "accept-encoding": ACCEPT_ENCODING,
         }
-        if token:
+        self._query: dict[str, str] | None = None  # None leaves the query of the address alone
+        if token and token_in == "query":  # noqa: S105
+            self._query = {"token": token}
+        elif token:
             self._headers["authorization"] = f"Bearer {token}"
         self._client: httpx.Client | None = None
 
@@ -95,8 +113,8 @@ class FileStore:
         if self._client is not None:
             self._client.close()
 
-    def upload(self, name: str, data: bytes) -> str:
-        """Upload a file under this name (without a directory); returns its http or https link.
+    def upload(self, name: str, data: bytes) -> Uploaded:
+        """Upload a file under this name (without a directory).
 
         Raises `ApiError` when the endpoint refuses the file, `NetworkError` when it cannot be reached, fails,
         or is not a file endpoint, and `ConfigError` when no connection can be set up.
@@ -109,13 +127,14 @@ class FileStore:
                 response = self._post(self._client, name, data)
             except httpx.HTTPError as error:
                 failure = failure_of(error, f'the file endpoint "{self.url}"')
-                failure = NetworkError(f"{failure.message} {_NO_JOB}", remedy=Remedy.FILES_CONNECTION)
+                remedy = Remedy.CHECK_CERTIFICATES if is_certificate_error(error) else Remedy.FILES_CONNECTION
+                failure = NetworkError(f"{failure.message} {_NO_JOB}", remedy=remedy)
                 if is_final(error):
                     raise failure from error
                 retries.pause(failure)
                 continue
             if response.status not in _RETRIED and response.status < 500:
-                return self._link(name, response)
+                return self._uploaded(name, response)
             retries.pause(self._refusal(name, response), response.retry_after)
 
     def _post(self, client: httpx.Client, name: str, data: bytes) -> _Response:
@@ -127,20 +146,31 @@ class FileStore:
 
         exchange = Exchange(self._clock, None, Hooks(sent=sent))
         request = client.build_request(
-            "POST", self.url, files={"file": part}, headers=self._headers, extensions={"trace": exchange}
+            "POST",
+            self.url,
+            params=self._query,
+            files={"file": part},
+            headers=self._headers,
+            extensions={"trace": exchange},
         )
         request.extensions["timeout"] = exchange.timeouts
         with contextlib.closing(client.send(request, stream=True)) as response:
             return _Response(response, exchange, self._clock)
 
-    def _link(self, name: str, response: _Response) -> str:
-        """The link in a response. Raises `ApiError` or `NetworkError` when there is none."""
+    def _uploaded(self, name: str, response: _Response) -> Uploaded:
+        """The file of a response. Raises `ApiError` or `NetworkError` when it has no link."""
         document = response.document
         if 200 <= response.status < 300 and document is not None and not is_error(document):
-            link = _link_in(document)
+            schemes = ("https",) if self._is_public else ("https", "http")
+            link, expires_at = _link_in(document, schemes)
             if link is not None:
-                return link
+                return Uploaded(link, _lifetime(expires_at, response.now))
         raise self._refusal(name, response)
+
+    @property
+    def _is_public(self) -> bool:
+        """Whether the endpoint is on the network, whose links must be secure for the service to take them."""
+        return self.url.lower().startswith("https:")
 
     def _refusal(self, name: str, response: _Response) -> MjError:
         """What a response without a link means."""
@@ -148,7 +178,7 @@ class FileStore:
         if document is not None and (is_error(document) or 400 <= status < 600):
             error = error_of(document, status=status, accepted=False)
             return self._refused(name, error, full_stop(error.message))
-        if status == 429 or (400 <= status < 500 and status not in (404, 405, 410)):
+        if status == 429 or (400 <= status < 500 and status not in _NO_ENDPOINT):
             # Even if it is a gateway's, it is a response to this file.
             return self._refused(name, error_of({}, status=status, accepted=False), f"HTTP {status}.")
         if 300 <= status < 400:
@@ -168,15 +198,20 @@ class FileStore:
             trace_id=error.trace_id,
             document=error.document,
         )
-        if refused.exit_code in (ExitCode.AUTH, ExitCode.REFUSED):
+        if refused.exit_code == ExitCode.AUTH or (
+            error.status == 403 and error.exit_code == ExitCode.REFUSED
+        ):
             refused.remedy = Remedy.FILES_TOKEN
+        elif refused.exit_code == ExitCode.REFUSED:
+            refused.remedy = Remedy.HOST_IMAGE
         elif refused.exit_code == ExitCode.UNAVAILABLE:
             refused.remedy = Remedy.FILES_CONNECTION
         return refused
 
     def _connect(self) -> httpx.Client:
         return connect(
-            verify=lambda: self.url.lower().startswith("https:"),
+            self.url,
+            certificates=Certificates() if self._is_public else None,
             use_environment=self._use_environment,
         )
 
@@ -186,31 +221,45 @@ class _Response:
 
     def __init__(self, response: httpx.Response, exchange: Exchange, clock: Clock) -> None:
         self.status = response.status_code
+        self.now = http_date(response.headers.get("date", "")) or clock.time()
         self.retry_after = retry_after(response, clock.time())
         self.location = location_of(response)
         data = whole_body(response, exchange, ERROR_LIMIT)
         self.document: dict[str, Any] | None = body_object(data)
 
 
-def _link_in(document: Mapping[str, Any]) -> str | None:
-    """`file_url`, else `url`, else one of them within `data`; None when none is an address."""
+def _link_in(document: Mapping[str, Any], schemes: Sequence[str]) -> tuple[str | None, object]:
+    """The link in an object, or in `data` within it, and its `expires_at`; None when none is an address."""
     inner = document.get("data")
     for place in (document, inner if isinstance(inner, Mapping) else {}):
-        for key in ("file_url", "url"):
+        for key in ("url", "file_url"):
             link = place.get(key)
-            if isinstance(link, str) and _is_address(link):
-                return link
-    return None
+            if isinstance(link, str) and _is_address(link, schemes):
+                return link, place.get("expires_at")
+    return None, None
 
 
-def _is_address(link: str) -> bool:
-    """Whether it is an http or https address that can stand among the words of a prompt."""
+def _is_address(link: str, schemes: Sequence[str]) -> bool:
+    """Whether it is an address with one of these schemes that can stand among the words of a prompt."""
     try:
         parsed = httpx.URL(link)
     except (httpx.InvalidURL, ValueError):
         return False
     plain = link.isprintable() and not any(each.isspace() for each in link)
-    return plain and parsed.scheme in ("http", "https") and bool(parsed.host)
+    return plain and parsed.scheme in schemes and bool(parsed.host) and not parsed.userinfo
+
+
+def _lifetime(expires_at: object, now: float) -> float:
+    """Seconds from `now` (Unix seconds) to a time in ISO 8601 or Unix seconds, on the service's clock."""
+    try:
+        when = datetime.fromisoformat(expires_at) if isinstance(expires_at, str) else None
+        if when is not None and when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = number_of(expires_at) if when is None else when.timestamp()
+    except (ValueError, OverflowError):
+        seconds = None
+    lifetime = LIFETIME if seconds is None else seconds - now
+    return lifetime if 0 < lifetime <= LIFETIME else LIFETIME
 
 
 def _content_type(name: str) -> str:

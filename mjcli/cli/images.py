@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from mjcli.cli.inputs import is_file, names_image_file, refuse_bad_link
-from mjcli.errors import ApiError, ConfigError, ExitCode, UsageError
+from mjcli.errors import ApiError, ConfigError, ExitCode, Remedy, UsageError
 from mjcli.prompt.parse import is_link
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def problem_of(subject: str, check: LinkCheck) -> str:
 
 
 class Uploader:
-    """Uploads files of this machine, each content once: the ledger remembers the links.
+    """Uploads files of this machine, each content once: the ledger remembers the links while they live.
 
     `client`, `files` and `ledger` are called when first needed; `client` raises `NoTokenError` when the job
     could not be sent either.
@@ -69,6 +69,7 @@ class Uploader:
     ) -> None:
         self._output, self._settings = output, settings
         self._client, self._files, self._ledger = client, files, ledger
+        self._links: dict[str, str] = {}  # of this run, by the digest of the content
 
     @classmethod
     def of(cls, context: Context) -> Uploader:
@@ -87,43 +88,58 @@ class Uploader:
         Without `remember` the ledger is neither read nor written. Raises `UsageError` for a file that is not
         an image, `NoTokenError`, `ConfigError` for an unusable ledger, and as `FileStore.upload` does.
         """
-        from mjcli.media.local import format_size, read_image
+        from mjcli.media.local import read_image
 
         data = read_image(path)
         self._client()  # nothing is uploaded for a job that cannot be sent
+        digest = _digest(data)
+        if digest not in self._links:
+            # A sandbox has another port each time.
+            remember = remember and not self._settings.sandbox.value
+            self._links[digest] = self._remembered_or_new(path, data, digest, remember=remember)
+        return self._links[digest]
+
+    def _remembered_or_new(self, path: Path, data: bytes, digest: str, *, remember: bool) -> str:
+        from mjcli.media.local import format_size
+
         files = self._files()
-        # A sandbox has another port each time.
-        remember = remember and not self._settings.sandbox.value
-        digest = _digest(data) if remember else ""
-        if remember and (link := self._remembered(digest, files.url)) is not None:
+        if remember and (link := self._remembered(digest)) is not None:
             self._output.notice(f"{path.name} was uploaded before; reusing its link.")
             return link
         once = " (once; later jobs reuse the link)" if remember else ""
         size = format_size(len(data))
         self._output.notice(f"Uploading {path.name}, {size}, to {urlsplit(files.url).netloc}{once}.")
         with self._explained_refusal():
-            link = files.upload(_file_name(path, data), data)
+            link, lifetime = files.upload(_file_name(path, data), data)
         self._output.detail(f"Uploaded {path.name}: {link}")
         if remember:
             with contextlib.suppress(ConfigError):  # the link is valid, recorded or not
-                self._ledger().remember_upload(digest, files.url, link)
+                self._ledger().uploads.remember(digest, self._account, link, lifetime=lifetime)
         return link
 
     @contextlib.contextmanager
     def _explained_refusal(self) -> Iterator[None]:
-        """Suggest another API token where that was the token that the file endpoint refused."""
+        """Suggest no token of its own for the file endpoint where it refused the API token."""
         try:
             yield
         except ApiError as error:
             api_token = self._settings.token_for_files.value and not self._settings.files_token.value
-            if api_token and error.exit_code == ExitCode.AUTH:
-                error.remedy = None
+            if api_token and error.remedy == Remedy.FILES_TOKEN:
+                error.remedy = None if error.exit_code == ExitCode.AUTH else Remedy.HOST_IMAGE
             raise
 
-    def _remembered(self, digest: str, endpoint: str) -> str | None:
+    @property
+    def _account(self) -> str:
+        """What tells accounts apart, whose links serve them alone; the tokens cannot be read from it."""
+        settings = self._settings
+        tokens = (settings.token.value, settings.files_token.value)
+        account = (settings.profile.value, settings.host, settings.files_url.value, *tokens)
+        return _digest(repr(account).encode())
+
+    def _remembered(self, digest: str) -> str | None:
         """The link of an earlier upload, unless it certainly leads to no image any more."""
-        ledger = self._ledger()
-        link = ledger.find_upload(digest, endpoint)
+        uploads = self._ledger().uploads
+        link = uploads.find(digest, self._account)
         if link is None:
             return None
         from mjcli.media.links import has_expired
@@ -134,7 +150,7 @@ class Uploader:
             (check,) = check_links([link], allow_private=local, use_environment=not local)
             if check.verdict != "refused":
                 return link
-        ledger.forget_upload(digest, endpoint)
+        uploads.forget(digest, self._account)
         return None
 
 

@@ -26,7 +26,7 @@ _SUB_IMAGE = re.compile(rf"/{_UUID}/0_([0-3])\.png")
 _VIDEO = re.compile(rf"//video/{_UUID}/0_([0-3])\.mp4")
 _UPLOAD = re.compile(rf"/files/{_UUID}/[\w.-]+", re.ASCII)
 _CACHE_SIZE = 32 * 1024 * 1024  # bytes of drawn files in memory
-UPLOAD_LIMIT = 20 * 1024 * 1024  # bytes per file
+UPLOAD_LIMIT = 25 * 1024 * 1024  # bytes per file
 _CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
 
 

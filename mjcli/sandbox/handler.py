@@ -9,6 +9,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,7 +23,9 @@ from .store import Job
 BODY_LIMIT = 20 * 1024 * 1024  # bytes
 _UPLOAD_BODY_LIMIT = UPLOAD_LIMIT + 64 * 1024  # the file and the multipart syntax around it
 _DRAIN_LIMIT = 8 * BODY_LIMIT
-_UPLOAD_PATH = "/api/v1/files"
+_UPLOAD_PATH, _PLATFORM_UPLOAD_PATH = "/files/upload", "/api/v1/files"
+_UPLOAD_PATHS = (_UPLOAD_PATH, _PLATFORM_UPLOAD_PATH)
+_UPLOAD_DAYS = 7  # that the link of an upload lives
 _CODES = {404: "no_api", 405: "bad_request", 500: "api_error", 501: "api_not_implemented"}
 
 
@@ -124,12 +127,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name is None:
             raise RefusalError(404, "no_api", f"sandbox: there is no API at {self.url_path}")
         self._check_token()
-        body = self._read_body(_UPLOAD_BODY_LIMIT if name == _UPLOAD_PATH else BODY_LIMIT)
+        body = self._read_body(_UPLOAD_BODY_LIMIT if name in _UPLOAD_PATHS else BODY_LIMIT)
         endpoints = self.server.endpoints
         self.server.faults.refuse_request()
-        if name == _UPLOAD_PATH:
-            path = self.server.files.upload(self.headers.get("content-type", ""), body)
-            return self._send_json(200, {"file_url": self.server.base_url + path, "sandbox": True})
+        if name in _UPLOAD_PATHS:
+            return self._upload(name, body)
         request = fields.parse(body)
         if name == "tasks":
             return self._send_json(200, endpoints.tasks(request, self.server.base_url))
@@ -142,9 +144,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._send_json(200, {"task_id": accepted.job.id})
         return self._stream(accepted.job) if stream else self._wait(accepted.job)
 
+    def _upload(self, path: str, body: bytes) -> None:
+        link = self.server.base_url + self.server.files.upload(self.headers.get("content-type", ""), body)
+        if path == _PLATFORM_UPLOAD_PATH:
+            return self._send_json(200, {"file_url": link, "sandbox": True})
+        expires_at = datetime.now(UTC) + timedelta(days=_UPLOAD_DAYS)
+        document = {"success": True, "url": link, "expires_at": expires_at.isoformat(timespec="seconds")}
+        return self._send_json(200, {**document, "sandbox": True})
+
     def _endpoint(self) -> str | None:
         path = self.url_path.rstrip("/")
-        if path == _UPLOAD_PATH:
+        if path in _UPLOAD_PATHS:
             return path
         start, _, name = path.rpartition("/")
         return name if start == "/midjourney" and name in self.server.endpoints.names else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,9 @@ from tests.support.fake_clock import FakeClock
 from tests.support.images import png
 from tests.support.service import Received, Reply, Script, Service, serve
 
-PATH = "/api/v1/files/"
+PATH = "/files/upload"
+EPOCH = 1_700_000_000  # 2023-11-14T22:13:20Z
+DAY = 86_400
 LINK = "https://cdn.example/1.png"
 
 
@@ -28,7 +31,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def store(service: Service, clock: FakeClock) -> Iterator[FileStore]:
-    service.scripts[PATH] = lambda _request, reply: reply.json({"file_url": LINK})
+    service.scripts[PATH] = lambda _request, reply: reply.json({"success": True, "url": LINK})
     url = service.base_url + PATH
     with FileStore(url, "secret-token", use_environment=False, clock=clock) as store:
         yield store
@@ -58,7 +61,7 @@ def in_form(request: Received) -> tuple[dict[str, str], bytes]:
 def test_a_file_is_sent_as_the_part_named_file_and_its_link_is_returned(
     store: FileStore, service: Service
 ) -> None:
-    assert store.upload("my cat.png", png(5000)) == LINK
+    assert store.upload("my cat.png", png(5000)).link == LINK
     (post,) = service.posts(PATH)
     headers, content = in_form(post)
     assert headers == {
@@ -71,7 +74,7 @@ def test_a_file_is_sent_as_the_part_named_file_and_its_link_is_returned(
 
 
 def test_without_a_token_no_authorization_is_sent(service: Service) -> None:
-    service.scripts[PATH] = lambda _request, reply: reply.json({"file_url": LINK})
+    service.scripts[PATH] = lambda _request, reply: reply.json({"success": True, "url": LINK})
     with FileStore(service.base_url + PATH, use_environment=False) as store:
         store.upload("cat.png", png())
     assert "authorization" not in service.posts(PATH)[0].headers
@@ -120,7 +123,7 @@ def test_the_link_is_found_in_each_form_of_the_response(
     store: FileStore, service: Service, document: Any, status: int
 ) -> None:
     service.scripts[PATH] = lambda _request, reply: reply.json(document, status)
-    assert store.upload("cat.png", png()) == LINK
+    assert store.upload("cat.png", png()).link == LINK
 
 
 @pytest.mark.parametrize(
@@ -138,6 +141,7 @@ def test_the_link_is_found_in_each_form_of_the_response(
         {"file_url": "https://h/a b --ar 1:1"},
         {"file_url": "https://h/\x1b[31m"},
         {"file_url": "https://h/\u00a0x"},
+        {"url": "https://name:password@h/x"},
         {"data": [LINK]},
         {"data": {"data": {"file_url": LINK}}},
     ],
@@ -158,6 +162,7 @@ def test_a_response_without_a_link_is_not_the_apis(store: FileStore, service: Se
         lambda _r, reply: reply.whole(b"\xff\xfe{}"),
         lambda _r, reply: reply.whole(b"<html>", 404),
         lambda _r, reply: reply.whole(b"", 405),
+        lambda _r, reply: reply.whole(b"<html>", 413),
         lambda _r, reply: reply.whole(b"", 204),
     ],
 )
@@ -185,7 +190,6 @@ def test_a_response_that_is_not_an_object_is_not_the_apis(
         (400, {"error": {"code": "bad_request", "message": "no"}}, "bad_request", ExitCode.REFUSED),
         (400, {"error": "no"}, "bad_request", ExitCode.REFUSED),
         (413, {"error": {"message": "too large"}}, "bad_request", ExitCode.REFUSED),
-        (413, None, "bad_request", ExitCode.REFUSED),
         (415, None, "bad_request", ExitCode.REFUSED),
         (422, {"detail": [{"loc": ["file"]}]}, "bad_request", ExitCode.REFUSED),
         (200, {"success": False, "error": {"code": "bad_request", "message": "no"}}, "bad_request", 4),
@@ -205,8 +209,10 @@ def test_a_refusal_is_final_and_carries_its_remedy(
     assert isinstance(error, ApiError)
     assert (error.code, error.exit_code) == (code, exit_code)
     assert "cat.png" in error.message
-    if exit_code in (ExitCode.AUTH, ExitCode.REFUSED):
+    if exit_code == ExitCode.AUTH or (status == 403 and exit_code == ExitCode.REFUSED):
         assert error.remedy == Remedy.FILES_TOKEN
+    elif exit_code == ExitCode.REFUSED:
+        assert error.remedy == Remedy.HOST_IMAGE
     else:
         assert error.remedy == (Remedy.FILES_CONNECTION if exit_code == ExitCode.UNAVAILABLE else None)
     assert len(service.posts(PATH)) == 1
@@ -253,8 +259,8 @@ def test_temporary_failures_are_retried_three_times(
     ids=["reset", "closed", "cut", "502", "429"],
 )
 def test_an_upload_is_retried_until_it_succeeds(store: FileStore, service: Service, first: Script) -> None:
-    service.scripts[PATH] = [first, lambda _request, reply: reply.json({"file_url": LINK})]
-    assert store.upload("cat.png", png(5000)) == LINK
+    service.scripts[PATH] = [first, lambda _request, reply: reply.json({"success": True, "url": LINK})]
+    assert store.upload("cat.png", png(5000)).link == LINK
     posts = service.posts(PATH)
     assert [in_form(each)[1] for each in posts] == [png(5000)] * 2
 
@@ -335,5 +341,57 @@ def test_a_redirect_is_not_followed_and_gets_no_token(
 
 
 def test_several_files_are_uploaded_in_turn(store: FileStore, service: Service) -> None:
-    assert [store.upload(f"{n}.png", png(n)) for n in range(3)] == [LINK] * 3
+    assert [store.upload(f"{n}.png", png(n)).link for n in range(3)] == [LINK] * 3
     assert [in_form(each)[1] for each in service.posts(PATH)] == [png(n) for n in range(3)]
+
+
+def test_a_token_in_the_query_is_sent_there_only(service: Service) -> None:
+    service.scripts[PATH] = lambda _request, reply: reply.json({"url": LINK})
+    url = service.base_url + PATH
+    with FileStore(url, "secret-token", token_in="query", use_environment=False) as store:
+        store.upload("cat.png", png())
+        (post,) = service.posts(PATH)
+        assert post.query == {"token": "secret-token"}
+        assert "authorization" not in post.headers
+        service.scripts[PATH] = lambda _request, reply: reply.json({"error": "no"}, 400)
+        fails(store)
+
+
+def test_a_secure_endpoint_must_return_a_secure_link() -> None:
+    """The service fetches images over HTTPS only; on this machine there is no certificate."""
+    for schemes, found in ((("https",), None), (("https", "http"), "http://h/1.png")):
+        assert uploads_module._link_in({"url": "http://h/1.png"}, schemes)[0] == found
+    assert uploads_module._link_in({"url": "https://other.example/1.png"}, ("https",))[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "lifetime"),
+    [
+        ("2023-11-15T22:13:20Z", DAY),
+        ("2023-11-15T22:13:20.000000+00:00", DAY),
+        ("2023-11-16T06:13:20+08:00", DAY),
+        ("2023-11-15T22:13:20", DAY),  # without an offset it is UTC
+        (EPOCH + DAY, DAY),
+        ("2023-11-21T22:13:20Z", 7 * DAY),
+        ("2033-11-15T22:13:20Z", 7 * DAY),  # longer than links live
+        ("2003-11-15T22:13:20Z", 7 * DAY),  # in the past
+        ("2023-11-15", DAY - 80_000),
+        *((each, 7 * DAY) for each in (None, "", "soon", "9999-99-99", True, [], {}, -1, 1e300, 10**400)),
+        *((each, 7 * DAY) for each in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("ahead", [0, -400 * DAY])
+def test_the_lifetime_of_a_link_is_measured_on_the_clock_of_the_service(
+    service: Service, clock: FakeClock, expires_at: Any, lifetime: float, ahead: int
+) -> None:
+    def respond(_request: Received, reply: Reply) -> None:
+        body = json.dumps({"success": True, "url": LINK, "expires_at": expires_at}).encode()
+        head = "HTTP/1.1 200 OK\r\ndate: Tue, 14 Nov 2023 22:13:20 GMT\r\nconnection: close\r\n"
+        reply.raw(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        reply.close()
+
+    service.scripts[PATH] = respond
+    clock.ahead = EPOCH + ahead - time.time()
+    with FileStore(service.base_url + PATH, use_environment=False, clock=clock) as store:
+        assert store.upload("cat.png", png()) == (LINK, lifetime)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.support.images import JPEG, png
 from tests.support.service import Received, Reply, Service
 from tests.support.world import World
 
-FILES = "/api/v1/files/"
+FILES = "/files/upload"
 TOKEN = "api-token-0123456789"
 OTHER = "files-token-0123456789"
 
@@ -61,7 +62,7 @@ def sent(service: Service) -> list[Received]:
         received.append(request)
         path = f"/up/{len(received)}.png"
         service.files[path] = png()
-        reply.json({"file_url": service.base_url + path})
+        reply.json({"success": True, "url": service.base_url + path})
 
     service.scripts[FILES] = take
     return received
@@ -79,7 +80,7 @@ def remembered(tmp_path: Path) -> list[tuple[Any, ...]]:
     if not database.exists():
         return []
     with contextlib.closing(sqlite3.connect(database)) as connection:
-        return connection.execute("SELECT endpoint, url FROM uploads").fetchall()
+        return connection.execute("SELECT url FROM uploads").fetchall()
 
 
 # -- what is sent --------------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ def test_a_refusal_shows_no_token_and_suggests_a_command(
         run.upload(cat)
     assert caught.value.exit_code == ExitCode.AUTH
     _report(run.context, caught.value)
-    assert "next: mj auth login --files" in run.err
+    assert "next: mj auth login --files\n" in run.err
     assert "No job was sent." in run.err
     assert TOKEN not in run.err
     assert OTHER not in run.err
@@ -158,8 +159,8 @@ def test_a_refusal_of_the_api_token_suggests_another_api_token(
     with pytest.raises(MjError) as caught:
         run.upload(cat)
     _report(run.context, caught.value)
-    assert "next: mj auth status" in run.err
-    assert "next: mj auth login  #" in run.err
+    assert "next: mj auth status\n" in run.err
+    assert "next: mj auth login\n" in run.err
     assert "--files" not in run.err
 
 
@@ -193,7 +194,7 @@ def test_the_same_content_is_uploaded_once_whatever_its_name(
     assert run.upload(copy) == first
     assert run.err == "copy.png was uploaded before; reusing its link.\n"
     assert len(sent) == 1
-    assert remembered(tmp_path) == [(service.base_url + FILES, first)]
+    assert remembered(tmp_path) == [(first,)]
 
 
 def test_other_content_is_uploaded_separately(
@@ -214,6 +215,88 @@ def test_another_endpoint_gets_its_own_upload(
     assert [each.path for each in sent] == [FILES, "/other/"]
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"MJ_TOKEN": "another-token-0123456789"},
+        {"MJ_PROFILE": "work"},
+        {"MJ_FILES_TOKEN": OTHER},
+        {"MJ_BASE_URL": "https://api.example"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_link_is_not_reused_for_another_account(
+    begin: Callable[..., Run],
+    sent: list[Received],
+    service: Service,
+    cat: Path,
+    environ: dict[str, str],
+    changed: dict[str, str],
+) -> None:
+    """The token that changed is another account, whatever the profile is called."""
+    Path(environ["MJ_CONFIG"]).write_text("[profiles.work]\n")
+    same_endpoint = {"MJ_FILES_URL": service.base_url + FILES}
+    first = begin(**same_endpoint).upload(cat)
+    assert begin(**(same_endpoint | changed)).upload(cat) != first
+    assert begin(**same_endpoint).upload(cat) == first
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "uploads"),
+    [(30, 2), (90, 1), (-30, 1), (60 * 24 * 6, 1)],
+    ids=["soon", "later", "past", "days"],
+)
+def test_a_link_that_expires_soon_is_replaced(
+    begin: Callable[..., Run], service: Service, cat: Path, minutes: int, uploads: int
+) -> None:
+    """A time in the past is nonsense, so the usual seven days apply."""
+    expires_at = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+    link = f"{service.base_url}/up/1.png"
+    service.scripts[FILES] = lambda _request, reply: reply.json(
+        {"success": True, "url": link, "expires_at": expires_at}
+    )
+    service.files["/up/1.png"] = png()
+    for _ in range(2):
+        assert begin().upload(cat) == link
+    assert len(service.posts(FILES)) == uploads
+
+
+def test_the_same_content_is_uploaded_once_in_one_run_whatever_is_remembered(
+    begin: Callable[..., Run], sent: list[Received], cat: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(cat.read_bytes())
+    uploader = Uploader.of(begin().context)
+    links = {uploader.upload(each, remember=False) for each in (cat, copy, cat)}
+    assert len(links) == len(sent) == 1
+
+
+def test_a_token_in_the_query_is_used_for_uploads_too(
+    begin: Callable[..., Run], sent: list[Received], environ: dict[str, str], cat: Path
+) -> None:
+    Path(environ["MJ_CONFIG"]).write_text('[profiles.default]\ntoken_in = "query"\n')
+    begin().upload(cat)
+    begin(MJ_FILES_TOKEN=OTHER).upload(cat)
+    assert [each.query for each in sent] == [{"token": TOKEN}, {}]
+    assert [each.headers.get("authorization") for each in sent] == [None, f"Bearer {OTHER}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "document"),
+    [(400, {"error": {"code": "bad_request", "message": "no"}}), (403, {"detail": "no"}), (413, {})],
+)
+def test_a_refusal_of_the_file_suggests_to_host_it(
+    begin: Callable[..., Run], service: Service, cat: Path, status: int, document: dict[str, Any]
+) -> None:
+    service.scripts[FILES] = lambda _request, reply: reply.json(document, status)
+    run = begin()
+    with pytest.raises(MjError) as caught:
+        run.upload(cat)
+    _report(run.context, caught.value)
+    assert run.err.endswith("\n  hint: host the image yourself and pass its link\n")
+
+
 def test_a_dead_link_is_replaced(
     begin: Callable[..., Run], sent: list[Received], service: Service, cat: Path, tmp_path: Path
 ) -> None:
@@ -221,7 +304,7 @@ def test_a_dead_link_is_replaced(
     del service.files["/up/1.png"]
     second = begin().upload(cat)
     assert second == f"{service.base_url}/up/2.png"
-    assert remembered(tmp_path) == [(service.base_url + FILES, second)]
+    assert remembered(tmp_path) == [(second,)]
 
 
 def test_a_dead_link_is_forgotten_even_if_the_next_upload_fails(
@@ -283,11 +366,11 @@ def test_a_full_disk_does_not_lose_the_link(
     cat: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise ConfigError("The disk is full.")
 
     run = begin()
-    monkeypatch.setattr(run.context.ledger, "remember_upload", full)
+    monkeypatch.setattr(run.context.ledger.uploads, "remember", full)
     assert run.upload(cat) == f"{service.base_url}/up/1.png"
 
 

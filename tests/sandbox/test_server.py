@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +24,11 @@ from mjcli.sandbox.handler import BODY_LIMIT
 from mjcli.sandbox.server import Server
 from mjcli.sandbox.store import Store
 from tests.support.sandbox import NDJSON, Client, Receiver
+from tests.support.systems import posix
 
 Run = Callable[..., Client]
+
+UPLOAD = "/files/upload"
 
 
 def _code(response: Any) -> tuple[int, str]:
@@ -272,18 +275,31 @@ def _form(content: bytes, name: str = "../my cat.png") -> bytes:
 
 def test_an_uploaded_image_can_be_downloaded(client: Client) -> None:
     content, headers = IMAGE, MULTIPART
-    response = client.send("POST", "/api/v1/files/", _form(content), headers)
-    url = response.json["file_url"]
+    response = client.send("POST", UPLOAD, _form(content), headers)
+    url = response.json["url"]
     assert url.endswith("/my_cat.png")
     served = client.get(url)
     assert (served.body, served.headers["content-type"]) == (content, "image/png")
-    assert client.send("POST", "/api/v1/files/", b"{}", {"content-type": "application/json"}).status == 400
-    assert client.send("POST", "/api/v1/files/", b"--edge--", headers).status == 400
+    assert client.send("POST", UPLOAD, b"{}", {"content-type": "application/json"}).status == 400
+    assert client.send("POST", UPLOAD, b"--edge--", headers).status == 400
+
+
+def test_a_link_of_an_upload_says_that_it_lives_for_seven_days(client: Client) -> None:
+    document = client.send("POST", UPLOAD, _form(IMAGE), MULTIPART).json
+    assert document["success"] is True
+    left = datetime.fromisoformat(document["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=6.9) < left <= timedelta(days=7)
+
+
+def test_the_file_endpoint_of_the_platform_has_its_own_form_of_response(client: Client) -> None:
+    document = client.send("POST", "/api/v1/files/", _form(IMAGE), MULTIPART).json
+    assert client.get(document["file_url"]).body == IMAGE
+    assert "url" not in document
 
 
 def test_an_uploaded_image_outlives_the_process(run: Run) -> None:
     first = run()
-    url = first.send("POST", "/api/v1/files/", _form(IMAGE), MULTIPART).json["file_url"]
+    url = first.send("POST", UPLOAD, _form(IMAGE), MULTIPART).json["url"]
     path = url.removeprefix(first.sandbox.base_url)
     first.sandbox.close()
     second = run()
@@ -294,33 +310,33 @@ def test_an_uploaded_image_outlives_the_process(run: Run) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"<html>", b"\0\0\0\x18ftypmp42", b"hello" * 100])
 def test_only_images_can_be_uploaded(client: Client, content: bytes) -> None:
-    response = client.send("POST", "/api/v1/files/", _form(content), MULTIPART)
+    response = client.send("POST", UPLOAD, _form(content), MULTIPART)
     assert _code(response) == (400, "bad_request")
     assert "image" in response.json["error"]["message"]
 
 
 def test_the_content_type_of_an_upload_depends_on_its_content_alone(client: Client) -> None:
-    response = client.send("POST", "/api/v1/files/", _form(b"\xff\xd8\xff\xe0" + b"x" * 40, "cat"), MULTIPART)
-    assert response.json["file_url"].endswith("/file.jpg")
-    assert client.get(response.json["file_url"]).headers["content-type"] == "image/jpeg"
+    response = client.send("POST", UPLOAD, _form(b"\xff\xd8\xff\xe0" + b"x" * 40, "cat"), MULTIPART)
+    assert response.json["url"].endswith("/file.jpg")
+    assert client.get(response.json["url"]).headers["content-type"] == "image/jpeg"
 
 
-def test_an_upload_may_have_20_mb_at_most(client: Client) -> None:
+def test_an_upload_may_have_25_mb_at_most(client: Client) -> None:
     largest = IMAGE.ljust(UPLOAD_LIMIT, b"x")
-    assert client.send("POST", "/api/v1/files/", _form(largest), MULTIPART).status == 200
-    assert _code(client.send("POST", "/api/v1/files/", _form(largest + b"x"), MULTIPART)) == (
+    assert client.send("POST", UPLOAD, _form(largest), MULTIPART).status == 200
+    assert _code(client.send("POST", UPLOAD, _form(largest + b"x"), MULTIPART)) == (
         413,
         "bad_request",
     )
-    assert client.send("POST", "/api/v1/files/", _form(largest * 2), MULTIPART).status == 413
+    assert client.send("POST", UPLOAD, _form(largest * 2), MULTIPART).status == 413
 
 
 def test_an_upload_needs_the_token_if_one_is_set(run: Run) -> None:
     client = run(token="secret")
-    assert _code(client.send("POST", "/api/v1/files/", _form(IMAGE), MULTIPART)) == (400, "no_token")
+    assert _code(client.send("POST", UPLOAD, _form(IMAGE), MULTIPART)) == (400, "no_token")
     for given, status in (("Bearer no", 401), ("Bearer secret", 200)):
         headers = {**MULTIPART, "authorization": given}
-        assert client.send("POST", "/api/v1/files/", _form(IMAGE), headers).status == status
+        assert client.send("POST", UPLOAD, _form(IMAGE), headers).status == status
 
 
 def test_a_port_in_use_is_an_os_error(client: Client, tmp_path: Path) -> None:
@@ -336,7 +352,7 @@ def test_a_file_that_is_not_a_database_is_an_os_error(tmp_path: Path) -> None:
         Sandbox(path)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@posix
 def test_only_the_owner_can_read_the_database(tmp_path: Path) -> None:
     path = tmp_path / "new" / "sandbox.db"
     with Sandbox(path) as sandbox:

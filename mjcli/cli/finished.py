@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,16 +104,18 @@ class FinishedJob(NamedTuple):
             return False
         return all(is_unchanged(Path(each), digest) for each, digest in digests_of(job).items())
 
-    @property
-    def name_fields(self) -> dict[str, str]:
-        """The values of the placeholders in its files' names; the same whenever they are saved."""
+    def name_fields(self, hide: Callable[[str], str]) -> dict[str, str]:
+        """The values of the placeholders in its files' names; the same whenever they are saved.
+
+        `hide` masks the tokens in a text.
+        """
         from mjcli.media.names import fields_of
 
         return fields_of(
-            prompt=self.subject,
-            image_id=self.result.id,
-            task_id=self.result.task_id or self.task_id,
-            action=self.action,
+            prompt=hide(self.subject),
+            image_id=hide(self.result.id or ""),
+            task_id=hide(self.result.task_id or self.task_id or ""),
+            action=hide(self.action),
             created_at=self.requested_at,
         )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mjcli.cli.hints import command, with_note
 from mjcli.cli.output.result import print_result
 from mjcli.cli.output.watch import FilesWatch
-from mjcli.errors import ConfigError, DownloadError, UsageError, without_stop
+from mjcli.cli.pipe import STDOUT, check_one_image, stdout_target
+from mjcli.errors import ConfigError, DownloadError, MjError, UsageError, unexpected, without_stop
 from mjcli.jobs.job import digests_of
 
 if TYPE_CHECKING:
@@ -54,17 +57,21 @@ def preload(*, files: bool) -> None:
 # -- where files go --------------------------------------------------------------------------------
 
 
-def file_target(settings: Settings, files: FileOptions, *, split: bool = False) -> Target | None:
+def file_target(
+    output: Output, settings: Settings, files: FileOptions, *, split: bool = False
+) -> Target | None:
     """Where files go, None when none are to be saved. Raises `UsageError`, `ConfigError` before any payment."""
-    target = requested_target(settings, files, split=split)
+    target = requested_target(output, settings, files, split=split)
     if target is not None:
-        from mjcli.media.names import check_writable
+        from mjcli.media.place import check_writable
 
         check_writable(target)
     return target
 
 
-def requested_target(settings: Settings, files: FileOptions, *, split: bool = False) -> Target | None:
+def requested_target(
+    output: Output, settings: Settings, files: FileOptions, *, split: bool = False
+) -> Target | None:
     """The same for a job that was sent before: the target is not checked. Raises `UsageError`."""
     if split and files.download is False:
         raise UsageError("--split cuts downloaded grids, so it cannot be combined with --no-download.")
@@ -72,11 +79,26 @@ def requested_target(settings: Settings, files: FileOptions, *, split: bool = Fa
     if download is None:
         download = bool(settings.download.value) or files.output is not None or split
     if not download:
+        _check_unused(files)
         return None
-    return output_target(settings, files, split=split)
+    return output_target(output, settings, files, split=split)
 
 
-def output_target(settings: Settings, files: FileOptions, *, split: bool = False) -> Target:
+def _check_unused(files: FileOptions) -> None:
+    """Check options that have no effect because nothing is saved; a wrong value is a mistake. Raises `UsageError`."""
+    if files.max_size is None and files.output is None:
+        return  # without the imports below
+    from mjcli.media.names import parse_size, parse_target
+
+    if files.max_size is not None:
+        parse_size(files.max_size)
+    if files.output == STDOUT:
+        raise UsageError("--output - writes an image, so it cannot be combined with --no-download.")
+    if files.output is not None:
+        parse_target(_absolute("--output", files.output), Path())
+
+
+def output_target(output: Output, settings: Settings, files: FileOptions, *, split: bool = False) -> Target:
     """The target of --output, else the default one. Raises `UsageError` for a bad template or without Pillow."""
     from mjcli.media.names import parse_target
 
@@ -84,8 +106,36 @@ def output_target(settings: Settings, files: FileOptions, *, split: bool = False
         from mjcli.media.grid import check_pillow
 
         check_pillow()
-    target = parse_target(files.output, settings.output.value or ".")
+    if files.output == STDOUT:
+        target = stdout_target(output, split=split)
+    elif files.output is not None:
+        target = parse_target(_absolute("--output", files.output), Path())
+    else:
+        directory = _absolute("The output directory", settings.output.value or ".")
+        target = (
+            parse_target(f"{directory}/", Path()) if "{" in directory else parse_target(None, Path(directory))
+        )
     return with_limit(target, files)._replace(split=split)
+
+
+def _absolute(name: str, path: str | Path) -> str:
+    """A path in full, with the slash that ends a directory's. Raises `UsageError`."""
+    from mjcli.settings.paths import expanded
+
+    text = str(path)
+    scheme, separator, _ = text.partition("://")
+    if separator and len(scheme) > 1 and scheme.isalnum():  # one letter is a drive of Windows
+        raise UsageError(f'{name} "{text}" is a URL; choose a path on this machine.')
+    try:
+        full = str(expanded(text))
+        full.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f'{name} "{text}" is in a directory whose name is not UTF-8; choose another.'
+        ) from None
+    except ValueError as error:
+        raise UsageError(f"{name} {error}.") from None
+    return f"{full}/" if text.endswith(("/", os.sep)) else full
 
 
 def with_limit(target: Target, files: FileOptions) -> Target:
@@ -99,22 +149,36 @@ def check_fixed_name(target: Target, *, force: bool) -> None:
     """Refuse a file name without placeholders that is in use, before anything is sent. Raises `NameInUse`."""
     from mjcli.media.names import check_free
 
-    if target.fixed is not None and not force:
+    if target.fixed is not None and not force and not target.stdout:
         check_free(target, {}, count=1, extensions=_IMAGES)
 
 
-def check_names(order: Order, target: Target, *, force: bool, split_images: bool | None = None) -> None:
-    """Refuse names of a job's files that are in use, as far as they are known before it is sent.
+def check_names(
+    order: Order,
+    target: Target,
+    hide: Callable[[str], str],
+    *,
+    force: bool,
+    split_images: bool | None = None,
+) -> None:
+    """Refuse names of a job's files that are in use, and directories that cannot be written, as far as known.
 
-    Raises `NameInUse`.
+    `hide` masks the tokens in a text. Raises `NameInUse`, `ConfigError`.
     """
-    from mjcli.media.names import check_free, fields_of
+    from mjcli.media.names import check_free, fields_of, known_directory
+    from mjcli.media.place import check_writable
 
+    video = order.wanted == "video"
+    check_one_image(target, several=video or bool(split_images))
+    if target.stdout:
+        return
+    known = fields_of(prompt=hide(order.subject), image_id=None, task_id=None, action=order.action)
+    fields = {name: known[name] for name in ("prompt", "action", "date")}
+    directory = known_directory(target, fields)
+    if directory != target.directory:  # which was checked already
+        check_writable(target._replace(directory=directory, template="{ext}"))
     if force:
         return
-    known = fields_of(prompt=order.subject, image_id=None, task_id=None, action=order.action)
-    fields = {name: known[name] for name in ("prompt", "action", "date")}
-    video = order.wanted == "video"
     # Even where several are requested, it may be one.
     for count in (1, 4) if video or split_images else (1,):
         check_free(target, fields, count=count, extensions=_VIDEOS if video else _IMAGES)
@@ -134,8 +198,8 @@ def stored_target(job: Job) -> Target | None:
 
 
 def target_record(target: Target | None, *, force: bool) -> dict[str, Any] | None:
-    """A target as the ledger stores it."""
-    if target is None:
+    """A target as the ledger stores it; standard output is none, since `mj resume` never writes to that."""
+    if target is None or target.stdout:
         return None
     from mjcli.media.names import MAX_SIZE
 
@@ -196,12 +260,35 @@ class Saver:
         `retry` is the command that saves missing files. `requested` says that the job itself was to save
         files, so that those missing are left to `mj resume`. `show` prints it another way.
         """
+        if target is not None and target.stdout:
+            self._write_out(job, target)
+            return []
         files, failures = self._save(job, target, force=force) if target is not None else ([], [])
         saved = [str(file.path) for file in files]
         due = len(failures) if requested or job.job is None else min(job.job.files_due, len(failures))
         finished = self._record(job, files, due)
         (show or self._show)(finished, saved, _missing(failures, job.task_id, retry) if failures else None)
         return saved
+
+    def _write_out(self, job: FinishedJob, target: Target) -> None:
+        """Write the one image of a job to standard output, whole or not at all."""
+        import tempfile
+
+        self._record(job, [], 0)
+        links = job.result.links
+        if len(links) != 1 or job.result.video_urls:
+            failures = [DownloadError(f"it has {len(links)} files, and --output - writes one image")]
+            self._output.failure(_missing(failures, job.task_id, command("download", job.reference)))
+            return
+        retry = command("download", job.reference, "-o", STDOUT)
+        with tempfile.TemporaryDirectory(prefix="mj-", dir=target.directory) as directory:
+            there = [Path(path) for path in job.files]
+            target = target._replace(directory=Path(directory), stdout=False)
+            saved, failures = ([], []) if there else self._save(job, target, force=False)
+            if failures:
+                self._output.failure(_missing(failures, job.task_id, retry))
+            for path in there[:1] or [file.path for file in saved]:
+                self._output.file(path)
 
     def report_kept(self, paths: Sequence[Path | str]) -> None:
         """Report files that existed already and were not downloaded again."""
@@ -219,27 +306,36 @@ class Saver:
 
     def _record(self, job: FinishedJob, saved: Sequence[Saved], due: int) -> FinishedJob:
         """Record the files in the ledger; returns the job with the result as the ledger has it now."""
-        with contextlib.suppress(ConfigError):  # the files are there, whatever the ledger knows of them
-            ledger = self._ledger()
-            if ledger is None:
-                return job
-            uuid = job.uuid
-            if job.record is not None:
-                from mjcli.jobs.follow import record_task_result
+        try:
+            return self._recorded(job, saved, due)
+        except ConfigError:
+            pass  # the files are there, whatever the ledger knows of them
+        except Exception as error:  # a result that was paid for is printed whatever happens
+            self._output.alarm(f"The files were not recorded: {type(error).__name__}: {error}")
+        return job
 
-                row = record_task_result(ledger, self._settings.host, job.record)
-                uuid = row.uuid if row is not None else None
-            if uuid is not None and saved:
-                digests = self._earlier_files(job)
-                for file in saved:
-                    path = str(file.path)
-                    digests[path] = file.sha256 or digests.get(path)
-                ledger.set_files(uuid, list(digests), files_due=due, sha256=list(digests.values()))
-            row = ledger.get(uuid) if uuid is not None else None
-            if _is_earlier(job) and row is not None and row.result:
-                from mjcli.api.models import Result
+    def _recorded(self, job: FinishedJob, saved: Sequence[Saved], due: int) -> FinishedJob:
+        """The same. Raises `ConfigError`."""
+        ledger = self._ledger()
+        if ledger is None:
+            return job
+        uuid = job.uuid
+        if job.record is not None:
+            from mjcli.jobs.follow import record_task_result
 
-                return job._replace(result=Result(row.result))  # its links may be fresh
+            row = record_task_result(ledger, self._settings.host, job.record)
+            uuid = row.uuid if row is not None else None
+        if uuid is not None and saved:
+            digests = self._earlier_files(job)
+            for file in saved:
+                path = str(file.path)
+                digests[path] = file.sha256 or digests.get(path)
+            ledger.set_files(uuid, list(digests), files_due=due, sha256=list(digests.values()))
+        row = ledger.get(uuid) if uuid is not None else None
+        if _is_earlier(job) and row is not None and row.result:
+            from mjcli.api.models import Result
+
+            return job._replace(result=Result(row.result))  # its links may be fresh
         return job
 
     def _earlier_files(self, job: FinishedJob) -> dict[str, str | None]:
@@ -256,6 +352,15 @@ class Saver:
 
     def _save(self, job: FinishedJob, target: Target, *, force: bool) -> Fetched:
         """Download the files of a job; returns them, and what went wrong."""
+        try:
+            return self._downloaded(job, target, force=force)
+        except MjError:
+            raise
+        except Exception as error:  # a result that was paid for is printed whatever happens
+            return [], [DownloadError(unexpected(error).message)]
+
+    def _downloaded(self, job: FinishedJob, target: Target, *, force: bool) -> Fetched:
+        """The same, for errors that have a meaning."""
         from mjcli.media.download import OwnFiles
         from mjcli.media.place import sweep
 
@@ -272,7 +377,7 @@ class Saver:
                 return self._downloader().save_all(
                     urls,
                     target,
-                    job.name_fields,
+                    job.name_fields(self._output.secret.hide),
                     own=own,
                     force=force,
                     video=video,
@@ -345,7 +450,7 @@ def _missing(failures: Sequence[DownloadError], task_id: str | None, retry: str 
     """The files of a job that could not be saved, as one failure."""
     reasons = "; ".join(dict.fromkeys(without_stop(error.message) for error in failures))
     what = "a file is" if len(failures) == 1 else f"{len(failures)} files are"
-    if retry is not None and _SIZE_LIMIT in reasons:
+    if retry and _SIZE_LIMIT in reasons:
         retry = _larger_limit(retry)
     return DownloadError(
         f"The job is done and billed once, but {what} missing: {reasons}.", task_id=task_id, hint=retry
@@ -354,7 +459,7 @@ def _missing(failures: Sequence[DownloadError], task_id: str | None, retry: str 
 
 def _larger_limit(retry: str) -> str:
     """What to type where the size limit stopped a download: the same limit would stop it again."""
-    lines = [f"{retry} --max-size SIZE  # a larger limit, such as 4G"]
+    lines = [with_note(f"{retry} --max-size SIZE", "a larger limit, such as 4G")]
     if retry.startswith("mj resume "):
-        lines.append(f"{retry} --give-up  # leaves the file")
+        lines.append(with_note(f"{retry} --give-up", "leaves the file"))
     return "\n".join(lines)

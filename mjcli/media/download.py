@@ -6,6 +6,7 @@ directory, which is removed when the download fails.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,6 +29,7 @@ from mjcli.media.place import PartialFile, Saved, discard_partial_files, partial
 from mjcli.media.transfer import Limits, LinkExpired, Transfer
 from mjcli.media.web import STALL_SECONDS, GuardedGet
 
+_STEP = 0.5  # seconds within which `stop`, and on Windows Ctrl-C, is noticed
 PARALLEL = 4
 
 Progress = Callable[[int, int, "int | None"], None]  # index, bytes so far, total bytes if known
@@ -103,7 +105,7 @@ class Downloader:
 
     `allow_private` lets links lead to private addresses: right only when the API itself is on this machine.
     `use_environment` honours the proxy variables and SSL_CERT_FILE. A transfer that is silent, or slower than
-    1 kB/s, for `stall_seconds` is retried; `sleep` waits before each retry.
+    1 kB/s, for `stall_seconds` is retried; `sleep` waits before each retry, by default until `stop` at most.
     """
 
     def __init__(
@@ -112,17 +114,29 @@ class Downloader:
         allow_private: bool = False,
         use_environment: bool = True,
         stall_seconds: float = STALL_SECONDS,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._web = GuardedGet(allow_private=allow_private, use_environment=use_environment)
         self._stall_seconds = stall_seconds
-        self._sleep = sleep
+        self._stopping = threading.Event()
+        self._sleep = sleep or self._pause
 
     def __enter__(self) -> Downloader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def stop(self) -> None:
+        """Break off the transfers in progress, and refuse others, because a deadline passed; from any thread."""
+        self._stopping.set()
+        self._web.stop()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait before a retry, in steps, so that `stop` ends it."""
+        while seconds > 0 and not self._stopping.is_set():
+            time.sleep(min(seconds, _STEP))
+            seconds -= _STEP
 
     def close(self) -> None:
         """Close the connections."""
@@ -157,7 +171,9 @@ class Downloader:
             except DownloadError as error:
                 return error
 
-        outcomes = [save(0)] if len(urls) == 1 else _in_parallel(save, len(urls))
+        # On Windows, Ctrl-C does not interrupt a read, so the main thread does not read.
+        alone = len(urls) == 1 and os.name != "nt"
+        outcomes = [save(0)] if alone else _in_parallel(save, len(urls))
         saved = [each for each in outcomes if isinstance(each, Saved)]
         return saved, [each for each in outcomes if isinstance(each, DownloadError)]
 
@@ -197,7 +213,7 @@ class Downloader:
                     sleep=self._sleep,
                     progress=lambda done, total: job.progress(index, done, total),
                 )
-                transfer.run()
+                self._run(transfer, url)
                 head = part.head(HEAD)
                 if problem := not_a_result(head, transfer.content_type):
                     # Some servers answer like this when the image no longer exists.
@@ -208,6 +224,15 @@ class Downloader:
                 return saved._replace(notices=(*saved.notices, *_oddities(saved.path, part, head)))
         except OSError as error:
             raise DownloadError(f'"{directory}" cannot be written: {reason_of(error)}.') from error
+
+    def _run(self, transfer: Transfer, url: str) -> None:
+        """Transfer everything. Raises `DownloadError`."""
+        try:
+            transfer.run()
+        except DownloadError as error:
+            if not self._stopping.is_set():
+                raise
+            raise DownloadError(f'The deadline passed during the download of "{url}".') from error
 
 
 def _name(job: Job, index: int, extension: str) -> Path:
@@ -282,7 +307,8 @@ def _in_parallel(save: Callable[[int], Saved | DownloadError], count: int) -> li
         worker.start()
     try:
         for worker in workers:
-            worker.join()
+            while worker.is_alive():  # Ctrl-C does not interrupt a join on Windows
+                worker.join(_STEP)
     except BaseException:
         waiting = iter(())
         discard_partial_files()

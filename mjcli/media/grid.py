@@ -38,8 +38,9 @@ def check_pillow() -> None:
     except ImportError:
         raise UsageError(
             "--split needs Pillow, which is not installed.",
-            hint='pip install "mjcli[images]"  # installed with pipx: pipx inject mjcli pillow\n'
-            "--split-images  # the service sends the four images instead",
+            hint='pip install "mjcli[images]"\n'
+            "if it was installed with pipx: pipx inject mjcli pillow\n"
+            "--split-images makes the service send the four images instead",
         ) from None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from mjcli.errors import UsageError, reason_of
 from mjcli.media.formats import IMAGES, extension_of, format_name, is_whole_image
 
-MAX_BYTES = 20 * 1024 * 1024
+MAX_BYTES = 25 * 1024 * 1024
 
 
 def read_image(path: Path) -> bytes:

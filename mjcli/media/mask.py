@@ -95,7 +95,7 @@ def mask_of(mask: Path | None, regions: Sequence[str], size: Size | None) -> str
         raise UsageError(
             "--region needs the size of the image, which is not known.",
             hint="name the image by an id that the ledger knows, or give it as a file\n"
-            "--mask FILE  # a mask of your own",
+            "--mask FILE uses a mask of your own",
         )
     if max(size) > MAX_SIDE:
         raise UsageError(f"The image has {size[0]} x {size[1]} pixels, too many for a mask.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import itertools
 import os
 import re
 import stat
@@ -13,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mjcli.errors import ConfigError, NameInUse, UsageError
+from mjcli.errors import NameInUse, UsageError
 from mjcli.media.formats import is_extension
 
 PLACEHOLDERS = ("prompt", "image_id", "task_id", "action", "index", "date", "ext")
@@ -27,20 +29,30 @@ _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 # Windows opens devices under these names, whatever the extension.
 _DEVICES = frozenset(
-    ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))]
+    [
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        "conin$",
+        "conout$",
+        *(p + n for p in ("com", "lpt") for n in "123456789¹²³"),
+    ]
 )
 
 
 class Target(NamedTuple):
-    """Where files are saved: a directory and a template for names in it; with `split`, grids are also split.
+    """Where files are saved: a directory and a template for paths in it; with `split`, grids are also split.
 
-    `max_size` is the most that a file may have, in bytes.
+    The components of the template are separated by `/`. `max_size` is the most that a file may have, in bytes.
+    With `stdout`, the bytes of one image go to standard output, and `directory` has its temporary file.
     """
 
     directory: Path
     template: str = DEFAULT_TEMPLATE
     split: bool = False
     max_size: int = MAX_SIZE
+    stdout: bool = False
 
     @property
     def fixed(self) -> Path | None:
@@ -48,23 +60,27 @@ class Target(NamedTuple):
         return None if "{" in self.template else self.directory / self.template
 
 
-def parse_target(output: str | None, directory: str | Path) -> Target:
-    """Parse `--output`: a directory, or a file name with placeholders; `directory` is the default directory.
+def parse_target(output: str | None, directory: Path) -> Target:
+    """Parse an absolute `--output`: a directory, or a file name; without one, files go to `directory`.
 
-    Raises `UsageError` for an unknown placeholder.
+    Every component may contain placeholders. Raises `UsageError` for one that is unknown, and for `..` after one.
     """
     if not output:
-        return Target(Path(directory).expanduser().absolute())
-    path = Path(output).expanduser()
-    if output.endswith(("/", os.sep)) or path.is_dir() or ("{" not in path.name and not path.suffix):
+        return Target(directory)
+    path = Path(output)
+    names_file = "{" in path.name or bool(path.suffix)
+    if output.endswith(("/", os.sep)) or os.path.isdir(path) or not names_file:  # noqa: PTH112 - never raises
         if "{" not in output:
-            return Target(path.absolute())
+            return Target(path)
         path = path / DEFAULT_TEMPLATE
+    elif not path.suffix and "{ext}" not in path.name:
+        path = path.with_name(f"{path.name}.{{ext}}")
     _check_template(str(path))
-    name = path.name if "{ext}" in path.name or path.suffix else f"{path.name}.{{ext}}"
-    if "{" in str(path.parent):
-        raise UsageError("--output takes placeholders in the file name, not in the directory.")
-    return Target(path.parent.absolute(), name)
+    literal = list(itertools.takewhile(lambda part: "{" not in part, path.parts[:-1]))
+    parts = path.parts[len(literal) :]
+    if ".." in parts:
+        raise UsageError('--output cannot contain ".." after a placeholder.')
+    return Target(Path(*literal), "/".join(parts))
 
 
 def _check_template(template: str) -> None:
@@ -84,6 +100,8 @@ def _check_template(template: str) -> None:
 
 def check_for_several(target: Target) -> None:
     """Raise `UsageError` when the files of several jobs would get the same name."""
+    if target.stdout:
+        raise UsageError("--output - writes one image, but there are several jobs; give a directory instead.")
     if target.fixed is not None:
         raise UsageError(
             f'"{target.template}" is the name of one file, but there are several jobs; give a directory or a name '
@@ -100,22 +118,23 @@ def parse_size(text: str) -> int:
     return size
 
 
-def check_writable(target: Target) -> None:
-    """Raise `ConfigError` when files cannot be saved there; call it before paying for a job."""
-    directory = target.directory
-    while not os.path.lexists(directory):
-        directory = directory.parent
-    if not directory.is_dir():
-        raise ConfigError(
-            f'"{directory}" is not a directory, so no files can be saved there; choose another --output.'
-        )
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise ConfigError(f'The directory "{directory}" cannot be written; choose another --output.')
-    fixed = target.fixed
-    if fixed is not None and fixed.is_dir():
-        raise ConfigError(
-            f'"{fixed}" is a directory; give a file name in it as --output, or end it with a slash.'
-        )
+def check_windows_names(target: Target) -> None:
+    """Raise `UsageError` for a name that Windows does not allow, or would change."""
+    names = [(name, name) for name in target.directory.parts[1:]]
+    for part in target.template.split("/"):
+        # Values of placeholders are always allowed.
+        names.append((part, "".join(text for text, *_ in string.Formatter().parse(part))))
+    for name, text in names:
+        bad = next((c for c in text if c in _FORBIDDEN or c < " "), None)
+        if bad is not None:
+            reason = f'because of the character "{bad}"'
+        elif name.endswith((".", " ")):
+            reason = f'because of the "{name[-1]}" at its end'
+        elif _is_device(name):
+            reason = "where it is a device"
+        else:
+            continue
+        raise UsageError(f'"{name}" cannot be a name on Windows, {reason}; choose another --output.')
 
 
 def check_free(target: Target, fields: Mapping[str, str], *, count: int, extensions: Sequence[str]) -> None:
@@ -124,7 +143,7 @@ def check_free(target: Target, fields: Mapping[str, str], *, count: int, extensi
     `fields` are the values that are known before the job is sent, `count` is the number of its files, and
     `extensions` are those that they may have.
     """
-    names = {name for _, name, _, _ in string.Formatter().parse(target.template) if name is not None}
+    names = _placeholders(target.template)
     if not names <= {*fields, "ext", "index"}:
         return
     for extension in extensions if "ext" in names else extensions[:1]:
@@ -137,6 +156,21 @@ def check_free(target: Target, fields: Mapping[str, str], *, count: int, extensi
                         f'"{each}" already exists. Nothing was sent.',
                         hint="choose another --output, or add --force to replace it",
                     )
+
+
+def known_directory(target: Target, fields: Mapping[str, str]) -> Path:
+    """The deepest directory of a job's files that is known from `fields`, the values known before it is sent."""
+    known: list[str] = []
+    for part in target.template.split("/")[:-1]:
+        if not _placeholders(part) <= {*fields, "index"}:
+            break
+        known.append(part)
+    first = target._replace(template="/".join([*known, "{ext}"]))
+    return name_for(first, fields, ext="png", index=1, count=1).parent
+
+
+def _placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
 def in_use(path: Path) -> bool:
@@ -199,24 +233,36 @@ def fields_of(
 
 
 def _day_of(created_at: float | None) -> datetime.date:
-    """The local day of a moment; today for None, and for a moment outside the calendar."""
-    if created_at is not None:
-        try:
-            return datetime.date.fromtimestamp(created_at)
-        except (OverflowError, ValueError, OSError):
-            pass
-    return datetime.date.fromtimestamp(time.time())
+    """The local day of a moment; today for None, and for a moment outside the calendar.
+
+    A clock that is outside it, too, counts as unset: the first day of Unix.
+    """
+    for moment in (created_at, time.time()):
+        if moment is not None:
+            with contextlib.suppress(OverflowError, ValueError, OSError):
+                return datetime.date.fromtimestamp(moment)
+    return datetime.date(1970, 1, 1)
 
 
 def name_for(target: Target, fields: Mapping[str, str], *, ext: str, index: int, count: int) -> Path:
     """The path of file `index` (from 1) of `count`: always in the target's directory, whatever the fields are."""
-    template = target.template
-    if count > 1 and "{index}" not in template:
+    *parents, template = target.template.split("/")
+    if count > 1 and "{index}" not in target.template:
         stem, dot, suffix = template.rpartition(".")
         template = f"{stem}_{{index}}{dot}{suffix}" if dot else f"{template}_{{index}}"
+    values = {**fields, "ext": ext}
     limit = MAX_NAME if target.fixed is None else _MOST if count > 1 else None
-    name = _fitted(template, {**fields, "ext": ext}, limit and limit - _ROOM, index=index, count=count)
-    return target.directory / (_avoid_device(name) if target.fixed is None else name)
+    name = _fitted(template, values, limit and limit - _ROOM, index=index, count=count)
+    directories = [
+        _as_directory(_fitted(each, values, MAX_NAME - _ROOM, index=index, count=count, suffix=False))
+        for each in parents
+    ]
+    return target.directory.joinpath(*directories, _avoid_device(name) if target.fixed is None else name)
+
+
+def _as_directory(name: str) -> str:
+    """The name of a directory, which neither leads elsewhere nor ends as Windows allows no name to end."""
+    return _avoid_device(name.rstrip(". ") or "_")
 
 
 class _Piece(NamedTuple):
@@ -226,21 +272,39 @@ class _Piece(NamedTuple):
     text: str
 
 
-def _fitted(template: str, values: Mapping[str, str], limit: int | None, *, index: int, count: int) -> str:
-    """The name of file `index` of `count`, of at most `limit` bytes; different files have different names."""
+def _fitted(
+    template: str,
+    values: Mapping[str, str],
+    limit: int | None,
+    *,
+    index: int,
+    count: int,
+    suffix: bool = True,
+) -> str:
+    """The name of file `index` of `count`, of at most `limit` bytes; different files have different names.
+
+    With `suffix`, it keeps its extension when it is cut.
+    """
     name = template.format_map({**values, "index": str(index)})
     # The widest index and extension, so that all files of a job, and all forms of one, are cut alike.
     widest = {**values, "index": str(max(count, index)), "ext": values["ext"].ljust(4, "x")}
     excess = 0 if limit is None else len(template.format_map(widest).encode()) - limit
     if excess <= 0:
         return name
-    stem, dot, suffix = template.rpartition(".")
-    if not dot or len(f".{suffix.format_map(widest)}".encode()) > _LONGEST_SUFFIX:
-        stem, suffix = template, "{ext}"
-        excess += len(".") + len(widest["ext"])
+    stem, end = (template, "") if not suffix else _parted(template, widest)
+    if suffix and not template.endswith(end):
+        excess += len(end.format_map(widest))
     pieces = _cut_pieces(_pieces(stem, widest), excess)
     texts = [str(index) if each.field == "index" else each.text for each in pieces]
-    return f"{''.join(texts)}.{suffix.format_map({**values, 'index': str(index)})}"
+    return "".join(texts) + end.format_map({**values, "index": str(index)})
+
+
+def _parted(template: str, values: Mapping[str, str]) -> tuple[str, str]:
+    """The template of a name, and that of its extension with the dot, `.{ext}` if it has none."""
+    stem, dot, suffix = template.rpartition(".")
+    if not dot or len(f".{suffix.format_map(values)}".encode()) > _LONGEST_SUFFIX:
+        return template, ".{ext}"
+    return stem, f".{suffix}"
 
 
 def _pieces(template: str, values: Mapping[str, str]) -> list[_Piece]:
@@ -310,4 +374,8 @@ def _storable(character: str) -> bool:
 
 
 def _avoid_device(name: str) -> str:
-    return f"_{name}" if name.partition(".")[0].lower() in _DEVICES else name
+    return f"_{name}" if _is_device(name) else name
+
+
+def _is_device(name: str) -> bool:
+    return name.partition(".")[0].rstrip(" ").lower() in _DEVICES

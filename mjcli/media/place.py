@@ -8,13 +8,15 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from mjcli.errors import DownloadError, reason_of
+from mjcli.errors import ConfigError, DownloadError, reason_of
+from mjcli.files import exclusive, existing_parent, rename
 from mjcli.media.formats import is_whole
-from mjcli.media.names import numbered
+from mjcli.media.names import MAX_NAME, Target, check_windows_names, numbered
 
 if sys.platform != "win32":  # Windows does not remove a file that is in use, so no lock is needed there
     import fcntl
@@ -23,8 +25,11 @@ if sys.platform != "win32":  # Windows does not remove a file that is in use, so
 _partial: set[Path] = set()
 
 _PARTIAL_NAME = re.compile(r"\.mj-\d+-[0-9a-f]{12}\.part")
+_PARTIAL_BYTES = len("/.mj-4194304-0123456789ab.part")
 
 
+CLOSED_SECONDS = 60.0  # for which `sweep` leaves a partial file on Windows
+LOCK_SECONDS = 30.0  # how long to wait for another process that replaces a file
 MOST_NAMES = 10_000  # numbers that are tried for a file whose name is in use
 
 
@@ -97,7 +102,8 @@ def partial_file(directory: Path) -> Iterator[PartialFile]:
 def discard_partial_files() -> None:
     """Remove the partial files of this process, whose threads may still be writing them."""
     for path in list(_partial):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # on Windows, it is open; a later `sweep` removes it
+            path.unlink(missing_ok=True)
 
 
 def sweep(directory: Path) -> None:
@@ -110,6 +116,69 @@ def sweep(directory: Path) -> None:
     for name in names:
         with contextlib.suppress(OSError):
             _unlink_unless_locked(directory / name)
+
+
+def check_writable(target: Target) -> None:
+    """Raise `ConfigError` when files cannot be saved there; call it before paying for a job.
+
+    A file is created and removed, since only that shows a read-only or special file system.
+    """
+    if os.name == "nt":
+        check_windows_names(target)
+    directory = existing_parent(target.directory)
+    if directory is None:
+        raise ConfigError(f'"{target.directory}" is on a drive that does not exist; choose another --output.')
+    missing = target.directory.relative_to(directory).parts
+    if not os.path.isdir(directory):  # noqa: PTH112 - never raises
+        raise ConfigError(
+            f'"{directory}" is not a directory, so no files can be saved there; choose another --output.'
+        )
+    _check_lengths(directory, target, missing)
+    try:
+        with partial_file(directory):
+            pass
+    except (OSError, ValueError) as error:
+        reason = reason_of(error)
+        raise ConfigError(
+            f'The directory "{directory}" cannot be written ({reason}); choose another --output.'
+        ) from None
+    fixed = target.fixed
+    if fixed is not None and os.path.isdir(fixed):  # noqa: PTH112
+        raise ConfigError(
+            f'"{fixed}" is a directory; give a file name in it as --output, or end it with a slash.'
+        )
+
+
+def _check_lengths(existing: Path, target: Target, missing: Sequence[str]) -> None:
+    """Refuse names that the file system of an existing directory cannot have. Raises `ConfigError`."""
+    if target.fixed is not None:
+        names = [*missing, target.template]
+        whole = len(os.fsencode(target.fixed))
+    else:
+        names = list(missing)
+        whole = len(os.fsencode(target.directory)) + (1 + target.template.count("/")) * (MAX_NAME + 1)
+    most, longest = _limits(existing)
+    too_long = next((each for each in names if len(os.fsencode(each)) > most), None)
+    if too_long is not None:
+        raise ConfigError(f'The name "{too_long}" is too long; choose an --output of at most {most} bytes.')
+    if max(whole, len(os.fsencode(target.directory)) + _PARTIAL_BYTES) >= longest:
+        raise ConfigError(
+            f'The path "{target.directory}" is too long; choose an --output below {longest} bytes.'
+        )
+
+
+def _limits(directory: Path) -> tuple[int, int]:
+    """The most bytes of a name, and of a path, in a directory."""
+    if sys.platform == "win32":
+        import ctypes
+
+        # Missing before Windows 10.
+        long_paths = getattr(ctypes.windll.ntdll, "RtlAreLongPathsEnabled", lambda: False)
+        return 255, 32_767 if long_paths() else 260
+    try:
+        return os.pathconf(directory, "PC_NAME_MAX"), os.pathconf(directory, "PC_PATH_MAX")
+    except (OSError, ValueError):
+        return 255, 4096
 
 
 def _none(_path: Path) -> bool:
@@ -142,6 +211,7 @@ def place_part(
     returns true for it. `force` replaces any file but those that `spare` returns true for. Raises
     `DownloadError`, `OSError`.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, MOST_NAMES):
         name = numbered(path, number)
         replace = force and not spare(name) and not name.is_dir()
@@ -154,8 +224,10 @@ def place_part(
 
 def _take(part: PartialFile, path: Path, *, replace: bool, own: Callable[[Path], bool]) -> bool | None:
     """Give the file this name. Returns whether the existing file was kept; None when the name is in use."""
+    if sys.platform == "win32":
+        part.file.close()  # an open file cannot be renamed
     if replace:
-        part.path.replace(path)
+        rename(part.path, path, replace=True)
         return False
     try:
         _create(part.path, path)
@@ -169,24 +241,24 @@ def _take(part: PartialFile, path: Path, *, replace: bool, own: Callable[[Path],
         return None
     if existing and (not own(path) or is_whole(path)):
         return None  # the same first bytes do not make it this job's
-    with _locked(path.parent):
+    with exclusive(path.parent, LOCK_SECONDS):
         if _leading(part, path) != existing:
             return None  # another process was faster
-        part.path.replace(path)
+        rename(part.path, path, replace=True)
     return False
 
 
 def _create(part: Path, path: Path) -> None:
     """Give a file a free name. Raises `FileExistsError`, also when another process is faster."""
     if sys.platform == "win32":
-        part.rename(path)  # does not replace
+        rename(part, path, replace=False)
         return
     try:
         os.link(part, path)
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
-        with _locked(path.parent):
+        with exclusive(path.parent, LOCK_SECONDS):
             if os.path.lexists(path):
                 raise FileExistsError(path) from None
             part.rename(path)
@@ -218,21 +290,6 @@ def _leading(part: PartialFile, path: Path) -> int | None:
     return status.st_size
 
 
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keep other processes from replacing files in a directory, where its file system has locks."""
-    if sys.platform == "win32":
-        yield
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _lock(path: Path, file: BinaryIO) -> bool:
     """Lock a new partial file; False when a `sweep` found it before it was locked."""
     if sys.platform == "win32":
@@ -249,7 +306,9 @@ def _lock(path: Path, file: BinaryIO) -> bool:
 def _unlink_unless_locked(path: Path) -> None:
     """Remove a partial file. Raises `OSError` when it is locked, or when that cannot be determined."""
     if sys.platform == "win32":
-        path.unlink()
+        # An open file cannot be removed, but one that was just closed, to be renamed, could.
+        if time.time() - path.lstat().st_mtime > CLOSED_SECONDS:
+            path.unlink()
         return
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import zlib
 from collections.abc import Callable
 from typing import BinaryIO
@@ -44,7 +45,10 @@ def has_structure(kind: str | None, file: BinaryIO, size: int, *, thorough: bool
         return None
     if size == 0:
         return False
+    position = os.lseek(file.fileno(), 0, os.SEEK_CUR)
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        # On Windows, mapping moves the position, which the file's buffer does not notice.
+        os.lseek(file.fileno(), position, os.SEEK_SET)
         return check(data)
 
 

@@ -69,7 +69,7 @@ class Transfer:
         part: PartialFile,
         *,
         limits: Limits,
-        sleep: Callable[[float], None],
+        sleep: Callable[[float], object],
         progress: Progress,
     ) -> None:
         self._web, self._url, self._part = web, url, part

@@ -143,3 +143,37 @@ def test_an_interrupted_download_leaves_nothing_and_suggests_how_to_continue(
     assert f"next: mj download {TASK_ID} -o cats/\n" in err.decode()
     assert "Nothing was sent" not in err.decode()
     assert files(online) == []
+
+
+# Breaks a part of the program that works only on what came after the request.
+BROKEN = """
+import sys
+import {module}
+def broken(*_arguments, **_options):
+    raise LookupError("a fault of mj itself")
+setattr({module}{owner}, "{name}", broken)
+from mjcli.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "owner", "name", "status"),
+    [
+        ("mjcli.media.download", "", "place_part", 8),
+        ("mjcli.media.download", "", "name_for", 8),
+        ("mjcli.media.place", "", "sweep", 8),
+        ("mjcli.jobs.ledger", ".Ledger", "set_files", 0),
+    ],
+)
+def test_an_unexpected_error_after_the_job_still_prints_its_result(
+    online: Mj, service: Service, module: str, owner: str, name: str, status: int
+) -> None:
+    service.files["/files/cat.png"] = png(1000)
+    service.stream([service.result()])
+    before = BROKEN.format(module=module, owner=owner, name=name)
+    result = run_after(online, before, "imagine", "a cat", "-d", "--json")
+    assert result.status == status
+    assert result.answer["image_id"] == service.result()["image_id"]
+    assert "a fault of mj itself" in result.err
+    assert len(service.posts()) == 1

@@ -523,3 +523,15 @@ def test_an_expired_link_of_a_task_is_refreshed(online: Mj, cat: Service) -> Non
     answer = json.loads(online("describe-task", task_id, "--download", "--json").stdout)
     assert Path(answer["files"][0]).read_bytes() == IMAGE_DATA
     assert not cat.posts()
+
+
+def test_a_default_directory_may_contain_placeholders(online: Mj, cat: Service) -> None:
+    online(*CAT, env={"MJ_OUTPUT_DIR": f"{online.cwd}/{{action}}"})
+    assert files(online) == [f"generate/{SAVED}"]
+    assert "{foo}" in online(*CAT, env={"MJ_OUTPUT_DIR": f"{online.cwd}/{{foo}}"}, check=2).err
+    assert len(cat.posts()) == 1
+
+
+def test_a_wrong_size_limit_is_refused_even_where_nothing_is_saved(online: Mj, cat: Service) -> None:
+    assert "is not a size" in online("imagine", "a cat", "--max-size", "10Q", check=2).err
+    assert not cat.posts()

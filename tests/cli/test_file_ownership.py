@@ -339,8 +339,8 @@ def test_max_size_limits_a_file_and_is_kept_for_resume(online: Mj, jobs: Service
     result = online(*CAT, "-d", "--max-size", "1K", "--json", check=8)
     assert "larger than 1 KB" in result.answer["error"]["message"]
     result = online("resume", check=8)
-    assert "  next: mj resume task-1 --max-size SIZE  # a larger limit, such as 4G\n" in result.err
-    assert "  next: mj resume task-1 --give-up  # leaves the file\n" in result.err
+    assert "  next: mj resume task-1 --max-size SIZE\n        (a larger limit, such as 4G)\n" in result.err
+    assert "  next: mj resume task-1 --give-up\n        (leaves the file)\n" in result.err
     online("resume", "--max-size", "10K")
     assert contents(in_history(online, "@last")) == [png(5000)]
 
@@ -353,7 +353,7 @@ def test_max_size_is_checked_before_anything_is_sent(online: Mj, jobs: Service) 
     assert not jobs.received
     result = online("download", "@last", "--max-size", "10", check=8)
     assert "larger than 10 bytes" in result.err
-    assert "  next: mj download task-1 --max-size SIZE  #" in result.err
+    assert "next: mj download task-1 --max-size SIZE\n" in result.err
     assert "--give-up" not in result.err
     jobs.tasks["task-1"] = task_record("task-1", {}, final(jobs, 1))
     assert "larger" in online("describe-task", "@last", "-d", "--max-size", "10", check=8).err
@@ -398,3 +398,47 @@ def test_a_file_that_describe_task_saved_is_known_by_its_digest(
     answer = online(*again, "-o", "x.png", "--json").answer
     assert contents(answer["files"]) == [png(1)]
     assert (online.cwd / "x.png").read_bytes() == png(99)
+
+
+@pytest.mark.parametrize(
+    "template", ["{prompt}/x.png", "{action}/{image_id}.{ext}", "{prompt}/{date}/{index}"]
+)
+@pytest.mark.parametrize("options", [(), ("--force",)], ids=repr)
+def test_a_directory_of_a_template_that_cannot_be_one_is_refused_before_the_request(
+    online: Mj, jobs: Service, template: str, options: tuple[str, ...]
+) -> None:
+    for name in ("a-cat", "generate"):
+        (online.cwd / name).write_bytes(b"a file")
+    result = online(*CAT, "-o", template, *options, check=2)
+    assert "is not a directory" in result.err
+    assert jobs.posts() == []
+
+
+def test_a_directory_of_a_template_is_created_only_for_the_file(online: Mj, jobs: Service) -> None:
+    online(*CAT, "-o", "{prompt}/{image_id}/x.png")
+    assert files(online) == ["a-cat/image-1/x.png"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--max-size", "nan"),
+        ("--max-size", "0", "--no-download"),
+        ("-o", "{", "--no-download"),
+        ("-o", "~no-such-user/x.png", "--no-download"),
+        ("-o", "-", "--no-download"),
+    ],
+    ids=repr,
+)
+def test_file_options_are_checked_even_if_nothing_is_saved(
+    online: Mj, jobs: Service, options: tuple[str, ...]
+) -> None:
+    online(*CAT, *options, check=2)
+    assert jobs.posts() == []
+
+
+@pytest.mark.parametrize("output", ["s3://bucket/cats/", "https://a.example/cat.png", "file:///tmp/cat.png"])
+def test_a_url_as_output_is_refused_before_the_request(online: Mj, jobs: Service, output: str) -> None:
+    result = online(*CAT, "-o", output, check=2)
+    assert f'--output "{output}" is a URL' in result.err
+    assert jobs.posts() == []

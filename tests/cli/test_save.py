@@ -388,26 +388,29 @@ def test_a_stored_target_is_restored(begin: Begin, directory: Path, template: st
 
 
 def test_files_are_saved_where_an_option_asks_for_it(begin: Begin, directory: Path) -> None:
-    settings = begin().context.settings
-    assert file_target(settings, FileOptions()) is None
-    assert file_target(settings, FileOptions(download=False, output="x/")) is None
-    assert file_target(settings, FileOptions(download=True)) == Target(Path.cwd())
-    assert file_target(settings, FileOptions(output=f"{directory}/")) == Target(directory)
+    context = begin().context
+    output, settings = context.output, context.settings
+    assert file_target(output, settings, FileOptions()) is None
+    assert file_target(output, settings, FileOptions(download=False, output="x/")) is None
+    assert file_target(output, settings, FileOptions(download=True)) == Target(Path.cwd())
+    assert file_target(output, settings, FileOptions(output=f"{directory}/")) == Target(directory)
 
 
 def test_a_split_without_a_download_is_refused(begin: Begin) -> None:
+    context = begin().context
     with pytest.raises(UsageError, match="--split cuts downloaded grids"):
-        file_target(begin().context.settings, FileOptions(download=False), split=True)
+        file_target(context.output, context.settings, FileOptions(download=False), split=True)
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_any_payment(
     begin: Begin, directory: Path
 ) -> None:
     (directory / "notes.txt").write_text("my notes")
-    settings = begin().context.settings
+    context = begin().context
+    output, settings = context.output, context.settings
     with pytest.raises((ConfigError, DownloadError)):
-        file_target(settings, FileOptions(output=str(directory / "notes.txt" / "x.png")))
-    target = file_target(settings, FileOptions(output=str(directory / "notes.txt")))
+        file_target(output, settings, FileOptions(output=str(directory / "notes.txt" / "x.png")))
+    target = file_target(output, settings, FileOptions(output=str(directory / "notes.txt")))
     assert target is not None
     with pytest.raises(NameInUse):
         check_fixed_name(target, force=False)

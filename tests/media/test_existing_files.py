@@ -15,6 +15,7 @@ from mjcli.media.place import Saved, partial_file, place_part
 from tests.support.downloads import FIELDS, IMAGE, NAME, digest, get, link, scripted
 from tests.support.images import WHOLE, png
 from tests.support.service import Received, Reply, Service
+from tests.support.systems import posix
 
 
 @pytest.mark.parametrize("name", [NAME, "a-cat_1.webp", "a-cat_1-2.png"])
@@ -181,6 +182,7 @@ def test_a_directory_with_the_name_is_not_touched(
     assert sorted(path.name for path in place.iterdir()) == ["a-cat_1-2.png", NAME]
 
 
+@posix
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("behind", ["notes", "remains", "whole", "nothing"])
 def test_nothing_is_written_through_a_symlink(

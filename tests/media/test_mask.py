@@ -56,7 +56,7 @@ def test_a_mask_may_be_smaller_than_the_image_in_the_same_proportions(tmp_path: 
         (b"GIF89a" + b"\0" * 20, "not a PNG, JPEG or WebP"),
         (b"%PDF-1.7 " + b"\0" * 20, "not a PNG, JPEG or WebP"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "incomplete or damaged"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * (20 * 1024 * 1024), "larger than 20 MB"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * (25 * 1024 * 1024), "larger than 25 MB"),
     ],
 )
 def test_a_file_that_is_not_a_complete_image_is_refused(tmp_path: Path, data: bytes, why: str) -> None:

@@ -13,7 +13,7 @@ from mjcli.media.names import (
     PLACEHOLDERS,
     Target,
     check_free,
-    check_writable,
+    check_windows_names,
     cut,
     fields_of,
     in_use,
@@ -26,7 +26,9 @@ from mjcli.media.names import (
     safe,
     slug_of,
 )
+from mjcli.media.place import check_writable
 from tests.support.images import png
+from tests.support.systems import posix
 
 KNOWN = {"prompt": "a-cat", "action": "generate", "date": "2026-01-02"}
 
@@ -209,19 +211,16 @@ def test_without_output_files_are_saved_in_the_default_directory(tmp_path: Path)
 
 def test_an_existing_directory_is_a_directory_whatever_its_name(tmp_path: Path) -> None:
     (tmp_path / "cat.png").mkdir()
-    assert parse_target(str(tmp_path / "cat.png"), ".") == Target(tmp_path / "cat.png")
+    assert parse_target(str(tmp_path / "cat.png"), tmp_path) == Target(tmp_path / "cat.png")
 
 
 @pytest.mark.parametrize("output", ["new/", "new"])
-def test_a_name_without_an_extension_or_with_a_slash_is_a_directory(
-    tmp_path: Path, output: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert parse_target(output, ".") == Target(tmp_path / "new")
+def test_a_name_without_an_extension_or_with_a_slash_is_a_directory(tmp_path: Path, output: str) -> None:
+    assert parse_target(f"{tmp_path}/{output}", tmp_path) == Target(tmp_path / "new")
 
 
 def test_a_name_with_an_extension_is_a_file(tmp_path: Path) -> None:
-    target = parse_target(str(tmp_path / "cat.png"), ".")
+    target = parse_target(str(tmp_path / "cat.png"), tmp_path)
     assert one(target, fields()) == tmp_path / "cat.png"
 
 
@@ -229,14 +228,16 @@ def test_every_placeholder_of_the_contract_is_filled_in(tmp_path: Path) -> None:
     template = "-".join(
         f"{{{name}}}" for name in ("prompt", "image_id", "task_id", "action", "index", "date")
     )
-    target = parse_target(str(tmp_path / f"{template}.{{ext}}"), ".")
+    target = parse_target(str(tmp_path / f"{template}.{{ext}}"), tmp_path)
     today = datetime.date.today().isoformat()
     assert one(target, fields()).name == f"a-cat-123-t-1-generate-1-{today}.png"
     assert set(PLACEHOLDERS) == {"prompt", "image_id", "task_id", "action", "index", "date", "ext"}
 
 
 def test_a_template_without_an_extension_gets_the_one_of_the_file(tmp_path: Path) -> None:
-    assert one(parse_target(str(tmp_path / "x-{image_id}"), "."), fields(), ext="webp").name == "x-123.webp"
+    assert (
+        one(parse_target(str(tmp_path / "x-{image_id}"), tmp_path), fields(), ext="webp").name == "x-123.webp"
+    )
 
 
 @pytest.mark.parametrize(
@@ -245,33 +246,66 @@ def test_a_template_without_an_extension_gets_the_one_of_the_file(tmp_path: Path
 )
 def test_an_unknown_placeholder_is_refused(tmp_path: Path, bad: str) -> None:
     with pytest.raises(UsageError):
-        parse_target(str(tmp_path / f"{bad}.png"), ".")
+        parse_target(str(tmp_path / f"{bad}.png"), tmp_path)
 
 
 def test_the_error_for_an_unknown_placeholder_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_target(str(tmp_path / "{nope}.png"), ".")
+        parse_target(str(tmp_path / "{nope}.png"), tmp_path)
     assert "{nope}" in caught.value.message
     assert all(f"{{{each}}}" in caught.value.message for each in PLACEHOLDERS)
 
 
-def test_a_placeholder_in_the_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
-        parse_target(str(tmp_path / "{prompt}" / "x.png"), ".")
+@pytest.mark.parametrize(
+    ("output", "template", "path"),
+    [
+        ("{date}/{prompt}/{index}.{ext}", "{date}/{prompt}/{index}.{ext}", "2026-01-02/a-cat/1.png"),
+        ("pics/{action}/x.png", "{action}/x.png", "pics/generate/x.png"),
+        ("{action}/", "{action}/{prompt}_{image_id}.{ext}", "generate/a-cat_123.png"),
+        ("{action}/cats", "{action}/cats/{prompt}_{image_id}.{ext}", "generate/cats/a-cat_123.png"),
+        ("v1.5/{prompt}", "{prompt}.{ext}", "v1.5/a-cat.png"),
+        ("{prompt}.d/{index}", "{prompt}.d/{index}.{ext}", "a-cat.d/1.png"),
+        ("{ext}/{prompt}.{ext}", "{ext}/{prompt}.{ext}", "png/a-cat.png"),
+    ],
+)
+def test_a_template_may_contain_directories(tmp_path: Path, output: str, template: str, path: str) -> None:
+    target = parse_target(f"{tmp_path}/{output}", tmp_path)
+    assert target.template == template
+    assert one(target, {**fields(), "date": "2026-01-02"}) == tmp_path / path
+
+
+@pytest.mark.parametrize("field", ["prompt", "image_id", "task_id", "action"])
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_value_escapes_through_a_directory_of_the_template(
+    tmp_path: Path, field: str, hostile: str
+) -> None:
+    path = one(Target(tmp_path, f"{{{field}}}/{{{field}}}.{{ext}}"), fields(**{field: hostile}))
+    assert path.parent.parent == Path(os.path.normpath(path)).parent.parent == tmp_path
+    assert path.parent.name not in ("", ".", "..")
+    assert len(path.parent.name.encode()) < 120
+    path.parent.mkdir()
+    path.write_bytes(b"")
+
+
+def test_the_files_of_one_job_share_the_directory_of_the_template(tmp_path: Path) -> None:
+    target = Target(tmp_path, "{prompt}/{image_id}.{ext}")
+    paths = [name_for(target, fields(prompt="猫" * 200), ext="png", index=n, count=12) for n in (1, 9, 12)]
+    assert len({each.parent for each in paths}) == 1
+    assert [each.name for each in paths] == ["123_1.png", "123_9.png", "123_12.png"]
+
+
+@pytest.mark.parametrize("output", ["{prompt}/../x.png", "{prompt}/../../{ext}/", "../{date}/.."])
+def test_two_dots_after_a_placeholder_are_refused(tmp_path: Path, output: str) -> None:
+    with pytest.raises(UsageError, match=r'cannot contain "\.\." after a placeholder'):
+        parse_target(f"{tmp_path}/{output}", tmp_path)
 
 
 def test_a_doubled_brace_is_a_literal_brace(tmp_path: Path) -> None:
-    assert one(parse_target(str(tmp_path / "{{x}}-{image_id}.png"), "."), fields()).name == "{x}-123.png"
+    assert one(parse_target(str(tmp_path / "{{x}}-{image_id}.png"), tmp_path), fields()).name == "{x}-123.png"
 
 
 def test_braces_in_a_value_are_not_placeholders(tmp_path: Path) -> None:
     assert one(Target(tmp_path, "{image_id}.{ext}"), fields(image_id="{date}")).name == "{date}.png"
-
-
-def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert parse_target("~/images/", ".") == Target(tmp_path / "images")
-    assert parse_target(None, "~/images") == Target(tmp_path / "images")
 
 
 # -- checks before paying for a job --------------------------------------------------------------------
@@ -289,6 +323,7 @@ def test_a_file_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
             check_writable(Target(directory))
 
 
+@posix
 def test_a_dangling_symlink_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ConfigError):
@@ -299,6 +334,35 @@ def test_a_directory_with_the_fixed_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cat.png").mkdir()
     with pytest.raises(ConfigError):
         check_writable(Target(tmp_path, "cat.png"))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(Path("x" * 300)),
+        Target(Path("new", "é" * 200, "more")),
+        Target(Path(), "x" * 300 + ".png"),
+        Target(Path(*["x" * 200] * 30)),
+        Target(Path(*["x" * 99] * 40), "{prompt}.{ext}"),
+    ],
+    ids=["a directory", "a directory below a new one", "a file name", "a path", "a path for names"],
+)
+def test_names_that_the_file_system_cannot_have_are_refused(tmp_path: Path, target: Target) -> None:
+    with pytest.raises(ConfigError, match="is too long"):
+        check_writable(target._replace(directory=tmp_path / target.directory))
+
+
+def test_a_file_system_that_takes_no_files_is_recognised_whatever_its_modes_say() -> None:
+    directory = Path("/proc/self")
+    if not directory.is_dir():
+        pytest.skip("needs /proc")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        check_writable(Target(directory))
+
+
+def test_the_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    check_writable(Target(tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("extension", ["png", "jpg", "webp"])
@@ -382,3 +446,33 @@ def test_a_size_has_a_unit_or_is_in_bytes(text: str, size: int) -> None:
 def test_anything_else_is_not_a_size(text: str) -> None:
     with pytest.raises(UsageError, match="not a size"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a?b.png",
+        "cat.png:x",
+        "aux",
+        "Aux.png",
+        "com¹.png",
+        "nul .png",
+        "cat.png.",
+        "cat.png ",
+        "a\tb.png",
+        "a|{index}",
+    ],
+)
+def test_names_that_windows_does_not_allow_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a name on Windows"):
+        check_windows_names(Target(Path("cats"), name))
+    if "{" not in name:
+        with pytest.raises(UsageError, match="cannot be a name on Windows"):
+            check_windows_names(Target(Path("cats") / name / "more"))
+
+
+@pytest.mark.parametrize(
+    "name", ["cat.png", ".cat.png", "{prompt}_.{ext}", "{index} .{ext}", "console.png", "auxiliary"]
+)
+def test_other_names_are_allowed_on_windows(name: str) -> None:
+    check_windows_names(Target(Path("cats"), name))

@@ -16,6 +16,7 @@ from mjcli.media.download import Downloader
 from mjcli.media.place import sweep
 from tests.support.downloads import IMAGE, NAME, get, link, nothing_left, scripted
 from tests.support.service import Received, Reply, Service
+from tests.support.systems import posix
 
 # -- partial files of killed processes --------------------------------------------------------------------
 
@@ -25,6 +26,7 @@ LEFT = ".mj-4711-0123456789ab.part"
 def test_a_partial_file_without_a_writer_is_removed(place: Path) -> None:
     place.mkdir()
     (place / LEFT).write_bytes(b"x")
+    os.utime(place / LEFT, (1, 1))
     sweep(place)
     assert nothing_left(place)
 
@@ -56,7 +58,7 @@ def test_a_partial_file_that_is_being_written_is_not_removed(
     assert [path.name for path in place.iterdir()] == [NAME]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@posix
 def test_the_partial_file_of_another_process_is_removed_only_after_its_death(place: Path) -> None:
     place.mkdir()
     script = (
@@ -80,6 +82,7 @@ def test_the_partial_file_of_another_process_is_removed_only_after_its_death(pla
     assert nothing_left(place)
 
 
+@posix
 def test_a_partial_file_removed_before_it_was_locked_is_created_again(
     service: Service, fetch: Downloader, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

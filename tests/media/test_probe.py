@@ -22,6 +22,7 @@ from mjcli.media.probe import LinkCheck, check_links
 from tests.support.faraway import certificate_for
 from tests.support.images import WHOLE, png
 from tests.support.service import Received, Reply, Script, Service, serve
+from tests.support.systems import posix
 
 IMAGES = {kind: WHOLE[kind] for kind in ("png", "jpg", "webp", "gif")}
 TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
@@ -409,7 +410,7 @@ def test_a_silent_name_server_does_not_delay_the_result(monkeypatch: pytest.Monk
     )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@posix
 def test_an_interruption_ends_the_check_at_once(service: Service) -> None:
     wait: Script = lambda _r, _reply: service.over.wait(60)  # noqa: E731
     url = serving(service, wait, wait)

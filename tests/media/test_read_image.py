@@ -61,13 +61,13 @@ def test_other_files_are_refused_by_their_format(tmp_path: Path, data: bytes, wo
     assert words in caught.value.message
 
 
-def test_an_image_may_have_20_mb_and_no_byte_more(tmp_path: Path) -> None:
+def test_an_image_may_have_25_mb_and_no_byte_more(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(png() + b"x" * (MAX_BYTES - len(png())))
     assert len(read_image(path)) == MAX_BYTES
     with path.open("ab") as file:
         file.write(b"x")
-    with pytest.raises(UsageError, match="larger than 20 MB"):
+    with pytest.raises(UsageError, match="larger than 25 MB"):
         read_image(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -109,5 +110,19 @@ def test_no_more_than_the_head_of_a_body_is_read(service: Service, web: GuardedG
 def test_an_unusable_proxy_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "nonsense://x")
     web = GuardedGet(allow_private=False, use_environment=True)
-    with pytest.raises(SetupError, match="cannot be set up"), web.open("http://93.184.216.34/x"):
+    with pytest.raises(SetupError, match="ALL_PROXY"), web.open("http://93.184.216.34/x"):
         pass
+
+
+@pytest.mark.parametrize("exceptions", ["fd07::/64", "bücher.example", "http://[", "10.0.0.0/8"])
+def test_downloads_use_the_proxy_whatever_else_no_proxy_lists(
+    monkeypatch: pytest.MonkeyPatch, exceptions: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("no_proxy", exceptions)
+    web = GuardedGet(allow_private=False, use_environment=True)
+    with pytest.raises(TransportError, match="refused"), web.open("http://93.184.216.34/x"):
+        pass
+    web.close()

@@ -1,13 +1,15 @@
-"""Signals: handled at once where the main thread waits, and held back where it must not be interrupted."""
+"""Signals: handled at once, held back where they must not interrupt, and the terminal left clean by each stop."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 PAUSE = 0.05  # seconds in which the interpreter normally handles a signal
 
@@ -42,8 +44,8 @@ def stay_wakeable() -> None:
     from a socket) does not interrupt that call, and is only handled when the call ends, perhaps a minute
     later. So a second thread, which learns of each signal at once, interrupts the main thread again.
     """
-    if not hasattr(signal, "pthread_kill"):
-        return  # on Windows, sleeps and reads are interrupted in another way
+    if sys.platform == "win32":
+        return  # there, the main thread never waits for long
     signals, wakeup = os.pipe()
     os.set_blocking(wakeup, False)
     waker = Waker()
@@ -56,12 +58,70 @@ def stay_wakeable() -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hold back the signals that end the program until the block is done."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    """Hold back the signals that end or stop the program until the block is done."""
+    if sys.platform == "win32":
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    held_back = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held_back)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class User(Protocol):
+    """What has changed the terminal for a time: a live display, a prompt."""
+
+    def release(self) -> None:
+        """Leave the terminal as a shell expects it. Called by signal handlers."""
+
+    def retake(self) -> None:
+        """Use the terminal again, after the program was stopped and continued."""
+
+
+_users: list[User] = []
+
+
+def hold(user: User) -> None:
+    """Have the terminal restored by `user` when the program is stopped or killed, until `let_go`."""
+    _users.append(user)
+
+
+def let_go(user: User) -> None:
+    """End `hold`; harmless if it has ended."""
+    if user in _users:
+        _users.remove(user)
+
+
+def release_terminal() -> None:
+    """Leave the terminal as a shell expects it, for a stop or an end that runs no clean-up."""
+    for user in reversed(_users):
+        user.release()
+
+
+def leave_terminal_when_stopped() -> None:
+    """Stop for Ctrl-Z with a clean terminal, and let a background job write without being stopped."""
+    if sys.platform == "win32":
+        return
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # sent by `stty tostop`; a paid job must not wait for `fg`
+    for number in (signal.SIGTSTP, signal.SIGTTIN):
+        # Ignored where no shell could continue the program.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    signal.signal(signal.SIGCONT, _continued)  # after SIGSTOP
+
+
+def _stop(number: int, _frame: object) -> None:
+    """Stop as this signal does by default, so that the shell sees why."""
+    release_terminal()
+    before = signal.signal(number, signal.SIG_DFL), signal.signal(signal.SIGCONT, signal.SIG_DFL)
+    signal.raise_signal(number)  # returns when the program is continued
+    signal.signal(number, before[0])
+    signal.signal(signal.SIGCONT, before[1])
+    _continued()
+
+
+def _continued(*_: object) -> None:
+    for user in _users:
+        user.retake()

@@ -66,6 +66,13 @@ def test_login_creates_the_profile_and_saves_address_and_token_place(mj: Mj) -> 
     }
 
 
+@pytest.mark.parametrize("text", ['"{}"\r\n', " {}\t", "\ufeff\u201c{}\u201d\n", "'{}'", "{}\r\n\n"])
+def test_login_saves_a_token_without_what_surrounds_it(mj: Mj, text: str) -> None:
+    result = mj("auth", "login", stdin=text.format(SECRET))
+    assert saved(mj)["profiles"]["default"]["token"] == SECRET
+    assert "Bearer" not in result.err
+
+
 def test_login_removes_the_word_bearer_with_a_notice(mj: Mj) -> None:
     result = mj("auth", "login", stdin=f"Bearer {SECRET}\n")
     assert saved(mj)["profiles"]["default"]["token"] == SECRET
@@ -79,7 +86,7 @@ def test_login_removes_the_word_bearer_with_a_notice(mj: Mj) -> None:
         "\n",
         "Bearer ",
         f"{SECRET} x",
-        f" {SECRET}",
+        '""',
         f"{SECRET}é",
         f"{SECRET}\x1b[0m",
         f"{SECRET}\x00",
@@ -217,9 +224,9 @@ def test_status_shows_where_the_token_comes_from_but_not_the_token(mj: Mj) -> No
         "token_in": "header",
         "token": True,
         "token_source": place,
-        "files_url": "https://platform.acedata.cloud/api/v1/files/",
-        "files_token": False,
-        "files_token_source": None,
+        "files_url": "https://api.acedata.cloud/files/upload",
+        "files_token": True,
+        "files_token_source": place,
     }
     result = without_token(mj("auth", "status", "--field", "token_source", env={"MJ_TOKEN": SECRET}))
     assert result.out == "environment MJ_TOKEN\n"
@@ -273,8 +280,13 @@ def test_login_prompts_for_the_token_for_the_file_endpoint_without_showing_it(mj
 @pytest.mark.parametrize(
     ("env", "state", "source"),
     [
-        ({}, "not set; the API token is sent to its own host only (mj auth login --files saves", None),
+        (
+            {"MJ_FILES_URL": "https://h"},
+            "not set; the API token is sent to its own host only (mj auth login --files saves",
+            None,
+        ),
         ({"MJ_FILES_TOKEN": SECRET}, "set (environment MJ_FILES_TOKEN)", "environment MJ_FILES_TOKEN"),
+        ({}, "the API token (same host)", "environment MJ_TOKEN"),
         ({"MJ_BASE_URL": "https://h"}, "the API token (same host)", "environment MJ_TOKEN"),
     ],
 )

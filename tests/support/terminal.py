@@ -7,11 +7,7 @@ import re
 import subprocess
 import time
 
-import pytest
-
 from tests.support.program import Mj
-
-posix = pytest.mark.skipif(os.name != "posix", reason="POSIX terminals")
 
 ASCII: dict[str, str | None] = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 

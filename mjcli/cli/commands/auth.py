@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from mjcli.cli.hints import command, log_in
+from mjcli.cli.output.terminal import in_foreground
 from mjcli.cli.parser import MjCommand, new_app
 from mjcli.errors import ConfigError, Interrupted, UsageError
 
@@ -60,8 +64,8 @@ def login(
     input. No option takes the token, because other users can read the arguments of a running program. It is
     saved in the config file, which only you can read. The service is not contacted.
 
-    With --files, mj saves the token for uploads of local images. You need it only if the file endpoint
-    (files_url) does not accept the API token.
+    With --files, mj saves a token for uploads of local images to a file endpoint that does not accept the API
+    token: the one of files_url, by default the service's platform.
     """
     from mjcli.settings import file, load, paths, schema
 
@@ -78,11 +82,9 @@ def login(
     output = context.output
     key = _FILES_TOKEN if files else "token"
     token = _read_token(context, again, files=files)
-    pasted_header = token[:7].lower() == "bearer "
-    if pasted_header:
-        token = token[7:].lstrip(" ")
+    pasted_header = "bearer" in token.lower() and "bearer" not in schema.bare_token(token).lower()
     try:
-        schema.check_token(token)
+        token = schema.check_token(token)
     except ValueError as error:
         raise UsageError(f"The token {error}; nothing was saved.") from None
     file.set_token(
@@ -204,18 +206,9 @@ def _read_token(context: Context, again: str, *, files: bool) -> str:
 
     `again` is the command to type when there is none.
     """
-    stdin = context.streams.stdin
-    if stdin.isatty():
-        return _prompt_for_token(context.output, again, files=files)
-    try:
-        line = stdin.readline(_MAX_LINE)
-    except UnicodeDecodeError:
-        raise UsageError("Standard input is not valid text; nothing was saved.") from None
-    except OSError as error:
-        raise ConfigError(f"Cannot read standard input: {error.strerror}.") from None
-    if len(line) == _MAX_LINE:
-        raise UsageError("Standard input is too long for a token; nothing was saved.")
-    line = line.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")
+    if context.streams.stdin.isatty():
+        return _prompt_for_token(context, again, files=files)
+    line = _line(context.streams.stdin).removeprefix("\ufeff")
     if not line:
         raise UsageError(
             "No token on standard input; nothing was saved.",
@@ -225,27 +218,57 @@ def _read_token(context: Context, again: str, *, files: bool) -> str:
     return line
 
 
-def _prompt_for_token(output: Output, again: str, *, files: bool) -> str:
-    import warnings
-    from getpass import GetPassWarning, getpass
+def _line(stdin: TextIO) -> str:
+    """One line of standard input without its ending. Raises `UsageError`, `ConfigError`."""
+    try:
+        line = stdin.readline(_MAX_LINE)
+    except UnicodeDecodeError:
+        raise UsageError("Standard input is not valid text; nothing was saved.") from None
+    except OSError as error:
+        raise ConfigError(f"Cannot read standard input: {error.strerror}.") from None
+    if len(line) == _MAX_LINE:
+        raise UsageError("Standard input is too long for a token; nothing was saved.")
+    return line.removesuffix("\n").removesuffix("\r")
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", GetPassWarning)
-        try:
-            token = getpass(f"Token{' for the file endpoint' if files else ''} (not shown): ")
-        except GetPassWarning:
-            raise UsageError(
-                f"This terminal cannot hide the token; pipe it into {output.next_command(again)} instead."
-            ) from None
-        except EOFError:
-            token = ""
-        except Interrupted as stop:
-            output.end_line()
-            stop.sentence = "Interrupted. No token was saved."
-            raise
+
+def _prompt_for_token(context: Context, again: str, *, files: bool) -> str:
+    output = context.output
+    if not in_foreground(output.stdin):
+        raise UsageError(
+            "Cannot prompt for the token in the background; nothing was saved.",
+            hint=f"run it in the foreground, or pipe the token in\n{output.next_command(again)}",
+        )
+    try:
+        token = _hidden_line(output, f"Token{' for the file endpoint' if files else ''} (not shown): ")
+    except Interrupted as stop:
+        stop.sentence = "Interrupted. No token was saved."
+        raise
+    if token is None:
+        raise UsageError(
+            f"This terminal cannot hide the token; pipe it into {output.next_command(again)} instead."
+        )
     if not token:
         raise UsageError("No token was entered; nothing was saved.", hint=again)
     return token
+
+
+def _hidden_line(output: Output, text: str) -> str | None:
+    """A line typed at a prompt without echo; None if the terminal cannot hide it."""
+    if sys.platform == "win32":
+        from getpass import getpass
+
+        return getpass(text)
+    from mjcli.cli.output.prompt import Prompt
+
+    with contextlib.ExitStack() as opened:
+        shown = output.stderr
+        if not shown.isatty():
+            with contextlib.suppress(OSError):
+                shown = opened.enter_context(Path("/dev/tty").open("w"))
+        try:
+            return Prompt(text, output.stdin, shown, hidden=True).read(lambda: _line(output.stdin))
+        except OSError:
+            return None
 
 
 def _warn_of_environment(context: Context, key: str) -> None:

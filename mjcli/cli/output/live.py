@@ -1,11 +1,18 @@
-"""Live displays on a terminal: the bar of a job, the bars of downloads. The only module that loads rich."""
+"""Live displays on a terminal: the bar of a job, the bars of downloads. The only module that loads rich.
+
+Rich lays out the rows. They are drawn here, since its own display is left on the screen by a stop or a resize.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TextIO, cast
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple, TextIO
 
-from rich.console import Console, ConsoleDimensions, ConsoleOptions
+from rich.console import Console, ConsoleDimensions
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -16,138 +23,195 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.text import Text
+from rich.table import Table
 
-from mjcli.cli.output.terminal import discard
+from mjcli.cli.output.terminal import discard, in_foreground, write_all
+from mjcli.cli.output.text import encode
+from mjcli.cli.signals import hold, let_go, undisturbed
 
 NARROW = 44  # columns below which there is no room for a bar
+MARGIN = 2  # columns left free at the end of a row, where terminals differ in how they wrap
+PERIOD = 0.125  # seconds between two frames
+PATIENCE = 1.0  # seconds that a signal waits for a frame to be written
+
+# A frame ends with the cursor shown and at its first character. So the cursor is never left hidden, even by
+# SIGKILL, and wherever the terminal moves the text when it is resized, the display begins at the cursor.
+_OPEN = (
+    "\x1b[?25l\x1b[?7l\r"  # without wrapping, a row stays one row whatever the terminal thinks of its width
+)
+_CLOSE = "\r\x1b[?7h\x1b[?25h"
+_ERASE = "\r\x1b[J"
 
 
 class Screen(NamedTuple):
-    """A terminal for a live display; `columns` returns its present width."""
+    """A terminal for a live display; `size` returns its present columns and rows."""
 
     stream: TextIO
-    environ: Mapping[str, str]
     colour: bool
-    columns: Callable[[], int]
+    size: Callable[[], tuple[int, int]]
+
+
+class Rows:
+    """The rows of a display: the tasks of a `Progress` of rich, which are drawn here instead of by rich.
+
+    `parts` are the columns of each row; those that are `expendable` are omitted, in that order, without room.
+    """
+
+    def __init__(
+        self, screen: Screen, parts: Sequence[ProgressColumn], expendable: Sequence[ProgressColumn]
+    ) -> None:
+        self._parts, self._expendable = parts, expendable
+        # Rich fails at a COLUMNS such as "²", so it does not get the environment.
+        self._console = Console(
+            file=screen.stream,
+            highlight=False,
+            force_terminal=True,
+            color_system="standard" if screen.colour else None,
+            _environ={},
+        )
+        self.progress = Progress(console=self._console, auto_refresh=False, disable=True)
+
+    def texts(self, columns: int) -> list[str]:
+        """The visible rows, each in at most `columns` columns, with colours."""
+        console = self._console
+        console.size = ConsoleDimensions(columns, 1)
+        table = self._table(columns)
+        if not table.row_count:
+            return []
+        with console.capture() as captured:
+            console.print(table, end="", no_wrap=True, overflow="ellipsis", crop=True)
+        return captured.get().rstrip("\n").split("\n")
+
+    def _table(self, columns: int) -> Table:
+        """All rows, with a bar where there is room for one."""
+        has_bars = columns >= NARROW
+        parts = [each for each in self._parts if has_bars or not isinstance(each, BarColumn)]
+        anywhere = self._console.options.update(max_width=NARROW * 2)
+        omitted = iter(self._expendable)
+        while True:
+            self.progress.columns = tuple(parts)
+            table = self.progress.make_tasks_table(self.progress.tasks)
+            table.expand = has_bars
+            for column in table.columns:
+                column.overflow = "crop"  # an ellipsis would not be ASCII
+            fits = has_bars or Measurement.get(self._console, anywhere, table).maximum <= columns
+            next_omitted = None if fits else next(omitted, None)
+            if next_omitted is None:
+                return table
+            parts.remove(next_omitted)
 
 
 class Live:
-    """A live display on standard error; all other messages go above it."""
+    """A live display on standard error; all other messages go above it, and nothing of it is left at the end.
 
-    def __init__(self, progress: Progress, tasks: Sequence[TaskID], *, job: bool) -> None:
-        self._progress = progress
-        self._tasks = tasks
-        self._job = job
-        progress.start()
+    It is drawn only while the program is in the foreground of its terminal.
+    """
+
+    def __init__(self, screen: Screen, rows: Rows, tasks: Sequence[TaskID]) -> None:
+        self._screen = screen
+        self._rows, self._tasks = rows, tasks
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._paused = False
+        self._drawn = False
+        with undisturbed():
+            threading.Thread(target=self._keep_drawing, daemon=True).start()
+        hold(self)
+        self._draw()
 
     @classmethod
     def for_job(cls, screen: Screen, *, bar: bool) -> Live:
         """Stage, percentage and elapsed time of a job; a spinner when no percentage will come."""
-        console = _Console(screen)
-        wide = console.width >= NARROW
-        columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
+        label = TextColumn("{task.description}", markup=False)
+        percentage = TextColumn("{task.percentage:>3.0f}%", markup=False)
+        encoding = (screen.stream.encoding or "").lower()
+        spinner = SpinnerColumn("dots" if encoding.startswith("utf") else "line")
+        elapsed = TimeElapsedColumn()
         if bar:
-            columns += [BarColumn(bar_width=None)] if wide else []
-            columns += [TextColumn("{task.percentage:>3.0f}%", markup=False)]
+            rows = Rows(screen, [label, BarColumn(bar_width=None), percentage, elapsed], [label, elapsed])
         else:
-            columns.insert(0, SpinnerColumn("dots" if (console.encoding or "").startswith("utf") else "line"))
-        columns.append(TimeElapsedColumn())
-        progress = _progress(console, columns)
-        return cls(progress, [progress.add_task("sent   " if bar else "waiting", total=100)], job=True)
+            rows = Rows(screen, [spinner, label, elapsed], [elapsed, label])
+        return cls(screen, rows, [rows.progress.add_task("sent   " if bar else "waiting", total=100)])
 
     @classmethod
     def for_files(cls, screen: Screen, labels: Sequence[str]) -> Live:
         """One bar for each file."""
-        console = _Console(screen)
-        wide = console.width >= NARROW
-        columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
-        columns += [BarColumn(bar_width=None)] if wide else []
-        columns += [DownloadColumn()]
-        progress = _progress(console, columns)
+        label = TextColumn("{task.description}", markup=False)
+        rows = Rows(screen, [label, BarColumn(bar_width=None), DownloadColumn()], [label])
         # Shown once bytes arrive: the file may already exist.
-        tasks = [progress.add_task(label, total=None, visible=False) for label in labels]
-        return cls(progress, tasks, job=False)
+        return cls(screen, rows, [rows.progress.add_task(each, total=None, visible=False) for each in labels])
 
     def update(self, percent: int) -> None:
         """Show the progress of the job at once, so that no step is skipped."""
-        self._progress.update(self._tasks[0], completed=percent, description="drawing", refresh=True)
+        self._rows.progress.update(self._tasks[0], completed=percent, description="drawing")
+        self._draw()
 
     def file_progress(self, index: int, received: int, total: int | None) -> None:
         """Show the bytes received of file `index`."""
-        self._progress.update(self._tasks[index], completed=received, total=total, visible=True)
+        progress, task = self._rows.progress, self._tasks[index]
+        appears = not progress.tasks[index].visible
+        progress.update(task, completed=received, total=total, visible=True)
+        if appears:
+            self._draw()
 
     def above(self, text: str) -> None:
         """Write a line above the display."""
-        self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
+        with self._lock:
+            erase = _ERASE if self._drawn and in_foreground(self._screen.stream) else ""
+            self._write(f"{erase}{text}\n{self._frame()}")
 
-    def stop(self, *, done: bool) -> None:
-        """End the display and leave its last state on the screen."""
+    def stop(self) -> None:
+        """End the display and remove it from the screen."""
+        self._over.set()
+        with undisturbed(), self._lock:
+            let_go(self)
+            if self._drawn and in_foreground(self._screen.stream):
+                self._write(_ERASE)
+            self._drawn = False
+
+    def release(self) -> None:
+        """Remove the display until `retake`; for the handler of a signal that stops or ends the program."""
+        # The lock may belong to a thread that waits for the terminal.
+        locked = self._lock.acquire(timeout=PATIENCE)
         try:
-            if done and self._job:
-                self._progress.update(self._tasks[0], completed=100, description="done   ")
-            self._progress.stop()
+            self._paused = True
+            if self._drawn and in_foreground(self._screen.stream):
+                with suppress(OSError):
+                    os.write(self._screen.stream.fileno(), (_CLOSE + _ERASE).encode())
+            self._drawn = False
         finally:
-            self._progress.console.show_cursor()  # also when a signal cut this short
+            if locked:
+                self._lock.release()
 
+    def retake(self) -> None:
+        """Draw again after a stop, from the next frame on."""
+        # After SIGSTOP, which ran no `release`, the cursor is no longer where the display began.
+        self._paused = self._drawn = False
 
-class _Terminal:
-    """A terminal that may go away during a live display; the job continues."""
+    def _keep_drawing(self) -> None:
+        while not self._over.wait(PERIOD):
+            self._draw()
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def _draw(self) -> None:
+        with self._lock:
+            if frame := self._frame():
+                self._write(frame)
 
-    def write(self, text: str) -> int:
+    def _frame(self) -> str:
+        """What draws the display over its last state; empty if nothing is to be drawn now."""
+        if self._paused or self._over.is_set() or not in_foreground(self._screen.stream):
+            self._drawn = False
+            return ""
+        columns, lines = self._screen.size()
+        texts = self._rows.texts(max(columns - MARGIN, 1))[-lines:]
+        self._drawn = bool(texts)
+        up = f"\x1b[{len(texts) - 1}A" if len(texts) > 1 else ""
+        return _OPEN + "\x1b[K\r\n".join(texts) + "\x1b[J" + up + _CLOSE if texts else ""
+
+    def _write(self, text: str) -> None:
+        """Write to the terminal; it may go away during a live display, and the job continues."""
+        stream = self._screen.stream
         try:
-            return self._stream.write(text)
+            write_all(stream, encode(text, stream.encoding))
         except OSError:
-            discard(self._stream)
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except OSError:
-            discard(self._stream)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-class _Console(Console):
-    """A console with room at the end of each line for the `^C` that the terminal echoes there.
-
-    On a full line it would wrap, and the display would be drawn a second time. The width is ours: rich fails
-    at a COLUMNS such as "²".
-    """
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        super().__init__(
-            file=cast("TextIO", _Terminal(screen.stream)),
-            markup=False,
-            emoji=False,
-            highlight=False,
-            no_color=not screen.colour,
-            force_terminal=True,
-            _environ={key: value for key, value in screen.environ.items() if key not in ("COLUMNS", "LINES")},
-        )
-
-    @property
-    def size(self) -> ConsoleDimensions:
-        return ConsoleDimensions(self._screen.columns(), super().size.height)
-
-    @size.setter
-    def size(self, _size: tuple[int, int]) -> None:
-        raise AttributeError("the size is the terminal's")
-
-    @property
-    def options(self) -> ConsoleOptions:
-        options = super().options
-        return options.update(max_width=max(options.max_width - len("^C"), 1))
-
-
-def _progress(console: Console, columns: Sequence[ProgressColumn]) -> Progress:
-    return Progress(
-        *columns, console=console, refresh_per_second=8, redirect_stdout=False, redirect_stderr=False
-    )
+            discard(stream)

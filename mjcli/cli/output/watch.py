@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mjcli.cli.output.sink import Output
+from mjcli.cli.output.terminal import terminal_size
 from mjcli.cli.signals import undisturbed
 from mjcli.errors import DownloadError
 
@@ -19,23 +20,20 @@ class JobWatch:
     """Shows the progress of one job (an `Observer` of `mjcli.jobs`); use it as a context manager.
 
     `bar` says that progress will come (else a spinner turns); `print_events` prints every event, as
-    `--json --stream` asks; `at_once` says that only the task id is waited for.
+    `--json --stream` asks.
     """
 
-    def __init__(
-        self, output: Output, *, bar: bool = True, print_events: bool = False, at_once: bool = False
-    ) -> None:
+    def __init__(self, output: Output, *, bar: bool = True, print_events: bool = False) -> None:
         self._output = output
         self._bar = bar
         self._print_events = print_events
-        self._at_once = at_once
         self._percent = -1
 
     def __enter__(self) -> JobWatch:
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        _end(self._output, done=kind is None and not self._at_once)
+    def __exit__(self, *_: object) -> None:
+        _end(self._output)
 
     def sent(self) -> None:
         output = self._output
@@ -47,7 +45,7 @@ class JobWatch:
                 from mjcli.cli.output.live import Live
             except ImportError:  # the program was replaced since; the job matters, not its bar
                 return
-            # A signal between hiding the cursor and storing the display would leave it hidden.
+            # A signal between drawing and storing the display would leave it on the screen.
             with undisturbed():
                 output.live = Live.for_job(_screen(output), bar=self._bar)
 
@@ -104,8 +102,8 @@ class FilesWatch:
             output.live = live = Live.for_files(_screen(output), self._labels)
         return live.file_progress
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        _end(self._output, done=kind is None)
+    def __exit__(self, *_: object) -> None:
+        _end(self._output)
 
 
 def _screen(output: Output) -> Screen:
@@ -113,13 +111,13 @@ def _screen(output: Output) -> Screen:
     from mjcli.cli.output.live import Screen
 
     stderr = output.stderr
-    return Screen(stderr, output.environ, output.colours(stderr), lambda: output.width(stderr))
+    return Screen(stderr, output.colours(stderr), lambda: terminal_size(stderr, output.environ))
 
 
-def _end(output: Output, *, done: bool) -> None:
-    """Remove the live display; until it is gone, a forced exit can still restore the cursor."""
+def _end(output: Output) -> None:
+    """Remove the live display."""
     if output.live is not None:
         try:
-            output.live.stop(done=done)
+            output.live.stop()
         finally:
             output.live = None

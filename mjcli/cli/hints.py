@@ -2,32 +2,75 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from mjcli.cli import shell
 from mjcli.errors import (
     ApiError,
     ConfigError,
     ExitCode,
     Interrupted,
+    LedgerError,
     LostResponse,
     MjError,
     Remedy,
     StillRunning,
+    full_stop,
 )
+
+if TYPE_CHECKING:
+    from mjcli.cli.options import SubmitOptions
+
+_NOTHING_SENT = "Nothing was sent."
+
+
+class Outside(str):
+    """An id or name from the service; a command with one that is not plain is not suggested."""
+
+    __slots__ = ()
 
 
 def command(*words: str, note: str = "") -> str:
-    """One line to type: `mj` and these words, quoted for the shell, and a comment that says what it does."""
-    line = " ".join(["mj", *map(_quoted, words)])
-    return f"{line}  # {note}" if note else line
+    """One line to type: `mj` and these words, quoted for the shell; `note` says what it does.
+
+    Empty if a word cannot be typed as it is shown, or is `Outside` and not plain; an empty line is not shown.
+    """
+    if not all(map(_is_safe, words)):
+        return ""
+    line = " ".join(["mj", *map(shell.quoted, words)])
+    return with_note(line, note) if note else line
 
 
-def _quoted(word: str) -> str:
-    """A word as people quote it: in double quotes where the shell leaves what is between them alone."""
-    quoted = shlex.quote(word)
-    plain = word and not set(word) & set('"$`!\\') and word.isprintable()
-    return f'"{word}"' if quoted != word and plain else quoted
+def with_note(line: str, note: str) -> str:
+    """A command with a note on what it does, which is shown below it: zsh takes a comment for more words."""
+    return f"({note}) {line}"
+
+
+def split_note(line: str) -> tuple[str, str]:
+    """The note of a line, empty if it has none, and the line without it."""
+    note, found, rest = line.partition(") mj ")
+    return (note[1:], f"mj {rest}") if found and line.startswith("(") else ("", line)
+
+
+def _is_safe(word: str) -> bool:
+    if isinstance(word, Outside):
+        from mjcli.jobs.job import is_plain
+
+        return is_plain(word)
+    return shell.can_be_typed(word)
+
+
+def imagine(text: str) -> str:
+    """Start a job from a text of the service; empty unless it is words, with neither parameters nor links."""
+    # No word begins with a dash: a parameter could make the job dearer.
+    plain = all(word[:1].isalnum() and all(map(_is_prose, word)) for word in text.split(" "))
+    return command("imagine", text) if plain else ""
+
+
+def _is_prose(character: str) -> bool:
+    return character.isalnum() or character in ",._-"
 
 
 # The sandbox uses the real settings, refuses to change them, and has no profiles.
@@ -36,7 +79,7 @@ _WITHOUT_SANDBOX = ("mj config set ", "mj config unset ", "mj auth login", "mj a
 
 def without_sandbox(line: str) -> str:
     """A line for the real service and settings although MJ_SANDBOX is set."""
-    return f"MJ_SANDBOX=0 {line}" if line.startswith(_WITHOUT_SANDBOX) else line
+    return shell.with_variables(line, {"MJ_SANDBOX": "0"}) if line.startswith(_WITHOUT_SANDBOX) else line
 
 
 def with_globals(line: str, options: Sequence[str]) -> str:
@@ -45,17 +88,20 @@ def with_globals(line: str, options: Sequence[str]) -> str:
         return line
     if "--sandbox" in options and line.startswith(_WITHOUT_SANDBOX):
         return line
-    return " ".join(["mj", *map(_quoted, options), line[3:]])
+    start = command(*options)
+    return f"{start} {line[3:]}" if start else ""
 
 
 def resume(job: str) -> str:
     """Resume a job of the ledger, named by its task or its id prefix."""
-    return command("resume", job)
+    return command("resume", Outside(job))
 
 
 def follow(task_id: str, output: str | None = None) -> str:
     """Wait for a task that no ledger knows and save its images, in `output` if given."""
-    return command("describe-task", task_id, "--wait", "--download", *(["-o", output] if output else []))
+    return command(
+        "describe-task", Outside(task_id), "--wait", "--download", *(["-o", output] if output else [])
+    )
 
 
 def for_error(error: MjError) -> list[str]:
@@ -75,7 +121,7 @@ def for_error(error: MjError) -> list[str]:
         lines += _for_job(error.job, error.task_id)
     elif isinstance(error, ApiError):
         lines += _BY_CODE.get(error.code, ())
-    return list(dict.fromkeys(lines))
+    return list(dict.fromkeys(filter(None, lines)))
 
 
 def for_interruption(stop: Interrupted) -> list[str]:
@@ -99,7 +145,7 @@ def _for_lost(error: LostResponse) -> list[str]:
             if error.job
             else []
         )
-        return [command("describe-task", *error.candidates), *assign]
+        return [command("describe-task", *map(Outside, error.candidates)), *assign]
     if error.job is None:
         return _for_job(None, error.task_id) or [
             "check your tasks on the service's website before you try again"
@@ -129,7 +175,7 @@ _HOST_IT = "or host the image yourself and pass its link"
 _BY_CODE = {
     "no_token": [log_in()],
     "invalid_token": _CHECK_TOKEN,
-    "token_expired": [log_in(note="with a new token")],
+    "token_expired": [log_in(note="saves a new token")],
     "token_mismatched": _CHECK_TOKEN,
     "used_up": ["top up the balance on the service's website, then try again"],
     "too_many_requests": ["wait a minute, then try again"],
@@ -141,7 +187,7 @@ _BY_CODE = {
 def _for_remedy(remedy: Remedy, profile: str | None) -> list[str]:
     return {
         Remedy.NO_TOKEN: [
-            log_in(profile, note="or set MJ_TOKEN"),
+            log_in(profile, note="saves a token; or set MJ_TOKEN"),
             command("--sandbox", "imagine", "a cat", note="needs no account"),
         ],
         Remedy.LOG_IN: [log_in(profile)],
@@ -150,11 +196,17 @@ def _for_remedy(remedy: Remedy, profile: str | None) -> list[str]:
         Remedy.LOG_OUT_FILES: [command("auth", "logout", "--files")],
         Remedy.TOKEN_STATUS: [command("auth", "status")],
         Remedy.CHECK_BASE_URL: [
-            command("config", "get", "base_url", note="shows the address, which is probably wrong")
+            command("config", "get", "base_url", note="shows the address, which is probably wrong"),
+            command("config", "set", "base_url", "https://api.acedata.cloud", note="sets the service's own"),
+        ],
+        Remedy.CHECK_CERTIFICATES: [
+            "if your network replaces certificates, set SSL_CERT_FILE to the file of its CA certificates",
+            _CONFIG,
         ],
         Remedy.CHECK_CONNECTION: ["try again", _CONFIG],
         Remedy.FILES_ADDRESS: [_FILES_CONFIG, _HOST_IT],
         Remedy.FILES_CONNECTION: ["try again", _FILES_CONFIG, _HOST_IT],
+        Remedy.HOST_IMAGE: ["host the image yourself and pass its link"],
         Remedy.FILES_TOKEN: [
             log_in(files=True, note="saves a token for the file endpoint; so does MJ_FILES_TOKEN"),
             _HOST_IT,
@@ -164,3 +216,17 @@ def _for_remedy(remedy: Remedy, profile: str | None) -> list[str]:
             command("describe-task", "TASK", "--wait", "--download", note="saves a job from the old ledger"),
         ],
     }[remedy]
+
+
+@contextlib.contextmanager
+def before_sending(submit: SubmitOptions) -> Iterator[None]:
+    """Say that nothing was sent where a job cannot be recorded or sent, and how to do without the ledger."""
+    try:
+        yield
+    except ConfigError as error:
+        if not error.message.endswith(_NOTHING_SENT):
+            error.message = f"{full_stop(error.message)} {_NOTHING_SENT}"
+        if isinstance(error, LedgerError) and submit.key is None:
+            unrecorded = "--no-ledger sends the job without recording it"
+            error.hint = "\n".join(each for each in (error.hint, unrecorded) if each)
+        raise

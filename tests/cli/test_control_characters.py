@@ -10,7 +10,8 @@ import pytest
 from tests.support.images import png
 from tests.support.program import Mj
 from tests.support.service import Service, fixture_lines, task_record
-from tests.support.terminal import EVIL, harmless, posix
+from tests.support.systems import posix
+from tests.support.terminal import EVIL, harmless
 
 REQUEST = {"action": "generate", "prompt": "a cat"}
 LINES = fixture_lines("stream.ndjson")
@@ -84,15 +85,15 @@ def test_control_characters_in_a_prompt_are_escaped_and_sent_unchanged(
     prompt = f"p{EVIL[name]}q"
     service.stream([service.result()])
     for options in ([], ["-v"], ["--dry-run"], ["--json", "-v"]):
-        result = online("imagine", "--no-check", *options, stdin=prompt)
+        result = online("imagine", "-", "--no-check", *options, stdin=prompt)
         harmless(result.out + result.err)
         assert "\nlink: https://evil/" not in result.out + result.err
     assert {each.body["prompt"] for each in service.posts()} == {prompt}
-    result = online("imagine", "--dry-run", "--no-check", "--json", stdin=prompt)
+    result = online("imagine", "-", "--dry-run", "--no-check", "--json", stdin=prompt)
     harmless(result.out)
     assert result.answer["body"]["prompt"] == prompt
     for options in ([], ["--json"]):  # the prompt and its findings
-        result = online("check", *options, stdin=f"{prompt} --{prompt} {prompt}", check=None)
+        result = online("check", "-", *options, stdin=f"{prompt} --{prompt} {prompt}", check=None)
         harmless(result.out + result.err)
 
 

@@ -18,6 +18,23 @@ from mjcli.errors import (
     StillRunning,
     UsageError,
 )
+from tests.support.terminal import EVIL
+
+# Ids that a command must not contain, whatever the shell and the quoting.
+UNPLAIN = {
+    **EVIL,
+    "option": "--give-up",
+    "standard input": "-",
+    "empty": "",
+    "substitution": "$(touch x)",
+    "backquotes": "`touch x`",
+    "history": "a!b",
+    "separator": "a;touch x",
+    "quotes": "a'b\"c",
+    "wide digits": "１２",
+    "reference": "@2",
+    "space": "a b",
+}
 
 SIGINT, SIGPIPE, SIGTERM = 2, 13, 15
 
@@ -37,7 +54,6 @@ SIGINT, SIGPIPE, SIGTERM = 2, 13, 15
         ("wow!", "'wow!'"),
         ("a\\b", "'a\\b'"),
         ("a;b", '"a;b"'),
-        ("a\nb", "'a\nb'"),
         ("cats/{prompt}.png", '"cats/{prompt}.png"'),
         ("森", '"森"'),
     ],
@@ -48,10 +64,50 @@ def test_a_word_is_quoted_so_that_the_shell_reads_it_back(word: str, quoted: str
     assert shlex.split(line) == ["mj", "imagine", word]
 
 
-def test_a_note_is_a_shell_comment() -> None:
-    line = hints.command("history", note="lists your jobs")
-    assert line == "mj history  # lists your jobs"
-    assert shlex.split(line, comments=True) == ["mj", "history"]
+@pytest.mark.parametrize("name", EVIL)
+def test_a_word_that_a_terminal_cannot_show_is_not_suggested(name: str) -> None:
+    assert hints.command("resume", f"a{EVIL[name]}") == ""
+    assert hints.with_globals("mj resume", ["--profile", f"a{EVIL[name]}"]) == ""
+
+
+@pytest.mark.parametrize("name", UNPLAIN)
+def test_an_id_of_the_service_that_is_not_plain_is_not_suggested(name: str) -> None:
+    id_ = UNPLAIN[name]
+    assert hints.resume(id_) == hints.follow(id_) == ""
+    lost = LostResponse("lost")
+    lost.candidates = ("t1", id_)
+    errors: list[MjError] = [lost, StillRunning("x", task_id=id_), StillRunning("x", hint=hints.resume(id_))]
+    for line in [line for error in errors for line in hints.for_error(error)]:
+        assert id_ not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "suggested"),
+    [
+        ("a cat, a well-known one.", True),
+        ("it's a cat", False),
+        ("une forêt 森", True),
+        ("a cat --turbo", False),
+        ("--no-check a cat", False),
+        ("a cat ::2", False),
+        ("https://evil/x.png a cat", False),
+        ("@last", False),
+        ("a cat\nb", False),
+        ("wow!", False),
+        ("$(id)", False),
+        ("a  cat", False),
+    ],
+)
+def test_a_text_of_the_service_is_suggested_only_if_it_is_words(text: str, suggested: bool) -> None:
+    line = hints.imagine(text)
+    assert shlex.split(line) == (["mj", "imagine", text] if suggested else [])
+
+
+@pytest.mark.parametrize("note", ["", "lists your jobs", "shows the address (base_url)"])
+def test_a_note_is_separate_from_its_command(note: str) -> None:
+    words = ["imagine", "a cat (grey) mj x"]
+    line = hints.command(*words, note=note)
+    assert hints.split_note(line) == (note, hints.command(*words))
 
 
 @pytest.mark.parametrize(
@@ -96,11 +152,13 @@ REMEDIES = {
     Remedy.LOG_OUT: ["mj auth logout"],
     Remedy.LOG_OUT_FILES: ["mj auth logout --files"],
     Remedy.TOKEN_STATUS: ["mj auth status"],
-    Remedy.CHECK_BASE_URL: ["mj config get base_url"],
+    Remedy.CHECK_BASE_URL: ["mj config get base_url", "mj config set base_url https://"],
+    Remedy.CHECK_CERTIFICATES: ["if your network replaces certificates, set SSL_CERT_FILE", "mj config list"],
     Remedy.CHECK_CONNECTION: ["try again", "mj config list"],
     Remedy.FILES_ADDRESS: ["mj config list", "or host the image"],
     Remedy.FILES_CONNECTION: ["try again", "mj config list", "or host the image"],
     Remedy.FILES_TOKEN: ["mj auth login --files", "or host the image"],
+    Remedy.HOST_IMAGE: ["host the image yourself"],
     Remedy.LEDGER_REPLACED: ["run the command again", "mj describe-task TASK --wait --download"],
 }
 
@@ -110,7 +168,7 @@ def test_each_remedy_has_its_lines(remedy: Remedy) -> None:
     lines = hints.for_error(MjError("x", remedy=remedy, profile="work"))
     assert len(lines) == len(REMEDIES[remedy])
     for line, start in zip(lines, REMEDIES[remedy], strict=True):
-        assert line.startswith(start)
+        assert hints.split_note(line)[1].startswith(start)
 
 
 CODES = {
@@ -131,13 +189,13 @@ CODES = {
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_code_of_the_service_has_its_lines(code: str) -> None:
-    lines = hints.for_error(ApiError("no", code=code, status=400))
+    lines = [hints.split_note(line)[1] for line in hints.for_error(ApiError("no", code=code, status=400))]
     assert [line[: len(start)] for line, start in zip(lines, CODES[code], strict=True)] == CODES[code]
 
 
 def test_a_remedy_replaces_the_lines_of_the_code() -> None:
     error = ApiError("no", code="invalid_token", status=401, remedy=Remedy.FILES_TOKEN)
-    assert hints.for_error(error)[0].startswith("mj auth login --files")
+    assert hints.split_note(hints.for_error(error)[0])[1] == "mj auth login --files"
 
 
 def test_an_error_s_own_hint_replaces_what_follows_from_its_facts() -> None:
@@ -167,7 +225,7 @@ def test_a_running_job_is_resumed_or_followed(job: str | None, task_id: str | No
 
 
 def test_a_lost_job_in_the_ledger_can_be_searched_for_resubmitted_or_given_up() -> None:
-    assert [line.partition("  #")[0] for line in hints.for_error(LostResponse("x", job="4f3a91c2"))] == [
+    assert [hints.split_note(line)[1] for line in hints.for_error(LostResponse("x", job="4f3a91c2"))] == [
         "mj resume 4f3a91c2",
         "mj resume 4f3a91c2 --resubmit",
         "mj resume 4f3a91c2 --give-up",
@@ -179,7 +237,7 @@ def test_the_candidates_of_a_lost_job_are_shown_and_one_is_assigned() -> None:
     error.candidates = ("t1", "t2")
     first, second = hints.for_error(error)
     assert first == "mj describe-task t1 t2"
-    assert second.startswith("mj resume 4f3a91c2 --task TASK  # ")
+    assert hints.split_note(second)[1] == "mj resume 4f3a91c2 --task TASK"
     error.job = None
     assert hints.for_error(error) == ["mj describe-task t1 t2"]
 
@@ -194,14 +252,14 @@ def test_a_token_that_was_refused_while_searching_for_a_lost_job_adds_its_lines(
     error = LostResponse("x", job="4f3a91c2")
     error.__cause__ = ApiError("no", code="invalid_token", status=401)
     lines = hints.for_error(error)
-    assert lines[0].startswith("mj auth status")
-    assert lines[-1].startswith("mj resume 4f3a91c2 --give-up")
+    assert hints.split_note(lines[0])[1] == "mj auth status"
+    assert hints.split_note(lines[-1])[1] == "mj resume 4f3a91c2 --give-up"
 
 
 def test_a_ledger_error_during_a_job_suggests_giving_it_up_first() -> None:
     lines = hints.for_error(ConfigError("x", hint="free some space", job="4f3a91c2"))
     assert lines[0] == "free some space"
-    assert lines[1].startswith("mj resume 4f3a91c2 --give-up  # ")
+    assert hints.split_note(lines[1])[1] == "mj resume 4f3a91c2 --give-up"
 
 
 # -- interruptions -------------------------------------------------------------------------------------
@@ -231,4 +289,4 @@ def stop(number: int, **facts: object) -> Interrupted:
 def test_an_interruption_suggests_how_to_continue_or_cancel(
     interrupted: Interrupted, commands: list[str]
 ) -> None:
-    assert [line.partition("  #")[0] for line in hints.for_interruption(interrupted)] == commands
+    assert [hints.split_note(line)[1] for line in hints.for_interruption(interrupted)] == commands

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+
 import pytest
 
 from tests.support.program import Mj, next_command
@@ -48,7 +52,7 @@ def test_a_mistake_in_a_command_names_the_help_of_that_command(online: Mj) -> No
 
 def test_defining_a_preset_is_suggested_outside_the_sandbox_which_has_no_settings(mj: Mj) -> None:
     preset = ["imagine", "a cat", "--preset", "poster"]
-    line = 'mj config set presets.poster.suffix "--ar 2:3"  # defines it'
+    line = 'mj config set presets.poster.suffix "--ar 2:3"'
     assert next_command(mj("--sandbox", *preset, check=2).err) == line
     result = mj(*preset, env={"MJ_SANDBOX": "1"}, check=2)
     assert next_command(result.err) == f"MJ_SANDBOX=0 {line}"
@@ -74,3 +78,38 @@ def test_an_action_behind_its_image_is_put_first_in_the_suggestion(mj: Mj) -> No
     result = mj("action", "@last", "upscale4", check=2)
     assert "mj: The action comes first.\n" in result.err
     assert next_command(result.err) == "mj action upscale4 @last"
+
+
+@pytest.mark.parametrize(
+    "shell",
+    [["bash", "--norc", "-i"], ["zsh", "-fi"], ["fish", "--no-config", "-i"], ["dash", "-i"]],
+    ids="".join,
+)
+def test_everything_after_the_colon_can_be_pasted_into_an_interactive_shell(
+    mj: Mj, service: Service, shell: list[str]
+) -> None:
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"{shell[0]} is not installed")
+    mj("auth", "login", "--base-url", service.base_url, stdin="a-token-of-mine\n")
+    service.imagine(lambda _, reply: reply.whole(b"<html>", 502))
+    err = mj("imagine", "x", check=9).err
+    lines = [line.partition(": ")[2] for line in err.splitlines() if line.startswith("  next: ")]
+    assert len(lines) == 3
+    (mj.cwd / "bin").mkdir()
+    (mj.cwd / "bin" / "mj").write_text('#!/bin/sh\necho "$#: $*" >>pasted\n')
+    (mj.cwd / "bin" / "mj").chmod(0o755)
+    environ = {"PATH": f"{mj.cwd / 'bin'}:{os.defpath}", "HOME": str(mj.cwd), "TERM": "dumb"}
+    pasted = "\n".join([*lines, "exit", ""]).encode()
+    # A session of its own, so that the shell cannot take the terminal of the test.
+    subprocess.run(
+        shell,
+        input=pasted,
+        env=environ,
+        cwd=mj.cwd,
+        capture_output=True,
+        timeout=30,
+        check=False,
+        start_new_session=True,
+    )
+    expected = [line.removeprefix("mj ") for line in lines]
+    assert (mj.cwd / "pasted").read_text().splitlines() == [f"{len(e.split())}: {e}" for e in expected]

@@ -35,7 +35,7 @@ def path(ctx: typer.Context) -> None:
     if context.output.json:
         context.output.answer({"path": file}, [])
     else:
-        context.output.text(f"{file}\n")
+        context.output.value(file)
 
 
 @app.command("list", cls=MjCommand, epilog="mj config list\nmj config list --json")
@@ -81,7 +81,7 @@ def get(
     if context.output.json:
         context.output.answer(_document(key, found), [])
     else:
-        context.output.text(f"{text}\n")
+        context.output.value(text)
 
 
 @app.command(

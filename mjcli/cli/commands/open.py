@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mjcli.cli.hints import command
+from mjcli.cli.hints import Outside, command
 from mjcli.cli.parser import MjCommand, new_app
 from mjcli.errors import MjError, UsageError
 
@@ -89,22 +89,27 @@ def _show(context: Context, job: FinishedJob, file: str | None, link: str) -> No
 
     output = context.output
     if file is None and context.settings.sandbox.value:
-        line = output.next_command(command("download", job.reference))
-        output.notice(f"Sandbox links stop working when this command ends; save the image with: {line}")
+        line = output.next_command(command("download", Outside(job.reference)))
+        how = f"; save the image with: {line}" if line else "."
+        output.notice(f"Sandbox links stop working when this command ends{how}")
     elif file is None and not (is_link(link) and link.isprintable() and " " not in link):
         output.notice("The link was not opened: it is not an http or https address.")
-    elif not _launched(file or link):
+    elif not _launched(file or link, output.secret.environment(context.environ)):
         output.notice("No program was found to open it.")
 
 
-def _launched(what: str) -> bool:
+def _launched(what: str, environ: dict[str, str]) -> bool:
     """Open an absolute path or a link with the system's opener; False when there is none, or it failed.
+
+    `environ` is the opener's environment, without the tokens.
 
     `typer.launch` would give the opener our own streams, and run a terminal browser in the foreground.
     """
     if sys.platform == "win32":
         import os
 
+        for name in os.environ.keys() - environ.keys():
+            del os.environ[name]  # the opener inherits ours, and this run ends here
         try:
             os.startfile(what)  # noqa: S606
         except OSError:
@@ -116,7 +121,7 @@ def _launched(what: str) -> bool:
     null = subprocess.DEVNULL
     try:
         opener = subprocess.Popen(
-            [program, what], stdin=null, stdout=null, stderr=null, start_new_session=True
+            [program, what], stdin=null, stdout=null, stderr=null, env=environ, start_new_session=True
         )
     except OSError:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mjcli.cli.hints import command
+from mjcli.cli.hints import Outside, command
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result
@@ -45,9 +45,10 @@ def result_lines(output: Output, result: Result, saved: Sequence[str]) -> list[t
         lines.append(("actions", " ".join(result.actions)))
     lines += [("file", path) for path in saved]
     if result.actions and result.image_id:
-        line = command("action", result.actions[0], result.image_id)
+        line = command("action", Outside(result.actions[0]), Outside(result.image_id))
     elif result.video_id:
-        line = command("extend-video", result.video_id) + ' "PROMPT" --index 0'
+        line = command("extend-video", Outside(result.video_id))
+        line = f'{line} "PROMPT" --index 0' if line else ""
     else:
         return lines
     return [*lines, ("next", output.next_command(line))]

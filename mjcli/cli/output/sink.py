@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from mjcli.cli.hints import command, for_error, for_interruption, with_globals, without_sandbox
-from mjcli.cli.output.redact import Secret
-from mjcli.cli.output.terminal import discard, folded, terminal_width, write_all
+from mjcli.cli.hints import (
+    command,
+    for_error,
+    for_interruption,
+    split_note,
+    with_globals,
+    without_sandbox,
+)
+from mjcli.cli.output.redact import VARIABLES, Secret
+from mjcli.cli.output.terminal import discard, folded, in_foreground, obeys_escapes, terminal_width, write_all
 from mjcli.cli.output.text import (
     encode,
+    encode_exactly,
     encode_json,
     json_line,
     parse_field,
@@ -19,18 +26,24 @@ from mjcli.cli.output.text import (
     raw_value,
     select_field,
     visible,
+    visible_lines,
 )
+from mjcli.cli.shell import with_variables
 from mjcli.errors import (
     DownloadError,
     ExitCode,
     Interrupted,
     MjError,
+    OutputError,
     PromptRefused,
     UsageError,
+    reason_of,
     unexpected,
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mjcli.cli.output.live import Live
 
 Lines = Sequence[tuple[str, str]]
@@ -74,7 +87,10 @@ class Output:
         self.mode = mode
         self._global_options = global_options
         self.live: Live | None = None
-        self.secret = Secret()  # set as soon as a token is in use
+        #: The tokens to mask: those of the environment, then also those of the settings.
+        self.secret = Secret(*map(environ.get, VARIABLES))
+        #: Whether standard output carries the bytes of an image and nothing else.
+        self.carries_image = False
         #: The exit status of the run: that of the first failure.
         self.status: int = ExitCode.OK
         #: Why standard output failed; everything that would be printed later is missing, too.
@@ -94,9 +110,7 @@ class Output:
     @property
     def animates(self) -> bool:
         """Whether standard error is a terminal that can show a live display."""
-        return (
-            not self.mode.quiet and self.stderr.isatty() and self.environ.get("TERM", "") not in ("", "dumb")
-        )
+        return not self.mode.quiet and obeys_escapes(self.stderr, self.environ)
 
     @property
     def stdout_is_terminal(self) -> bool:
@@ -109,20 +123,42 @@ class Output:
         return self.stdout.isatty() and self.stderr.isatty() and not self.mode.quiet
 
     def colours(self, stream: TextIO) -> bool:
-        """Whether to colour output on `stream` (NO_COLOR, FORCE_COLOR, TERM=dumb, --no-color)."""
-        if self.mode.no_color or self.environ.get("NO_COLOR"):
+        """Whether to colour output on `stream`; an empty variable is as good as none (https://bixense.com/clicolors)."""
+        environ = self.environ
+        if self.mode.no_color or environ.get("NO_COLOR"):
             return False
-        if self.environ.get("FORCE_COLOR"):
+        if environ.get("FORCE_COLOR") or environ.get("CLICOLOR_FORCE", "") not in ("", "0"):
             return True
-        return stream.isatty() and self.environ.get("TERM", "") not in ("", "dumb")
+        return environ.get("CLICOLOR") != "0" and obeys_escapes(stream, environ)
 
     def width(self, stream: TextIO) -> int:
         """Columns of the terminal behind `stream`."""
         return terminal_width(stream, self.environ)
 
-    def next_command(self, line: str) -> str:
-        """A command to type next, with the global options that reach the same profile or sandbox."""
-        return self.outside_sandbox(with_globals(line, self._global_options()))
+    def check_field(self, command: str) -> None:
+        """Refuse a `--field` that the objects of a command (`mj history`) cannot have. Raises `UsageError`."""
+        if self._field is None:
+            return
+        from mjcli.cli.output.fields import check_field
+
+        try:
+            check_field(str(self._field[0]), command)
+        except UsageError:
+            # The failure's object does not have it, either.
+            self._field, self.mode = None, self.mode._replace(field=None)
+            raise
+
+    def next_command(self, line: str, variables: Mapping[str, str] | None = None) -> str:
+        """A command to type next, with the global options that reach the same profile or sandbox.
+
+        `variables` are set in its environment. Empty if the terminal cannot show the line exactly as it is.
+        """
+        line = self.outside_sandbox(with_globals(line, self._global_options()))
+        if line and variables:
+            line = with_variables(line, variables)
+        # A masked or escaped line would be another command.
+        exact = self.secret.hide(visible(line)) == line and _can_encode(line, self.stderr.encoding)
+        return line if exact else ""
 
     def outside_sandbox(self, line: str) -> str:
         """A command that needs the real service, so that it does even if MJ_SANDBOX is set; others unchanged."""
@@ -144,6 +180,7 @@ class Output:
         if problem is None or not self.json:
             if self.json:
                 self._document(document)
+                self._explain_missing(document)
             elif self.mode.quiet:
                 self._write("".join(f"{visible(line)}\n" for line in quiet))
             else:
@@ -153,26 +190,52 @@ class Output:
 
     def event(self, raw: bytes, document: Mapping[str, Any]) -> None:
         """Print one event of a stream as received, for `--json --stream`; the caller flushes."""
-        if self._field is not None:
+        line = raw_json_line(raw) if self._field is None else None
+        if line is None:
             self._document(document, flush=False)
         else:
-            self._write_bytes(raw_json_line(raw) + b"\n", flush=False)
+            self._write_bytes(line + b"\n", flush=False)
 
     def flush(self) -> None:
         """Flush standard output."""
         self._write_bytes(b"")
 
     def text(self, text: str) -> None:
-        """Print text as it is."""
+        """Print text that the program laid out; what comes from outside in it has been made visible."""
         self._write(text)
 
+    def file(self, path: Path) -> None:
+        """Print the bytes of a file. Raises `DownloadError` when it cannot be read or written."""
+        try:
+            with path.open("rb") as file:
+                while block := file.read(1024 * 1024):
+                    self._put(block)
+        except OSError as error:
+            raise DownloadError(f'"{path}" cannot be read: {reason_of(error)}.') from error
+
+    def value(self, text: str) -> None:
+        """Print a bare value: exactly for programs, with visible control characters on a terminal."""
+        shown = visible_lines(text) if self.stdout_is_terminal else text
+        self._write_bytes(encode_exactly(f"{shown}\n", self.stdout.encoding))
+
     def _document(self, document: Mapping[str, Any], *, flush: bool = True) -> None:
-        field = self._field
-        line = json_line(document) if field is None else raw_value(select_field(document, field))
+        if self._field is None:
+            line = json_line(document)
+        else:
+            line = raw_value(self.secret.hide_in(select_field(document, self._field)))
+            if self.stdout_is_terminal:
+                line = visible_lines(line)
         self._write_bytes(encode_json(line + "\n"), flush=flush)
 
+    def _explain_missing(self, document: Mapping[str, Any]) -> None:
+        """Warn that a result lacks the field that was requested; it was printed as null, as jq does."""
+        if self._field is not None and document and str(self._field[0]) not in document:
+            names = ", ".join(document)
+            self.warning(f'The result has no field "{self._field[0]}"; it has {names}.')
+
     def _people(self, lines: Lines) -> str:
-        lines = [(visible(name), visible(value)) for name, value in lines]
+        # A command that cannot be typed is empty.
+        lines = [(visible(name), visible(value)) for name, value in lines if value or name != "next"]
         if not self.stdout.isatty():
             return "".join(f"{name}: {value}\n" for name, value in lines)
         on, off = ("\x1b[36m", "\x1b[0m") if self.colours(self.stdout) else ("", "")
@@ -187,17 +250,20 @@ class Output:
         self._write_bytes(encode(text, self.stdout.encoding))
 
     def _write_bytes(self, data: bytes, *, flush: bool = True) -> None:
+        self._put(self.secret.hide_bytes(data), flush=flush)
+
+    def _put(self, data: bytes, *, flush: bool = True) -> None:
         if self._broken is not None:
-            raise DownloadError(self._broken)
+            raise OutputError(self._broken)
         try:
-            write_all(self.stdout, self.secret.hide_bytes(data), flush=flush)
+            write_all(self.stdout, data, flush=flush)
         except BrokenPipeError:
             discard(self.stdout)
             raise Interrupted(ExitCode.SIGPIPE - 128) from None
         except OSError as error:
             discard(self.stdout)
             self._broken = f"Cannot write to standard output: {error.strerror}."
-            raise DownloadError(self._broken) from error
+            raise OutputError(self._broken) from error
 
     def printable_json(self, document: object) -> str:
         """JSON that standard output can carry as text in its own encoding."""
@@ -232,20 +298,31 @@ class Output:
             more += [f"  next: {visible(following)}"] if following else []
             self._say("\n".join([f"{self._paint('warning:', '33')} {visible(text)}", *more]))
 
-    def alarm(self, text: str) -> None:
-        """Show a problem that did not stop the work, even under --quiet."""
-        self._say(f"{self._paint('warning:', '33')} {visible(text)}")
+    def alarm(self, problem: str | MjError) -> None:
+        """Show a problem that did not stop the work, even under --quiet; of an error, also what to type next."""
+        text, more = (
+            (problem.message, self._hints(problem)) if isinstance(problem, MjError) else (problem, [])
+        )
+        self._say("\n".join([f"{self._paint('warning:', '33')} {visible(text)}", *more]))
 
     def ask(self, question: str) -> bool:
-        """Ask a yes-or-no question on the terminal; the default is no."""
-        self.stderr.write(f"{visible(question)} [y/N] ")
-        self.stderr.flush()
-        return self.stdin.readline().strip().lower() in ("y", "yes")
+        """Ask a yes-or-no question on the terminal; the default is no, also when it cannot be asked."""
+        from mjcli.cli.output.prompt import Prompt
+
+        question = self.secret.hide(question)
+        if not self.can_ask:
+            self.notice(f"{question} Not asked in the background; the answer is no.")
+            return False
+        prompt = Prompt(f"{visible(question)} [y/N] ", self.stdin, self.stderr)
+        try:
+            return prompt.read(self.stdin.readline).strip().lower() in ("y", "yes")
+        except (OSError, UnicodeDecodeError):  # the terminal went away; typed by mistake
+            return False
 
     @property
     def can_ask(self) -> bool:
-        """Whether a person is there to answer a question."""
-        return self.stdin.isatty() and self.stderr.isatty()
+        """Whether a person is there to answer a question: not when the program is in the background."""
+        return self.stdin.isatty() and self.stderr.isatty() and in_foreground(self.stdin)
 
     # -- failures ----------------------------------------------------------------------------------
 
@@ -263,6 +340,8 @@ class Output:
         self._failure_for_people(error)
         if self.json:
             self._document({**(document or {}), **failure_document(error)})
+        elif self.carries_image:
+            pass
         elif error.task_id and error.exit_code in _UNFINISHED and not self._one_screen:
             # The task id is all that a script gets.
             self._write(
@@ -281,10 +360,19 @@ class Output:
             lines.append(f"  task: {visible(error.task_id)}")
         if error.trace_id:
             lines.append(f"  trace: {visible(error.trace_id)} (for the service's support)")
-        for line in for_error(error):
-            label = "next" if line.startswith("mj ") else "hint"
-            lines.append(f"  {label}: {visible(self.next_command(line))}")
-        self._say("\n".join(lines))
+        self._say("\n".join([*lines, *self._hints(error)]))
+
+    def _hints(self, error: MjError) -> list[str]:
+        """What to type after an error, each with its label."""
+        lines = []
+        for hint in for_error(error):
+            note, line = split_note(hint)
+            if not line.startswith("mj "):
+                lines.append(f"  hint: {visible(line)}")
+            elif typed := self.next_command(line):
+                lines.append(f"  next: {typed}")
+                lines += [f"        ({note})"] if note else []
+        return lines
 
     def _place(self, text: str, start: int, end: int) -> list[str]:
         """An excerpt of a prompt with carets below the position."""
@@ -311,15 +399,6 @@ class Output:
             return
         error.exit_code = ExitCode(128 + stop.signal_number)
         self.failure(error)
-
-    def end_line(self) -> None:
-        """End a line of the terminal that a prompt left open."""
-        self._say("")
-
-    def restore_terminal(self) -> None:
-        """Show the cursor again at once, for an end that runs no clean-up."""
-        if self.live is not None:
-            os.write(self.stderr.fileno(), b"\x1b[?25h\n")
 
     def skipped(self, count: int, error: MjError, verb: str) -> None:
         """Report items that were not tried because of a failure; under --json each is an object.
@@ -369,6 +448,14 @@ class Output:
             write_all(self.stderr, encode(text + "\n", self.stderr.encoding))
         except OSError:
             discard(self.stderr)  # the result and the exit status still count
+
+
+def _can_encode(text: str, encoding: str | None) -> bool:
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # Exit statuses that leave a job to resume.

@@ -6,16 +6,18 @@ import json
 from typing import Any
 
 # Everything that can drive a terminal or reorder what it shows: C0, DEL, C1, the line and paragraph
-# separators, bidirectional controls, the byte order mark.
+# separators, bidirectional and other invisible controls, the byte order mark.
 _CONTROLS = (
     *range(0x20),
     *range(0x7F, 0xA0),
     0x061C,
     0x200E,
     0x200F,
+    0x180E,
     *range(0x2028, 0x202F),
-    *range(0x2066, 0x206A),
+    *range(0x2066, 0x2070),
     0xFEFF,
+    *range(0xFFF9, 0xFFFC),
 )
 _VISIBLE = {code: (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}") for code in _CONTROLS}
 _VISIBLE.update({0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"})
@@ -39,11 +41,34 @@ def json_line(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).translate(_JSON_ESCAPES)
 
 
-def raw_json_line(line: bytes) -> bytes:
-    """One line of valid JSON, unchanged except that control characters are escaped."""
+def raw_json_line(line: bytes) -> bytes | None:
+    """One line of valid JSON, unchanged except that control characters are escaped; None if it is not one.
+
+    Below U+0020, valid JSON has only white space, between its values. NaN and Infinity are not JSON.
+    """
+    if (
+        b"\r" in line
+        or b"\t" in line
+        or (b"N" in line and b"NaN" in line)
+        or (b"I" in line and b"Infinity" in line)
+    ):
+        return None
     if line.isascii() and b"\x7f" not in line:
         return line
     return line.decode("utf-8").translate(_JSON_ESCAPES).encode("utf-8")
+
+
+def visible_lines(text: str) -> str:
+    """`text` with control characters shown as escapes, except for its line ends."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def encode_exactly(text: str, encoding: str | None) -> bytes:
+    """`text` in a stream's encoding, with the bytes of a file name that are not text; else as `encode`."""
+    try:
+        return text.encode(encoding or "utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return encode(text, encoding)
 
 
 def encode(text: str, encoding: str | None) -> bytes:
@@ -62,20 +87,19 @@ def parse_field(path: str) -> list[str | int]:
 
     Raises `ValueError` with a sentence for an invalid path.
     """
-    invalid = ValueError(f'"{visible(path)}" is not a path for --field, such as raw_image_url or files[0].')
+    import re
+
     steps: list[str | int] = []
-    for part in path.strip().removeprefix(".").split("."):
-        name, bracket, rest = part.partition("[")
-        if not name and not (bracket and not steps):
-            raise invalid
-        if name:
-            steps.append(int(name) if name.lstrip("-").isdecimal() else name)
-        while bracket:
-            index, closed, rest = rest.partition("]")
-            if not closed or not index.lstrip("-").isdecimal() or (rest and not rest.startswith("[")):
-                raise invalid
-            steps.append(int(index))
-            bracket, rest = rest[:1], rest[1:]
+    for part in path.removeprefix(".").split("."):
+        # A path may begin with an index; a name has no spaces, commas or other punctuation.
+        found = re.fullmatch(r"((?:[\w$@][\w$@-]*|-?[0-9]+)?)((?:\[-?[0-9]{1,9}\])*)", part)
+        if found is None or not (found[1] or (found[2] and not steps)):
+            raise ValueError(
+                f'"{visible(path)}" is not a path for --field, which takes one, such as raw_image_url or files[0].'
+            )
+        if found[1]:
+            steps.append(int(found[1]) if re.fullmatch("-?[0-9]{1,9}", found[1]) else found[1])
+        steps += map(int, found[2][1:-1].split("][") if found[2] else ())
     return steps
 
 

@@ -7,6 +7,7 @@ request, a 413 response that the sender of a large body can read, and no log out
 from __future__ import annotations
 
 import hmac
+import io
 import json
 import logging
 import os
@@ -26,16 +27,21 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
+from mjcli.jobs.addresses import url_host
+
 LARGEST = 1024 * 1024  # bytes of a body
 REQUEST_SECONDS = 10.0  # within which a request must arrive completely, from its first byte
 IDLE_SECONDS = 60.0  # that a connection may stay open without a request
 CONNECTIONS = 2000  # at the same time; beyond that, the longest idle ones are closed
 FEWER = 400  # connections on systems without poll(); select() on Windows supports 512
 RESERVE = 256  # files that may be open besides the connections
-WORKERS = 8  # threads that handle callbacks
+WORKERS = 32  # threads that handle callbacks
+BODIES = 32 * 1024 * 1024  # bytes of the bodies that are in memory at the same time
 DROPPED = (
     32 * 1024 * 1024
 )  # bytes of an oversized body that are read and dropped, so that the sender reads the response
+SMALL = 16 * 1024  # bytes of a body that is always accepted
+_REFUSAL = "MJ_REFUSAL"  # the header that passes on the status of a refused request
 CHUNK_MARGIN = 64 * 1024  # bytes allowed between two chunks of a body, or after the last
 CLOSE_SECONDS = 0.5  # for handlers that still run when the receiver is closed
 RETRY_SECONDS = 5  # value of Retry-After
@@ -62,7 +68,9 @@ class Receiver:
         # Unescaped, as waitress provides them.
         self._paths = [unquote_to_bytes(self.path), unquote_to_bytes(prefix + self.path)]
         _silence_waitress()
-        self._server = _Server(self._respond, host, port, request_seconds, _connections_allowed())
+        self._server = _Server(
+            self._respond, self._refusal, host, port, request_seconds, _connections_allowed()
+        )
         self.host = host
         self.port = int(self._server.effective_port)
         self._thread = threading.Thread(target=self._server.run, name="receiver", daemon=True)
@@ -71,8 +79,8 @@ class Receiver:
     @property
     def address(self) -> str:
         """The scheme, host and port for programs on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{url_host(host)}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -104,20 +112,16 @@ class Receiver:
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             headers.append(("Allow", "POST"))
+        elif status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+            headers.append(("Accept-Encoding", "identity"))
         elif status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers.append(("Retry-After", str(RETRY_SECONDS)))
         start_response(f"{status.value} {status.phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def _status(self, environ: dict[str, Any]) -> int:
-        path = environ["PATH_INFO"].encode("latin-1", "replace")
-        if environ["REQUEST_URI"].startswith("//"):
-            path = b"/" + path  # waitress collapses leading slashes
-        # Both are compared completely, so that the time does not reveal how much matched.
-        if not any([hmac.compare_digest(path, each) for each in self._paths]):  # noqa: C419
-            return HTTPStatus.NOT_FOUND
-        if environ["REQUEST_METHOD"] != "POST":
-            return HTTPStatus.METHOD_NOT_ALLOWED
+        if (refusal := environ.get(f"HTTP_{_REFUSAL}")) is not None:
+            return int(refusal)
         body = environ["wsgi.input"].read(LARGEST + 1)
         if len(body) > LARGEST:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -126,6 +130,21 @@ class Receiver:
         except Exception:  # a callback may contain anything, and must not stop the receiver
             return HTTPStatus.INTERNAL_SERVER_ERROR
 
+    def _refusal(self, request: _Parser) -> HTTPStatus | None:
+        """The status for a request that is refused because of its first line and headers; None for others."""
+        path = request.path.encode("latin-1", "replace")
+        # Both are compared completely, so that the time does not reveal how much matched.
+        if not any([hmac.compare_digest(path, each) for each in self._paths]):  # noqa: C419
+            return HTTPStatus.NOT_FOUND
+        if request.command != "POST":
+            return HTTPStatus.METHOD_NOT_ALLOWED
+        codings = request.headers.get("CONTENT_ENCODING", "").split(",")
+        if any(each.strip().lower() not in ("", "identity") for each in codings):
+            return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        if not request.chunked and "CONTENT_LENGTH" not in request.headers:
+            return HTTPStatus.LENGTH_REQUIRED
+        return None
+
 
 class _TooSlow(Error):  # type: ignore[misc]
     code = HTTPStatus.REQUEST_TIMEOUT.value
@@ -133,23 +152,37 @@ class _TooSlow(Error):  # type: ignore[misc]
 
 
 class _Sink:
-    """A buffer that drops everything."""
+    """A buffer that counts bytes and drops them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
 
     def append(self, data: bytes) -> None:
-        """Drop the data."""
+        """Count and drop the data."""
+        self._count += len(data)
+
+    def getfile(self) -> io.BytesIO:
+        """Return an empty file."""
+        return io.BytesIO()
 
     def close(self) -> None:
         """Do nothing."""
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Reads and drops the rest of an oversized body.
+    """Refuses requests by their headers, and reads and drops the bodies that are refused.
 
     Closing a connection with unread data resets it, and the sender loses the response.
     """
 
+    server: _Server
+
     path = ""  # waitress reads it even if the request has none
     completed = expect_continue = False
+    held = 0  # bytes of the body that may be in memory
     _to_drop = 0  # bytes that are still read and dropped
 
     def received(self, data: bytes) -> int:
@@ -168,6 +201,18 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
             if too_large and not expects and self.content_length <= DROPPED:
                 self._start_dropping()
         return consumed
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        self.headers.pop(_REFUSAL, None)  # a sender must not choose
+        refusal = self.server.refusal_of(self)
+        if refusal is not None:
+            self.headers[_REFUSAL] = str(int(refusal))
+            if self.body_rcv is not None:
+                self.body_rcv.buf.close()
+                self.body_rcv.buf = _Sink()
+            return
+        self.held = min(LARGEST if self.chunked else self.content_length, LARGEST)
 
     @property
     def _between_chunks(self) -> int:
@@ -191,10 +236,16 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
 class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection whose requests must arrive completely within a time limit, however slowly bytes arrive."""
 
-    parser_class = _Parser
     request: Any = None  # the request that is arriving
+    requests: list[Any]  # those that have arrived
     will_close = False
     _began_at = 0.0  # monotonic time of the first byte of that request
+
+    def parser_class(self, adjustments: Any) -> _Parser:
+        """Create the parser of the next request."""
+        parser = _Parser(adjustments)
+        parser.server = self.server
+        return parser
 
     def received(self, data: bytes) -> bool:
         before = self.request
@@ -207,6 +258,11 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     def is_idle(self) -> bool:
         """Whether nothing is being received, handled or sent."""
         return self.request is None and not self.requests and not self.total_outbufs_len
+
+    @property
+    def held(self) -> int:
+        """The bytes of bodies that may be in memory."""
+        return sum(each.held for each in [*self.requests, self.request] if each is not None)
 
     def enforce_limits(self, now: float, limit: float) -> None:
         """Close an idle connection, and abort a request that has been arriving for `limit` seconds."""
@@ -232,7 +288,16 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     channel_class = _Channel
 
-    def __init__(self, application: Any, host: str, port: int, request_seconds: float, most: int) -> None:
+    def __init__(
+        self,
+        application: Any,
+        refusal: Callable[[_Parser], HTTPStatus | None],
+        host: str,
+        port: int,
+        request_seconds: float,
+        most: int,
+    ) -> None:
+        self._refusal = refusal
         self._request_seconds, self._most = request_seconds, most
         self._gate = threading.Lock()  # between the threads that pull the trigger and the one that closes it
         self._shut_down = False
@@ -276,6 +341,15 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
             if idle:
                 min(idle, key=lambda channel: channel.last_activity).handle_close()
         super().handle_accept()
+
+    def refusal_of(self, request: _Parser) -> HTTPStatus | None:
+        """The status for a request that is refused because of its headers, or because memory is short."""
+        refusal = self._refusal(request)
+        if refusal is None and (request.chunked or request.content_length > SMALL):
+            held = sum(channel.held for channel in list(self.active_channels.values()))
+            if held + LARGEST > BODIES:
+                return HTTPStatus.SERVICE_UNAVAILABLE
+        return refusal
 
     def maintenance(self, now: float) -> None:
         for channel in list(self.active_channels.values()):  # workers may close connections meanwhile

@@ -146,7 +146,7 @@ def test_a_plain_result_is_accepted(online: Mj, service: Service) -> None:
     assert online("imagine", "a cat", "--listen", "--json").answer["image_id"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "127.1", "localhost"])
 def test_an_address_that_the_service_cannot_reach_causes_a_warning(
     mj: Mj, far_away: FarAway, host: str
 ) -> None:
@@ -156,6 +156,30 @@ def test_an_address_that_the_service_cannot_reach_causes_a_warning(
     assert "cannot reach" in result.err
     result = mj("imagine", "a cat", "--listen", "--public-url", "https://example.com", "--json", env=world)
     assert "cannot reach" not in result.err
+    result = mj("imagine", "a cat", "--listen", "--public-url", "http://10.1.2.3:80/a", "--json", env=world)
+    assert "cannot reach http://10.1.2.3:80/a/" in result.err
+
+
+def test_a_private_callback_url_causes_a_warning_before_the_request_is_sent(
+    mj: Mj, far_away: FarAway
+) -> None:
+    far_away.answer({"task_id": TASK})
+    world = {**far_away.env, "MJ_TOKEN": "secret-token"}
+    result = mj("imagine", "a cat", "--callback-url", "http://[::ffff:127.0.0.1]/", "--json", env=world)
+    assert result.err.startswith(
+        'warning: The service cannot reach --callback-url "http://[::ffff:127.0.0.1]/"'
+    )
+    assert (
+        "cannot reach" not in mj("imagine", "a cat", "--callback-url", "https://example.com/", env=world).err
+    )
+
+
+def test_the_address_of_an_ipv6_host_has_brackets_once(online: Mj, service: Service) -> None:
+    service.answer(service.result())
+    result = online("imagine", "a cat", "--listen", "--host", "[::1]", "--json", check=None)
+    if "Cannot receive" in result.err:
+        pytest.skip("no IPv6")
+    assert service.posts()[0].body["callback_url"].startswith("http://[::1]:")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +191,10 @@ def test_an_address_that_the_service_cannot_reach_causes_a_warning(
         ("--public-url", "https://example.com"),
         ("--listen", "--public-url", "example.com"),
         ("--listen", "--host", "nowhere.invalid"),
+        ("--listen", "--host", "[::1"),
+        ("--listen", "--host", "[::1", "--dry-run"),
+        ("--callback-url", "http://"),
+        ("--callback-url", "https://h:0/"),
     ],
 )
 def test_contradictory_options_are_refused_before_anything_is_sent(

@@ -2,97 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.faraway import FarAway
 from tests.support.images import png
+from tests.support.listening import TASK, Listening, finish, job, listening, submit_job
 from tests.support.pauses import SHORT
 from tests.support.program import Mj, running, wait_for_exit
 from tests.support.service import Received, Reply, Service, fixture, task_record
-
-TASK = "f6e39eaf-652a-4bf5-a15c-79d8b143b80a"
-
-
-class Listening:
-    """A running `mj listen --json`; `url` is where its callbacks go."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
-        first = self.line()
-        assert first["event"] == "listening", first
-        self.url = first["callback_url"]
-
-    def line(self) -> Any:
-        """The next line of its standard output, as JSON."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "it has ended"
-        return json.loads(line)
-
-    def post(self, document: object, *, path: str | None = None) -> int:
-        """Send a callback; returns the HTTP status of the response."""
-        address = urlsplit(self.url)
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
-        with contextlib.closing(connection):
-            connection.request("POST", address.path if path is None else path, body)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
-
-    def end(self) -> tuple[int, str, str]:
-        """Its exit status, the rest of its standard output, and its standard error."""
-        out, err = self.process.communicate(timeout=30)
-        return self.process.returncode, out.decode(), err.decode()
-
-
-@contextlib.contextmanager
-def listening(mj: Mj, *arguments: str, env: dict[str, str | None] | None = None) -> Iterator[Listening]:
-    process = mj.start("listen", "--json", *arguments, env=env)
-    try:
-        yield Listening(process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def submit_job(
-    mj: Mj, service: Service, url: str, task_id: str = TASK, *options: str, prompt: str = "a cat"
-) -> dict[str, Any]:
-    """Submit a job with a callback URL; returns the body that was sent."""
-    service.answer({"task_id": task_id})
-    mj("imagine", prompt, "--callback-url", url, *options)
-    body = service.posts()[-1].body
-    assert body["callback_url"] == url
-    service.tasks[task_id] = task_record(task_id, body, None)
-    return dict(body)
-
-
-def finish(service: Service, task_id: str = TASK, **fields: Any) -> dict[str, Any]:
-    """Finish the task; returns the callback."""
-    result = {**service.result(), "task_id": task_id, **fields}
-    service.tasks[task_id] = task_record(task_id, {}, result)
-    return result
-
-
-def job(mj: Mj, reference: str = "@last") -> Any:
-    return mj("history", "show", reference, "--json").answer
 
 
 def test_a_success_is_an_event_and_is_recorded_before_the_response(online: Mj, service: Service) -> None:
@@ -357,6 +284,18 @@ def test_a_missing_file_is_left_to_resume(online: Mj, service: Service) -> None:
     assert online("resume", "--json").answer["files"]
 
 
+def test_exec_does_not_get_the_tokens(online: Mj, service: Service) -> None:
+    program = online.home / "program.py"
+    program.write_text("import os, sys; print(*os.environ.values(), sep='\\n', file=sys.stderr)")
+    online.env |= {"MJ_PLATFORM_TOKEN": "platform-token", "COPY": "secret-token", "HARMLESS": "a-value"}
+    with listening(online, "--once", TASK, "--exec", shlex.join([sys.executable, str(program)])) as listener:
+        submit_job(online, service, listener.url)
+        listener.post(finish(service))
+        err = listener.end()[2]
+    assert "a-value" in err
+    assert "-token" not in err
+
+
 def test_exec_passes_each_event_on_standard_input_and_in_the_environment(
     online: Mj, service: Service
 ) -> None:
@@ -553,3 +492,30 @@ def test_two_hundred_callbacks_at_once_are_all_printed_and_recorded(online: Mj, 
         with ThreadPoolExecutor(20) as pool:
             assert set(pool.map(lambda task_id: listener.post(results[task_id]), tasks)) == {200}
         assert {listener.line()["task_id"] for _ in tasks} == set(tasks)
+
+
+def test_a_download_that_trickles_ends_soon_after_the_deadline_and_can_be_repeated(
+    online: Mj, service: Service
+) -> None:
+    def trickle(_request: object, reply: Reply) -> None:
+        reply.head(200, {"content-type": "image/png"}, length=100_000_000)
+        reply.send(png())
+        while not service.over.wait(0.02):
+            reply.send(b"x" * 100)
+
+    service.files["/files/cat.png"] = trickle
+    with listening(online, "--download", "--timeout", "1.5") as listener:
+        submit_job(online, service, listener.url)
+        assert listener.post(finish(service)) == 200
+        status, out, err = listener.end()
+    assert json.loads(out.splitlines()[0])["event"] == "success"
+    assert status == 8
+    assert "The deadline passed during the download" in err
+    assert f"next: mj download {TASK}\n" in err
+    service.files["/files/cat.png"] = png()
+    assert len(online("download", TASK, "--json").answer["files"]) == 1
+
+
+def test_a_deadline_longer_than_threads_can_wait_is_refused(online: Mj) -> None:
+    result = online("listen", "--timeout", "1e300", check=2)
+    assert "--timeout must be 0.1 to 604800" in result.err

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from mjcli.errors import ApiError, ConfigError, NetworkError, UsageError
+from mjcli.jobs.backlog import EVENT_BYTES
 from mjcli.jobs.callbacks import (
     CONFIRM_PAUSES,
     LATER,
+    MAILBOX_CALLBACKS,
     MALFORMED,
     OK,
+    SHARED_WORKERS,
     SUBMIT_SECONDS,
     Event,
     Inbox,
@@ -23,6 +28,7 @@ from mjcli.jobs.callbacks import (
 )
 from mjcli.jobs.job import Job
 from mjcli.jobs.ledger import Ledger
+from mjcli.jobs.receiver import WORKERS
 from tests.jobs.fakes import FakeClient, FakeClock
 from tests.support.service import task_record
 
@@ -118,7 +124,7 @@ def test_progress_is_an_event_and_duplicates_are_reported_once(scene: Scene) -> 
     assert [scene.post(STEP), scene.post(STEP), scene.post({**STEP, "progress": 50})] == [OK, OK, OK]
     events = scene.events()
     assert [event.result.progress for event in events] == [40, 50]
-    assert events[0] == Event("progress", "t1", events[0].result, scene.row, confirmed=False)
+    assert events[0]._replace(size=0) == Event("progress", "t1", events[0].result, scene.row, confirmed=False)
     assert (scene.row.state, scene.client.queries) == ("running", [])
 
 
@@ -347,6 +353,109 @@ def test_a_closed_inbox_does_not_wait(scene: Scene) -> None:
     scene.inbox.close()
     assert scene.post(FINAL) == LATER
     assert scene.clock.pauses == []
+
+
+# -- limits --------------------------------------------------------------------------------------------
+
+ROOM = 2 * EVENT_BYTES + 1000  # for two small events
+
+
+def test_an_end_without_room_is_read_from_the_ledger_in_its_turn(scene: Scene) -> None:
+    scene.open(held_bytes=ROOM)
+    for name in ("t1", "t2", "t3", "t4"):
+        scene.record(name)
+        scene.task({**FINAL, "task_id": name}, name)
+        assert scene.post({**FINAL, "task_id": name}) == OK
+    events = scene.events()
+    assert [event.result.document for event in events] == [
+        {**FINAL, "task_id": name} for name in ("t1", "t2", "t3", "t4")
+    ]
+    assert [event.size > 0 for event in events] == [True, True, False, False]
+
+
+def test_a_failure_without_room_is_read_from_the_ledger(scene: Scene) -> None:
+    scene.open(held_bytes=0)
+    scene.record()
+    scene.task(FAILED)
+    assert scene.post(FAILED) == OK
+    (event,) = scene.events()
+    assert (event.kind, event.result.error().message) == ("failure", "no")
+
+
+def test_what_is_not_in_the_ledger_is_refused_until_there_is_room(scene: Scene) -> None:
+    scene.open(held_bytes=ROOM, accept_unknown=True)
+    for number in range(3):
+        scene.task({**FINAL, "task_id": f"u{number}"}, f"u{number}")
+    assert scene.post({"task_id": "p1", "progress": 1}) == OK
+    assert scene.post({**FINAL, "task_id": "u0"}) == OK
+    before = len(scene.client.queries)
+    assert scene.post({"task_id": "p2", "progress": 1}) == LATER
+    assert scene.post({**FINAL, "task_id": "u1"}) == LATER
+    assert len(scene.client.queries) == before
+    for event in scene.events():
+        scene.inbox.release(event.size)
+    assert scene.post({**FINAL, "task_id": "u1"}) == OK
+    assert [event.task_id for event in scene.events()] == ["u1"]
+    assert scene.warnings == []
+
+
+def test_forged_callbacks_of_unknown_tasks_do_not_occupy_every_worker(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.open(accept_unknown=True)
+    scene.record()
+    scene.task(FINAL)
+    over, query = threading.Event(), scene.client.task
+
+    def slow(task_id: str, **more: Any) -> Any:
+        if task_id.startswith("forged"):
+            over.wait(20)
+        return query(task_id, **more)
+
+    monkeypatch.setattr(scene.client, "task", slow)
+    with ThreadPoolExecutor(WORKERS) as workers:
+        forged = [workers.submit(scene.post, {**FINAL, "task_id": f"forged{n}"}) for n in range(100)]
+        try:
+            assert workers.submit(scene.post, FINAL).result(10) == OK
+        finally:
+            over.set()
+        assert {each.result() for each in forged} == {LATER}
+    assert scene.inbox.outstanding() == set()  # forged tasks are not polled
+
+
+def test_many_callbacks_that_report_the_same_end_cost_one_confirmation(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.record()
+    scene.task(None)
+    over, query = threading.Event(), scene.client.task
+
+    def slow(task_id: str, **more: Any) -> Any:
+        over.wait(20)
+        return query(task_id, **more)
+
+    monkeypatch.setattr(scene.client, "task", slow)
+    with ThreadPoolExecutor(20) as workers:
+        forged = [workers.submit(scene.post, FORGED) for _ in range(20)]
+        while len(scene.inbox._turns) == 0 or scene.inbox._lane._value > SHARED_WORKERS - 19:
+            over.wait(0.01)
+        over.set()
+        assert {each.result() for each in forged} == {LATER}
+    assert len(scene.client.queries) == len(CONFIRM_PAUSES)
+
+
+def test_the_receiver_has_workers_that_forged_callbacks_cannot_occupy() -> None:
+    assert WORKERS - SHARED_WORKERS >= 8
+
+
+def test_a_mailbox_that_is_full_refuses_callbacks_for_now() -> None:
+    box = Mailbox()
+    statuses = [
+        box.receive(json.dumps({**STEP, "progress": n}).encode()) for n in range(MAILBOX_CALLBACKS + 1)
+    ]
+    assert statuses == [OK] * MAILBOX_CALLBACKS + [LATER]
+    assert box.wait(0.001) is not None
+    assert box.receive(json.dumps(FINAL).encode()) == OK
 
 
 # -- mailbox and receiver ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mjcli.jobs.receiver import LARGEST, REQUEST_SECONDS, RETRY_SECONDS, Receiver
+from tests.support.systems import posix
 
 MB = 1024 * 1024
 
@@ -261,7 +263,7 @@ def test_expect_continue_without_a_body_gets_a_final_response(receiver: Receiver
     with connected(receiver) as connection:
         lines = filter(None, ["Expect: 100-continue", "Connection: close", header])
         connection.sendall(head(receiver, *lines))
-        assert everything(connection).startswith(b"HTTP/1.1 400 " if header else b"HTTP/1.1 200 ")
+        assert everything(connection).startswith(b"HTTP/1.1 400 " if header else b"HTTP/1.1 411 ")
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunks"])
@@ -472,6 +474,48 @@ def test_two_thousand_posts_from_fifty_senders_are_handled_once_each(
     assert sorted(handler.bodies) == sorted(f"{a} {b}".encode() for a in range(50) for b in range(40))
 
 
+@pytest.mark.parametrize("coding", ["gzip", " GZip", "br", "x-unknown", "identity, gzip"])
+def test_a_body_with_a_content_coding_is_unsupported(
+    receiver: Receiver, handler: Handler, coding: str
+) -> None:
+    response = send(receiver, body=gzip.compress(b"{}"), headers={"Content-Encoding": coding})
+    assert (response.status, response.headers["accept-encoding"]) == (415, "identity")
+    assert send(receiver, headers={"Content-Encoding": "Identity"}).status == 200
+    assert handler.bodies == [b"{}"]
+
+
+def test_a_post_without_a_length_is_refused(receiver: Receiver, handler: Handler) -> None:
+    with connected(receiver) as connection:
+        connection.sendall(head(receiver, "Connection: close"))
+        assert b" 411 " in everything(connection).split(b"\r\n")[0]
+    assert not handler.bodies
+
+
+def test_a_sender_cannot_choose_the_status(receiver: Receiver, handler: Handler) -> None:
+    assert send(receiver, "/", headers={"Mj-Refusal": "200"}).status == 404
+    assert send(receiver, headers={"Mj-Refusal": "204"}).status == 200
+
+
+def test_bodies_that_arrive_at_the_same_time_have_a_common_limit(
+    receiver: Receiver, handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mjcli.jobs.receiver.BODIES", 3 * MB)
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(connected(receiver)) for _ in range(2)]
+        for connection in slow:
+            connection.sendall(head(receiver, f"Content-Length: {MB}") + b"x" * 1000)
+            # Only a request whose headers were read counts.
+            assert send(receiver, body=b"small").status == 200
+        connection = stack.enter_context(connected(receiver))
+        connection.sendall(head(receiver, "Expect: 100-continue", f"Content-Length: {MB}"))
+        assert b" 100 " in connection.recv(100)
+        refused = send(receiver, body=b"x" * MB)
+        assert (refused.status, refused.headers["retry-after"]) == (503, str(RETRY_SECONDS))
+        assert send(receiver, "/elsewhere", body=b"x" * MB).status == 404
+        assert send(receiver, body=b"small").status == 200
+    assert set(handler.bodies) == {b"small"}
+
+
 def test_a_port_that_is_in_use_is_an_error(receiver: Receiver, handler: Handler) -> None:
     with pytest.raises(OSError):
         Receiver(handler, port=receiver.port)
@@ -546,6 +590,7 @@ def test_closing_while_a_worker_wakes_the_loop_raises_nothing(handler: Handler) 
     receiver.close()
 
 
+@posix
 def test_a_receiver_that_never_served_can_be_closed(handler: Handler) -> None:
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0  # noqa: PTH112, PTH208
     Receiver(handler).close()

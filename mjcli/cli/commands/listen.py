@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mjcli.cli.hints import command, resume
+from mjcli.cli.hints import Outside, command, follow, resume
 from mjcli.cli.options import FileOptions, HostOption, PortOption, PublicUrlOption, SplitOption
 from mjcli.cli.parser import MjCommand, new_app, takes
-from mjcli.errors import DownloadError, Interrupted, MjError, StillRunning, UsageError
+from mjcli.errors import DownloadError, Interrupted, MjError, OutputError, StillRunning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from mjcli.cli.context import Context
     from mjcli.cli.finished import FinishedJob
     from mjcli.cli.output.sink import Output
+    from mjcli.cli.programs import Programs
     from mjcli.cli.save import Saver
     from mjcli.jobs.callbacks import Event, Inbox
     from mjcli.media.names import Target
 
+_UNFINISHED = "Unfinished jobs continue at the service and are billed if they succeed."
+
 app = new_app()
 
 QUIET_SECONDS = 5.0  # without a callback, after which --until-idle ends
+LAST_SECONDS = 5.0  # after the deadline, for the last query and the files in progress
 POLL_SECONDS = 0.5  # between checks whether it is over
 MAX_WORDS = 30  # characters of a prompt, on a terminal
 _COLOURS = {"progress": "36", "success": "32", "failure": "31"}
@@ -64,7 +68,7 @@ def listen(
         ),
     ] = False,
     timeout: Annotated[
-        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Deadline for listening.")
+        float | None, typer.Option(min=0.1, max=604_800, metavar="SECONDS", help="Deadline for listening.")
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also accept callbacks for tasks that are not in the ledger.")
@@ -89,7 +93,8 @@ def listen(
 
     The address for --callback-url is printed first. Callbacks are not signed, so each is confirmed with the
     service before it is accepted and recorded in the ledger. The command of --exec runs without a shell, with
-    the event on its standard input and MJ_EVENT, MJ_TASK_ID and MJ_IMAGE_ID in its environment.
+    the event on its standard input and MJ_EVENT, MJ_TASK_ID and MJ_IMAGE_ID in its environment. It runs for
+    one event at a time, at most 15 minutes each, and is terminated when listening ends.
     """
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.save import Saver, file_target, preload
@@ -100,7 +105,7 @@ def listen(
     context.resuming = True
     words = _command(exec_)
     settings = context.settings
-    target = file_target(settings, files, split=split)
+    target = file_target(context.output, settings, files, split=split)
     if target is not None and files.output is not None:
         check_for_several(target)
     lookup = Lookup.of(context)
@@ -120,27 +125,77 @@ def listen(
     import mjcli.cli.output.times  # noqa: F401 - for each event
 
     receiver, inbox.url = open_receiver(inbox.receive, host=host, port=port, public_url=public_url)
-    reporter = _Reporter(context, Saver.of(context, lookup), files, target, words, awaited)
+    deadline = None if timeout is None else time.monotonic() + timeout
     over = _until(inbox, awaited, until_idle=until_idle)
-    with _explained_stop(context), receiver:
-        _announce(context, inbox.url, receiver.port, host, public_url)
+    with (
+        _explained_stop(context),
+        receiver,
+        _programs(context, words, deadline) as programs,
+        _stopped_downloads(context, None if target is None else deadline),
+    ):
+        reporter = _Reporter(context, Saver.of(context, lookup), files, target, awaited, inbox, programs)
+        _announce(context, inbox.url, receiver.port)
         try:
             inbox.start_polling(at_once=bool(awaited))
-            _report_all(inbox, reporter.report, over, timeout, context.output)
+            _report_all(inbox, reporter.report, over, deadline, context.output)
         finally:
             inbox.close()
 
 
 @contextmanager
+def _programs(context: Context, words: list[str] | None, deadline: float | None) -> Iterator[Programs | None]:
+    """What runs the command of --exec; at a normal end, its runs are waited for until the deadline."""
+    if words is None:
+        yield None
+        return
+    from mjcli.cli.programs import Programs
+
+    output = context.output
+    environment = output.secret.environment(context.environ)
+    programs = Programs(words, environment, stdout=output.stderr.fileno(), warn=output.alarm)
+    try:
+        yield programs
+        programs.finish(None if deadline is None else max(deadline - time.monotonic(), 0.0))
+    finally:
+        programs.close()
+
+
+@contextmanager
+def _stopped_downloads(context: Context, deadline: float | None) -> Iterator[None]:
+    """Stop the downloads soon after the deadline; what is missing then is reported."""
+    if deadline is None:
+        yield
+        return
+    import threading
+
+    stop = context.downloader.stop  # created here: the timer runs in a thread of its own
+    timer = threading.Timer(deadline + LAST_SECONDS - time.monotonic(), stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
 def _explained_stop(context: Context) -> Iterator[None]:
-    """Word Ctrl-C as the normal end of listening; only unfinished jobs need a next command."""
+    """Word Ctrl-C and the deadline as normal ends of listening; only unfinished jobs need a next command."""
+
+    def unfinished() -> bool:
+        return bool(context.ledger.unfinished(context.settings.profile.value))
+
     try:
         yield
     except Interrupted as stop:
         stop.sentence = "Stopped listening."
-        if context.ledger.unfinished(context.settings.profile.value):
-            stop.sentence += " Unfinished jobs continue at the service and are billed if they succeed."
+        if unfinished():
+            stop.sentence += f" {_UNFINISHED}"
             stop.hint = stop.hint or command("resume")
+        raise
+    except StillRunning as error:
+        if unfinished():
+            error.message += f" {_UNFINISHED}"
         raise
 
 
@@ -148,22 +203,12 @@ def _command(text: str | None) -> list[str] | None:
     """The words of --exec, its program found. Raises `UsageError`."""
     if text is None:
         return None
-    import shlex
-    import shutil
+    from mjcli.cli.programs import program
 
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f'--exec "{text}" cannot be parsed: {error}.') from None
-    if not words or shutil.which(words[0]) is None:
-        raise UsageError(
-            f'--exec: program "{words[0] if words else text}" not found.',
-            hint="--exec takes one program and its arguments and does not use a shell",
-        )
-    return words
+    return program(text)
 
 
-def _announce(context: Context, url: str, port: int, host: str, public_url: str | None) -> None:
+def _announce(context: Context, url: str, port: int) -> None:
     """Show where callbacks are to be sent, first thing."""
     from mjcli.cli.submit import is_reachable
 
@@ -172,9 +217,9 @@ def _announce(context: Context, url: str, port: int, host: str, public_url: str 
         output.answer({"event": "listening", "callback_url": url}, [("callback url", url)], [url])
     if not output.stdout_is_terminal:
         output.notice(f"Receiving callbacks at {url}")
-    if public_url is None and not is_reachable(context.settings, host):
+    if not is_reachable(context.settings, url):
         output.notice(
-            "Only programs on this machine can reach this address. A tunnel lets the service reach it, for"
+            "The service cannot reach this address, which is in a private network. A tunnel lets it, for"
             f" example: cloudflared tunnel --url http://127.0.0.1:{port}"
         )
         line = command("listen", "--port", str(port), "--public-url")
@@ -198,7 +243,7 @@ def _report_one(event: Event, report: Callable[[Event], None], output: Output) -
     """Report an event; a failure concerns this event alone, unless standard output cannot be written."""
     try:
         report(event)
-    except DownloadError:
+    except OutputError:
         raise
     except MjError as error:
         error.task_id = error.task_id or event.task_id
@@ -212,24 +257,43 @@ def _report_all(
     inbox: Inbox,
     report: Callable[[Event], None],
     over: Callable[[], bool],
-    timeout: float | None,
+    deadline: float | None,
     output: Output,
 ) -> None:
     """Report each event until it is over. Raises `StillRunning` at the deadline."""
-    deadline = None if timeout is None else time.monotonic() + timeout
+    failed = False  # whether the last check failed, which is reported once
+
+    def report_waiting() -> None:
+        """Report the events that wait now; those that arrive meanwhile must not delay the end."""
+        for _ in range(len(inbox)):
+            if (event := inbox.next(0)) is not None:
+                _report_one(event, report, output)
+
     while True:
-        # Checked first: an event is in the ledger a moment before it is queued here.
-        finished = over()
-        event = inbox.next(POLL_SECONDS)
-        if event is not None:
+        try:
+            finished, failed = over(), False
+        except MjError as error:  # of the ledger, which another process may be using
+            if not failed:
+                output.alarm(error.message)
+            finished, failed = False, True
+        if finished:  # an event is in the ledger a moment before it is queued
+            if (event := inbox.next(POLL_SECONDS)) is None:
+                return
             _report_one(event, report, output)
-        elif finished:
+            report_waiting()
             return
-        elif deadline is not None and time.monotonic() >= deadline:
-            raise StillRunning(
-                "The deadline passed; running jobs continue at the service and are billed if they succeed.",
-                hint=command("resume"),
-            )
+        left = POLL_SECONDS if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            break
+        if (event := inbox.next(min(left, POLL_SECONDS))) is not None:
+            _report_one(event, report, output)
+    with suppress(Exception):  # the events that wait are reported in any case
+        inbox.poll(seconds=LAST_SECONDS)
+    report_waiting()
+    with suppress(MjError):
+        if over():
+            return
+    raise StillRunning("The deadline passed.", hint=command("resume"))
 
 
 class _Reporter:
@@ -241,15 +305,29 @@ class _Reporter:
         saver: Saver,
         files: FileOptions,
         target: Target | None,
-        words: list[str] | None,
         awaited: Collection[str],
+        inbox: Inbox,
+        programs: Programs | None,
     ) -> None:
         self._context, self._output, self._saver = context, context.output, saver
-        self._files, self._target = files, target
-        self._command, self._awaited = words, awaited
+        self._files, self._target, self._awaited = files, target, awaited
+        self._inbox, self._programs = inbox, programs
 
     def report(self, event: Event) -> None:
         """Save the files of an event, print it, and run the command."""
+        document: dict[str, Any] = {}
+        try:
+            self._report(event, document)
+            if self._programs is None:
+                self._inbox.release(event.size)
+            else:
+                self._run(event, document, self._programs)
+        except BaseException:
+            self._inbox.release(event.size)
+            raise
+
+    def _report(self, event: Event, document: dict[str, Any]) -> None:
+        """Save the files of an event and print it; `document` is filled with what is printed."""
         from mjcli.cli.finished import FinishedJob
 
         job = event.job
@@ -260,7 +338,6 @@ class _Reporter:
             job.words if job is not None else "",
             job.action if job is not None else "task",
         )
-        document: dict[str, Any] = {}
 
         def show(_job: FinishedJob, saved: list[str], problem: DownloadError | None) -> None:
             document.update(
@@ -278,13 +355,20 @@ class _Reporter:
             finished,
             self._target_of(event),
             force=self._files.force,
-            retry=resume(event.task_id),
+            retry=self._retry(event),
             show=show,
         )
         if event.kind == "failure" and event.task_id in self._awaited:
             self._output.fail(event.result.error().exit_code)
-        if self._command is not None:
-            self._run(event, document)
+
+    def _retry(self, event: Event) -> str:
+        """What saves the missing files of an event: `mj resume` does it for those that the job itself requested."""
+        output = self._files.output
+        if event.job is None:
+            return follow(event.task_id, output)
+        if event.job.files_asked is not None and output is None:
+            return resume(event.task_id)
+        return command("download", Outside(event.task_id), *(["-o", output] if output else []))
 
     def _target_of(self, event: Event) -> Target | None:
         """Where the files of a success go: as --output says, else as the job itself requested."""
@@ -315,39 +399,39 @@ class _Reporter:
         if event.kind == "failure" and output.mode.quiet:
             output.alarm(f"Task {event.task_id} failed: {event.result.error().message}")
         if problem is not None:
-            output.alarm(problem.message)
+            output.alarm(problem)
             output.fail(problem.exit_code)
 
-    def _run(self, event: Event, document: dict[str, Any]) -> None:
+    def _run(self, event: Event, document: dict[str, Any], programs: Programs) -> None:
         """Run the command of --exec for an event; its output goes to standard error."""
-        import subprocess
-
         from mjcli.cli.output.text import encode, encode_json, json_line, visible
+        from mjcli.cli.programs import Run
 
-        assert self._command is not None
-        output = self._output
-        environment = {
-            **self._context.environ,
-            "MJ_EVENT": event.kind,
-            "MJ_TASK_ID": event.task_id,
+        kind, task_id = event.kind, event.task_id
+        ledger, host = self._context.ledger, self._context.settings.host
+        variables = {
+            "MJ_EVENT": kind,
+            "MJ_TASK_ID": task_id,
             # An environment cannot hold every id; the event on standard input has it as received.
             "MJ_IMAGE_ID": encode(visible(event.result.id or ""), "utf-8").decode(),
         }
-        try:
-            done = subprocess.run(
-                self._command,
-                input=output.secret.hide_bytes(encode_json(json_line(document) + "\n")),
-                stdout=output.stderr.fileno(),
-                env=environment,
-                check=False,
-            )
-        except (OSError, ValueError) as error:
-            output.alarm(f"--exec could not be run for task {event.task_id}: {error}.")
-            return
-        if done.returncode != 0:
-            output.alarm(
-                f"--exec exited with status {done.returncode} for the {event.kind} of task {event.task_id}."
-            )
+
+        def encoded(document: dict[str, Any]) -> bytes:
+            return self._output.secret.hide_bytes(encode_json(json_line(document) + "\n"))
+
+        data = encoded(document) if event.size else None
+        rest = {name: document[name] for name in ("task_id", "files", "event", "confirmed")}
+
+        def stdin() -> bytes:
+            if data is not None:
+                return data
+            # The inbox had no room for the document, and neither has the queue of the programs.
+            job = ledger.by_task(host, task_id)
+            outcome = {} if job is None else job.result or {"success": False, "error": job.error}
+            return encoded({**outcome, **rest})
+
+        size, inbox = event.size, self._inbox
+        programs.add(Run(f"the {kind} of task {task_id}", variables, stdin, lambda: inbox.release(size)))
 
 
 def _fields(event: Event, saved: list[str]) -> tuple[str, str]:

@@ -48,8 +48,9 @@ def _run(arguments: list[str]) -> int:
 
     context = Context.of_process()
     _catch_signals(context)
-    # An error can precede the flag that says how to report it, and a script still wants its JSON.
-    context.flags.json = "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    # An error or --help can precede the flag that says how to show it, and a script still wants its JSON.
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    context.flags.json, context.flags.no_color = "--json" in options, "--no-color" in options
     try:
         try:
             if not _show_help(context, arguments):
@@ -83,9 +84,10 @@ def _invoke(context: Context, arguments: list[str]) -> None:
     """Parse the arguments and run the command."""
     from mjcli.cli.app import root
     from mjcli.cli.parser import run
-    from mjcli.cli.signals import stay_wakeable
+    from mjcli.cli.signals import leave_terminal_when_stopped, stay_wakeable
 
     stay_wakeable()
+    leave_terminal_when_stopped()
     run(root(), arguments, context)
 
 
@@ -124,15 +126,18 @@ def _catch_signals(context: Context) -> None:
     def first(number: int, _frame: object) -> None:
         for each in caught:
             signal.signal(each, at_once)
-        raise Interrupted(number)
+        # Ctrl-Break, or a console that is closed, ends a session on Windows as SIGTERM does elsewhere.
+        raise Interrupted(signal.SIGTERM if number == getattr(signal, "SIGBREAK", None) else number)
 
     def at_once(number: int, _frame: object) -> None:
         import os
 
-        context.output.restore_terminal()
+        from mjcli.cli.signals import release_terminal
+
+        release_terminal()
         os._exit(128 + number)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     known = [getattr(signal, name) for name in names if hasattr(signal, name)]
     # A signal that the parent process ignores for us (nohup, a background job) stays ignored.
     caught = [each for each in known if signal.getsignal(each) is not signal.SIG_IGN]

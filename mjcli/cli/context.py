@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from mjcli.cli.output.redact import Secret
 from mjcli.cli.output.sink import Mode, Output, Streams
-from mjcli.errors import ConfigError, NoTokenError, Remedy
+from mjcli.errors import ConfigError, LedgerError, NoTokenError, Remedy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +79,9 @@ class Context:
         settings = load_settings(self.environ, profile=self.flags.profile, sandbox=self.flags.sandbox)
         if settings.sandbox.value and self.flags.profile not in (None, "sandbox"):
             self.output.notice("The sandbox has no profiles, so --profile is ignored.")
+        self.output.secret = Secret(
+            *self.output.secret.tokens, settings.token.value, settings.files_token.value
+        )
         for warning in settings.warnings:
             self.output.warning(warning)
         return settings
@@ -95,7 +98,6 @@ class Context:
                 remedy=Remedy.NO_TOKEN,
                 profile=settings.profile.value,
             )
-        self.output.secret = self._secret
         client = Client(
             settings.token.value,
             base_url=self._sandbox.base_url if settings.sandbox.value else settings.base_url.value,
@@ -113,10 +115,10 @@ class Context:
         from mjcli.settings.load import FILES_PATH
 
         settings = self.settings
-        self.output.secret = self._secret
         store = FileStore(
             self._sandbox.base_url + FILES_PATH if settings.sandbox.value else settings.files_url.value,
             settings.token_for_files.value,
+            token_in="header" if settings.files_token.value else settings.token_in.value,
             use_environment=not settings.files_are_local,
         )
         self._resources.callback(store.close)
@@ -139,11 +141,16 @@ class Context:
         """The record of every job, created if need be. Raises `ConfigError` when it cannot be written."""
         from mjcli.jobs.ledger import Ledger
 
-        return self._opened(Ledger.open(self._ledger_path, notice=self.output.alarm, hide=self._secret.hide))
+        return self._opened(
+            Ledger.open(self._ledger_path, notice=self.output.alarm, hide=self.output.secret.hide)
+        )
 
     @property
     def existing_ledger(self) -> Ledger | None:
         """The ledger for reading, None when there is none; one that cannot be written is opened read-only."""
+        opened: Ledger | None = self.__dict__.get("_ledger_for_reading")
+        if opened is not None:
+            return opened
         path = self._ledger_path
         try:
             there = path.exists()
@@ -153,8 +160,8 @@ class Context:
             return None
         try:
             return self.ledger
-        except ConfigError:
-            if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        except LedgerError as error:
+            if not error.unwritable:
                 raise
             return self._ledger_for_reading
 
@@ -179,10 +186,6 @@ class Context:
     def _ledger_path(self) -> Path:
         directory: Path = self.settings.data_dir.value
         return directory / "ledger.db"
-
-    @cached_property
-    def _secret(self) -> Secret:
-        return Secret(self.settings.token.value, self.settings.files_token.value)
 
     @cached_property
     def _sandbox(self) -> Sandbox:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,7 @@ from urllib.parse import urlsplit
 
 from mjcli.cli.hints import command
 from mjcli.cli.output.text import visible
-from mjcli.errors import UsageError
-from mjcli.prompt.compose import words_of
+from mjcli.errors import UsageError, reason_of
 from mjcli.prompt.parse import is_link
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
@@ -22,7 +22,10 @@ def read_stdin(stdin: TextIO, what: str) -> str:
     """All of standard input as UTF-8. Raises `UsageError` naming `what` was needed."""
     if stdin.isatty():
         raise UsageError(f"Standard input is a terminal; pass {what} as an argument or through a pipe.")
-    data = stdin.buffer.read(STDIN_LIMIT + 1)
+    try:
+        data = stdin.buffer.read(STDIN_LIMIT + 1)
+    except OSError as error:  # open for writing only, or the terminal of another session
+        raise UsageError(f"Cannot read {what}: standard input cannot be read ({reason_of(error)}).") from None
     if len(data) > STDIN_LIMIT:
         raise UsageError(f"Standard input is larger than {STDIN_LIMIT} bytes, the limit for {what}.")
     try:
@@ -52,29 +55,34 @@ def words_or_stdin(
     *,
     example: Sequence[str] = ("imagine",),
     what: str = "prompt",
+    optional: bool = False,
 ) -> str:
-    """The words typed, or standard input when there are none or only `-`.
+    """The words typed; `-` as the first or the last of them stands for standard input.
 
-    `images` alone make a prompt too, and may come from standard input instead. `example` is the command up to
-    the words, for the hint. Raises `UsageError` when there is no `what`.
+    Without words and images, standard input is read too, if it is one line. With either it may be the list of
+    a shell's loop. With `optional`, images alone make a prompt. `example` is the command up to the words, for
+    the hint. Raises `UsageError` when there is no `what`.
     """
-    if words and list(words) != ["-"]:
-        return words_of(words)
-    if "-" in images:
-        if words:
-            raise UsageError(
-                "Standard input can be read only once: use - for the words or the images, not both."
-            )
-        return ""
     hint = command(*example, "a cat on a table")
-    if not words and stdin.isatty():
-        if images:
-            return ""
+    if not words and images and optional:
+        return ""
+    if not words and (images or stdin.isatty()):
         raise UsageError(f"Missing {what}.", hint=f"{hint}\n{command(*example, '-')} < prompt.txt")
+    if words and "-" not in (words[0], words[-1]):
+        return " ".join(words)
+    if "-" in images:
+        raise UsageError("Standard input can be read only once: use - for the words or the images, not both.")
     text = read_stdin(stdin, f"the {what}").strip()
-    if not text and not (images and not words):
+    if not text:
         raise UsageError(f"The {what} is empty: standard input has no text.", hint=hint)
-    return text
+    lines = sum(not line.isspace() and line != "" for line in text.split("\n"))
+    if not words and lines > 1:
+        raise UsageError(
+            f"Standard input has {lines} lines, but a {what} is one line.",
+            hint=f"{command(*example, '-')} reads them all as one {what}",
+        )
+    before, after = words[:-1] if words[-1:] == ["-"] else (), words[1:] if words[:1] == ["-"] else ()
+    return " ".join([*before, text, *after])
 
 
 def names_image_file(text: str) -> bool:
@@ -84,7 +92,12 @@ def names_image_file(text: str) -> bool:
 
 def is_file(text: str) -> bool:
     """Whether a word is a file on this machine, or has the form of an image file's name."""
-    return not is_link(text) and (names_image_file(text) or Path(text).is_file())
+    return not is_link(text) and (names_image_file(text) or is_regular_file(text))
+
+
+def is_regular_file(name: str) -> bool:
+    """Whether a file of this name exists; a text that no file can have as its name is none."""
+    return os.path.isfile(name)  # noqa: PTH113 - unlike `Path.is_file`, it never raises
 
 
 def is_valid_link(text: str) -> bool:

@@ -86,10 +86,18 @@ class KeyedJob:
         if job.never_accepted:
             from mjcli.cli.submit import prepare
 
-            target = prepare(settings, options, files, split=split) if files is not None else None
+            target = (
+                prepare(self._context.output, settings, options, files, split=split)
+                if files is not None
+                else None
+            )
             job = self._claimed(ledger, job, target, force=files is not None and files.force)
         else:
-            target = requested_target(settings, files, split=split) if files is not None else None
+            target = (
+                requested_target(self._context.output, settings, files, split=split)
+                if files is not None
+                else None
+            )
             if target is not None and job.state != "done":
                 record = target_record(target, force=files is not None and files.force)
                 ledger.request_files(job.uuid, record or {})

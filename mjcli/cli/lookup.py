@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from mjcli.cli.finished import FinishedJob
-from mjcli.cli.hints import command, follow, resume
+from mjcli.cli.hints import Outside, command, follow, resume
 from mjcli.cli.inputs import is_file, refuse_bad_link
 from mjcli.cli.output.text import visible
 from mjcli.errors import (
@@ -153,7 +153,7 @@ class Lookup:
 
     def _referenced(self, text: str) -> Job:
         number = "1" if text == "@last" else text[1:]
-        if not (number.isascii() and number.isdecimal() and 0 < int(number) < 10**9):
+        if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number) > 0):
             raise UsageError(
                 f'"{visible(text)}" is not a valid reference; use @last, or @2 for the second newest job.'
             )
@@ -320,7 +320,7 @@ class Lookup:
             raise DownloadError(
                 "The job is done, but its result has no link.",
                 task_id=found.task_id,
-                hint=command("describe-task", found.task_id) if found.task_id else None,
+                hint=command("describe-task", Outside(found.task_id)) if found.task_id else None,
             )
         return found
 

@@ -19,7 +19,7 @@ OutputOption = Annotated[
         "--output",
         "-o",
         metavar="PATH",
-        help="Directory or file name to save to; a name may contain {prompt}, {image_id}, {task_id}, {action}, "
+        help="Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, "
         "{index}, {date}, {ext}.",
         rich_help_panel=FILES_PANEL,
     ),
@@ -258,7 +258,7 @@ class PromptOptions(NamedTuple):
         typer.Option(
             "--yes",
             "-y",
-            help="Start --permute jobs without asking.",
+            help="Start --permute jobs without asking; needed for more than 40.",
             rich_help_panel=PROMPT_PANEL,
         ),
     ] = False

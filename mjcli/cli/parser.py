@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import os
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, NoReturn, get_type_hints
 
@@ -14,6 +17,7 @@ from typer.main import get_command
 
 from mjcli import __version__
 from mjcli.cli.help import GLOBAL_PANEL
+from mjcli.cli.hints import with_note
 from mjcli.errors import UsageError
 from mjcli.prompt.parameters import BY_SPELLING, PARAMETERS, Parameter
 
@@ -84,6 +88,7 @@ class _Shared:
 
         output = ctx.find_root().obj.output
         layout = HelpLayout(output.width(output.stdout), output.colours(output.stdout))
+        ctx.color = True  # else Click removes colours that FORCE_COLOR asks for
         return render_help(tuple(ctx.command_path.split()[1:]), layout)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -101,6 +106,8 @@ class MjCommand(_Shared, TyperCommand):
         super().__init__(
             name, params=[*(params or []), *self.attached_options(), *global_options()], **settings
         )
+        for param in self.params:
+            param.type = _plain_numbers(param.type)
 
     def attached_options(self) -> list[TyperOption]:
         """Options that come from a table instead of the signature of the command's function."""
@@ -116,6 +123,32 @@ class MjCommand(_Shared, TyperCommand):
                 f"Unexpected {noun} {_quoted_list(surplus, 'and')}.", hint=f"{ctx.command_path} --help"
             )
         return surplus
+
+    def invoke(self, ctx: Any) -> Any:
+        ctx.find_root().obj.output.check_field(ctx.command_path)
+        return super().invoke(ctx)
+
+
+_NUMBERS = {
+    "int": r"[+-]?[0-9]{1,18}",
+    "float": r"[+-]?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?",
+}
+
+
+def _plain_numbers(kind: Any) -> Any:
+    """A number type that takes only plain digits; Python also reads `1_0`, ` 1`, `inf` and other scripts."""
+    pattern = _NUMBERS.get(kind.name.split(" ")[0])
+    if pattern is None:
+        return kind
+
+    def convert(value: Any, param: Any, ctx: Any) -> Any:
+        if isinstance(value, str) and re.fullmatch(pattern, value) is None:
+            kind.fail(f"{value!r} is not a valid {kind.name}.", param, ctx)
+        return type(kind).convert(plain, value, param, ctx)
+
+    plain = copy.copy(kind)
+    plain.convert = convert
+    return plain
 
 
 class MjGroup(_Shared, TyperGroup):
@@ -194,8 +227,9 @@ def _refuse_dash_slips(command: str, args: list[str]) -> None:
         if words and arg.startswith("-") and "=" not in name and not before.startswith("-"):
             raise UsageError(
                 f'The prompt begins with "{name}", which looks like an option.',
-                hint=f'{command} "WORDS {name} …"  # put the words first\n'
-                f"{command} -- …  # if the hyphen is part of the prompt",
+                hint=with_note(f'{command} "WORDS {name} …"', "puts the words first")
+                + "\n"
+                + with_note(f"{command} -- …", "if the hyphen is part of the prompt"),
             )
         meant = BY_SPELLING.get(arg[1:].lower()) if arg[:1] == "-" and arg[1:2] != "-" else None
         # -v and -q are ours unless a value of the prompt parameter follows.
@@ -353,12 +387,21 @@ def run(root: MjGroup, arguments: Sequence[str], obj: Any) -> None:
     Raises `UsageError` for whatever the parser refuses.
     """
     try:
-        root.main(args=list(arguments), prog_name="mj", standalone_mode=False, obj=obj)
+        root.main(args=[_decoded(each) for each in arguments], prog_name="mj", standalone_mode=False, obj=obj)
     except click_errors.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "mj"
         example = _example(context) if isinstance(error, click_errors.MissingParameter) else None
         raise UsageError(_sentence(error), hint=example or f"{command} --help") from None
+
+
+def _decoded(argument: str) -> str:
+    """An argument as UTF-8 text: in a locale without UTF-8 its bytes arrive as surrogates."""
+    try:
+        return os.fsencode(argument).decode("utf-8") if not argument.isascii() else argument
+    except UnicodeError:
+        shown = argument.encode("utf-8", "backslashreplace").decode()
+        raise UsageError(f'The argument "{shown}" is not UTF-8 text. Nothing was sent.') from None
 
 
 def _example(context: Any) -> str | None:
@@ -422,7 +465,6 @@ def _bad_value(param: Any, complaint: str) -> str:
 def _value_in(complaint: str) -> str | None:
     """The refused value, which Click has only in its message: as a literal, or as a number out of range."""
     import ast
-    import re
 
     number = re.match(r"(\S+) is not in the range ", complaint)
     if number:

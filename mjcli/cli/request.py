@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mjcli.cli.hints import command
+from mjcli.cli.hints import before_sending, command
 from mjcli.cli.images import REFERENCE_PARAMETERS, ImageLinks, Uploader, bad_links, is_placeholder, problem_of
 from mjcli.cli.inputs import is_valid_link
 from mjcli.cli.options import CheckOptions, PromptOptions
@@ -102,7 +102,8 @@ class RequestBuilder:
             if not self._check.no_check:
                 self._check_links(prompts, images.trusted)
             body = self._uploaded(images, linked, submit)
-            texts = images.upload(texts, remember=not submit.no_ledger)
+            with before_sending(submit):
+                texts = images.upload(texts, remember=not submit.no_ledger)
         if endpoint == "imagine":  # the other endpoints have no such fields
             body |= body_fields(words.parameters, checked=not self._check.no_check)
         body |= {name: value for name, value in fields.items() if value is not None}
@@ -153,7 +154,8 @@ class RequestBuilder:
         """Body fields with links, checked, and files uploaded."""
         if not self._check.no_check:
             images.check(links.values(), strict=self._check.strict)
-        uploaded = images.upload(list(links.values()), remember=not submit.no_ledger)
+        with before_sending(submit):
+            uploaded = images.upload(list(links.values()), remember=not submit.no_ledger)
         return dict(zip(links, uploaded, strict=True))
 
     def _confirm(self, prompts: Sequence[Composed]) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mjcli.api.endpoints import endpoint as endpoint_named
 from mjcli.cli.finished import FinishedJob
-from mjcli.cli.hints import command, follow, resume
+from mjcli.cli.hints import before_sending, command, follow, imagine, resume
 from mjcli.cli.options import ImageOptions, SubmitOptions, WaitOptions
 from mjcli.cli.output.result import print_result
 from mjcli.cli.output.text import shortened
 from mjcli.cli.output.watch import JobWatch
+from mjcli.cli.pipe import check_one_image
 from mjcli.cli.save import Saver, check_fixed_name, check_names, file_target, preload, target_record
 from mjcli.errors import (
-    ConfigError,
     DownloadError,
     ExitCode,
     Interrupted,
@@ -24,7 +24,6 @@ from mjcli.errors import (
     NameInUse,
     StillRunning,
     UsageError,
-    full_stop,
 )
 
 if TYPE_CHECKING:
@@ -66,15 +65,22 @@ class JobOptions(NamedTuple):
     def check(self) -> None:
         """Refuse options that contradict one another. Raises `UsageError`."""
         wait = self.wait
-        check_timeout(self.submit.timeout)
         url = wait.callback_url
-        if url is not None and not url.lower().startswith(("http://", "https://")):
-            raise UsageError("--callback-url must start with http:// or https://.")
+        if url is not None:
+            from mjcli.jobs.addresses import check_callback_url
+
+            check_callback_url(url)
         if wait.listen and self.at_once:
             other = "--no-wait" if url is None else "--callback-url"
             raise UsageError(f"--listen waits for its own callback, so it cannot be combined with {other}.")
         if not wait.listen and (wait.host, wait.port, wait.public_url) != ("127.0.0.1", 0, None):
             raise UsageError("--host, --port and --public-url need --listen.")
+        if wait.listen:
+            from mjcli.jobs.addresses import bind_host, path_of_public_url
+
+            bind_host(wait.host)
+            if wait.public_url is not None:
+                path_of_public_url(wait.public_url)
 
     def streams(self, endpoint: str) -> bool:
         """Whether the response is a stream of progress."""
@@ -83,20 +89,15 @@ class JobOptions(NamedTuple):
 
 
 def prepare(
-    settings: Settings, options: JobOptions, files: FileOptions, *, split: bool = False
+    output: Output, settings: Settings, options: JobOptions, files: FileOptions, *, split: bool = False
 ) -> Target | None:
     """Where files go; all that could prevent the jobs is found before anything is sent. Raises `UsageError`."""
     options.check()
-    target = file_target(settings, files, split=split)
+    target = file_target(output, settings, files, split=split)
+    check_one_image(target, several=bool(options.image.split_images), at_once=options.at_once)
     if target is not None:
         check_fixed_name(target, force=files.force)
     return target
-
-
-def check_timeout(seconds: float | None) -> None:
-    """Refuse "nan", which no range excludes. Raises `UsageError`."""
-    if seconds is not None and math.isnan(seconds):
-        raise UsageError('--timeout "nan" is not a number of seconds.')
 
 
 def given(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +122,7 @@ class Submitter:
     ) -> None:
         self._output, self._settings, self._saver = output, settings, saver
         self._client, self._ledger = client, ledger
+        self._warned_of: str | None = None  # a callback URL
         self.suggests = True  # what to type after a text result
 
     @classmethod
@@ -150,7 +152,13 @@ class Submitter:
             check_for_several(target)
         if target is not None and files is not None:
             for order in orders:
-                check_names(order, target, force=files.force, split_images=options.image.split_images)
+                check_names(
+                    order,
+                    target,
+                    self._output.secret.hide,
+                    force=files.force,
+                    split_images=options.image.split_images,
+                )
         one_by_one(
             self._output, orders, lambda order: self.submit(order, options, target, files), verb="sent"
         )
@@ -179,6 +187,7 @@ class Submitter:
             timeout=options.submit.timeout,
         )
         preload(files=target is not None)
+        self._warn_of_private_url(options.wait.callback_url)
         with self._listening(order, options.wait) as order:
             outcome = self._run(order, options, output)
         retry = _retry(outcome, output)
@@ -189,17 +198,31 @@ class Submitter:
                 self._finish(order, outcome, target, force=force, retry=retry)
         return outcome
 
+    def _warn_of_private_url(self, url: str | None) -> None:
+        """Warn once, before the first job is paid for, if the service cannot reach the callback URL."""
+        if url is None or url == self._warned_of or is_reachable(self._settings, url):
+            return
+        self._warned_of = url
+        self._output.warning(
+            f'The service cannot reach --callback-url "{url}", which is in a private network.'
+            " `mj resume` fetches the result in any case."
+        )
+
     def _run(self, order: Order, options: JobOptions, output: str | None) -> Outcome:
         """Send an order and watch its job; however it ends, the error says what that means for the bill."""
         client, sink = self._client(), self._output
         client.retries = options.submit.retries
+        client.prepare()  # before the ledger has a row
         sink.detail(
             f"POST {client.base_url}{order.path}, profile {self._settings.profile.value}: "
             f"{shortened(dict(order.body))}"
         )
         print_events = sink.json and options.wait.stream is True
         record = not options.submit.no_ledger
-        with JobWatch(sink, bar=order.stream, print_events=print_events, at_once=order.at_once) as watch:
+        with (
+            before_sending(options.submit),
+            JobWatch(sink, bar=order.stream, print_events=print_events) as watch,
+        ):
             try:
                 if record:
                     sink.detail(f"Ledger: {self._ledger().path}")
@@ -207,11 +230,6 @@ class Submitter:
             except (Interrupted, StillRunning) as error:
                 if error.task_id and not record:
                     error.hint = follow(error.task_id, output)
-                raise
-            except ConfigError as error:  # of the ledger, before the request was sent
-                error.message = f"{full_stop(error.message)} Nothing was sent."
-                unrecorded = "--no-ledger sends the job without recording it"
-                error.hint = "\n".join(each for each in (error.hint, unrecorded) if each)
                 raise
 
     def _runner(self, *, record: bool = True) -> Runner:
@@ -263,7 +281,7 @@ class Submitter:
 
         with mailbox(host=wait.host, port=wait.port, public_url=wait.public_url) as box:
             self._output.detail(f"Receiving callbacks at {box.url}")
-            if wait.public_url is None and not is_reachable(self._settings, wait.host):
+            if not is_reachable(self._settings, box.url):
                 self._output.warning(
                     f"The service cannot reach {box.url}, so the task is polled instead."
                     " --public-url takes the address of a tunnel."
@@ -289,7 +307,7 @@ class Submitter:
         preload(files=target is not None)
         if job.state != "done" and retries is not None:
             self._client().retries = retries
-        with JobWatch(self._output, at_once=at_once) as watch:
+        with JobWatch(self._output) as watch:
             outcome = self._runner().resume(job, watch, timeout=timeout, at_once=at_once)
         retry = resume(outcome.job or job.reference)
         with _after_acceptance(outcome, retry):
@@ -330,7 +348,7 @@ class Submitter:
         if order.kind == "describe" and outcome.job is not None:
             return [("next", self._output.next_command(command("describe", outcome.job, "--use", "1")))]
         if order.kind == "shorten":
-            return [("next", self._output.next_command(command("imagine", outcome.result.texts[0])))]
+            return [("next", self._output.next_command(imagine(outcome.result.texts[0])))]
         return []
 
     def _print_task(self, outcome: Outcome, retry: str | None, *, files_requested: bool) -> None:
@@ -374,14 +392,11 @@ def one_by_one(
             output.unexpected(error)
 
 
-def is_reachable(settings: Settings, host: str) -> bool:
-    """Whether the API may reach a receiver bound to `host`."""
-    from mjcli.settings.schema import is_loopback
+def is_reachable(settings: Settings, url: str) -> bool:
+    """Whether the API may reach a callback URL: one in a private network is reached only from there."""
+    from mjcli.jobs.addresses import is_private
 
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - which interface leads outside is unknown
-        host = "localhost"
-    address = f"[{host}]" if ":" in host else host
-    return settings.api_is_local or not is_loopback(f"http://{address}")
+    return settings.api_is_local or not is_private(url)
 
 
 def _retry(outcome: Outcome, output: str | None) -> str | None:

@@ -144,6 +144,14 @@ class _Run:
             if isinstance(error, (ApiError, NetworkError)):
                 self._mark_failed(error)
             raise  # any other error is a local one and does not end the job
+        except Exception as error:
+            if not self._sent:
+                raise
+            # A fault of this machine, such as no memory, does not end the job either.
+            kind = StillRunning if self.task_id else LostResponse
+            abandoned = kind(f"The job could not be followed: {type(error).__name__}: {error}")
+            self._mark_unfinished(abandoned)
+            raise abandoned from error
         if result.state() == "done" or not self._order.at_once:
             self._store(
                 lambda ledger, uuid: ledger.mark_done(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -51,20 +50,6 @@ class Composed(NamedTuple):
             if place < end:
                 return piece.origin
         return TYPED
-
-
-def words_of(arguments: Sequence[str]) -> str:
-    """Command-line arguments joined with spaces. Raises `UsageError` if they are not valid UTF-8."""
-    text = " ".join(arguments)
-    try:
-        # In a locale without UTF-8 the bytes of the arguments arrive as surrogates.
-        return os.fsencode(text).decode("utf-8") if _has_surrogates(text) else text
-    except UnicodeError:
-        raise UsageError("The prompt is not UTF-8 text.") from None
-
-
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def compose(

@@ -82,7 +82,7 @@ def test_a_mistake_in_the_prompt_is_refused_before_anything_is_sent(online: Mj, 
 
 
 def test_words_can_come_from_a_pipe(online: Mj, edited: Service) -> None:
-    online("edit", LINK, stdin="a hat\n")
+    online("edit", LINK, "-", stdin="a hat\n")
     assert edited.posts(EDITS)[0].body["prompt"] == "a hat"
 
 
@@ -104,10 +104,10 @@ def test_an_image_in_the_ledger_is_named_by_reference_or_id(online: Mj, edited: 
 def test_a_file_is_uploaded_first(online: Mj, edited: Service) -> None:
     path = online.cwd / "my cat.png"
     path.write_bytes(png())
-    edited.scripts["/api/v1/files/"] = lambda _request, reply: reply.json({"file_url": LINK})
+    edited.scripts["/files/upload"] = lambda _request, reply: reply.json({"url": LINK})
     online("edit", "my cat.png", "a hat")
     assert edited.posts(EDITS)[0].body["image_url"] == LINK
-    assert len(edited.posts("/api/v1/files/")) == 1
+    assert len(edited.posts("/files/upload")) == 1
 
 
 def test_a_dead_link_is_refused(online: Mj, edited: Service) -> None:
@@ -150,7 +150,7 @@ def test_a_region_of_a_known_image_becomes_a_mask_of_its_size(online: Mj, edited
 
 def test_a_region_of_a_file_becomes_a_mask_of_its_size(online: Mj, edited: Service) -> None:
     (online.cwd / "cat.png").write_bytes(made(30, 20))
-    edited.scripts["/api/v1/files/"] = lambda _request, reply: reply.json({"file_url": LINK})
+    edited.scripts["/files/upload"] = lambda _request, reply: reply.json({"url": LINK})
     online("edit", "cat.png", "a hat", "--region", "0,0,50%,50%")
     assert mask_in(edited).getbbox() == (0, 0, 15, 10)
 

@@ -58,7 +58,6 @@ def test_words_become_the_prompt_of_one_generate_request(online: Mj, done: Servi
         ("a cat\n", "a cat"),
         ("une forêt 森 🐈\r\n", "une forêt 森 🐈"),
         ("\ufeffa cat", "a cat"),
-        ("a cat\non a table\n", "a cat\non a table"),
     ],
 )
 def test_the_prompt_can_come_from_a_pipe(

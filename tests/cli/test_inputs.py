@@ -92,6 +92,8 @@ def test_standard_input_without_a_line_is_refused(data: str) -> None:
         ([], "  a dog\n", "a dog"),
         (["-"], "a dog\non a table\n", "a dog\non a table"),
         (["a", "-", "cat"], "a dog", "a - cat"),
+        (["a cat and", "-"], "a dog\n", "a cat and a dog"),
+        (["-", "in oil"], "a dog\n", "a dog in oil"),
     ],
 )
 def test_words_come_from_the_arguments_or_else_from_standard_input(
@@ -100,16 +102,22 @@ def test_words_come_from_the_arguments_or_else_from_standard_input(
     assert words_or_stdin(typed(data), words) == expected
 
 
-def test_images_alone_make_a_prompt() -> None:
-    assert words_or_stdin(typed(""), [], ["https://e/a.png"]) == ""
-    assert words_or_stdin(typed(terminal=True), [], ["https://e/a.png"]) == ""
-    assert words_or_stdin(typed("a dog"), [], ["https://e/a.png"]) == "a dog"
+@pytest.mark.parametrize("images", [["https://e/a.png"], ["-"]])
+def test_with_images_standard_input_is_left_alone(images: list[str]) -> None:
+    stdin = typed("the list of a loop")
+    assert words_or_stdin(stdin, [], images, optional=True) == ""
+    with pytest.raises(UsageError, match=r"^Missing prompt\.$"):
+        words_or_stdin(stdin, [], images)
+    assert stdin.buffer.read() == b"the list of a loop"
 
 
-def test_standard_input_that_names_the_images_is_left_to_them() -> None:
-    stdin = typed("https://e/a.png")
-    assert words_or_stdin(stdin, [], ["-"]) == ""
-    assert stdin.buffer.read() == b"https://e/a.png"
+@pytest.mark.parametrize("data", ["a cat\na dog", "a cat\r\n\r\na dog\n"])
+def test_several_lines_are_a_prompt_only_on_request(data: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        words_or_stdin(typed(data), [])
+    assert "lines, but a prompt is one line." in caught.value.message
+    assert caught.value.hint == "mj imagine - reads them all as one prompt"
+    assert words_or_stdin(typed(data), ["-"]) == data.strip()
 
 
 def test_words_and_images_cannot_both_come_from_standard_input() -> None:

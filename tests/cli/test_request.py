@@ -265,17 +265,18 @@ def test_unbalanced_braces_are_refused_at_their_position(begin: Begin) -> None:
 
 
 @pytest.mark.parametrize("answer", ["y\n", "yes\n", "n\n", "\n", ""])
-def test_at_a_terminal_several_jobs_are_confirmed(begin: Begin, answer: str) -> None:
+def test_at_a_terminal_several_jobs_are_confirmed(begin: Begin, tmp_path: Path, answer: str) -> None:
     case = begin(stdin=typed(answer, terminal=True))
-    case.context.streams = case.context.streams._replace(stderr=Terminal(io.BytesIO(), "utf-8"))
-    if answer.startswith("y"):
-        assert len(case.bodies("a {red,blue} cat", prompt=PERMUTE)) == 2
-    else:
-        with pytest.raises(UsageError, match="Cancelled; nothing was sent"):
-            case.bodies("a {red,blue} cat", prompt=PERMUTE)
-    stderr = case.context.streams.stderr.buffer
-    assert isinstance(stderr, io.BytesIO)
-    shown = stderr.getvalue().decode()
+    file = tmp_path / "stderr"
+    with file.open("wb") as stderr:
+        case.context.streams = case.context.streams._replace(stderr=Terminal(stderr, "utf-8"))
+        if answer.startswith("y"):
+            assert len(case.bodies("a {red,blue} cat", prompt=PERMUTE)) == 2
+        else:
+            with pytest.raises(UsageError, match="Cancelled; nothing was sent"):
+                case.bodies("a {red,blue} cat", prompt=PERMUTE)
+        case.context.streams.stderr.detach()
+    shown = file.read_text()
     assert "1. a red cat" in shown
     assert "This starts 2 jobs, each billed separately. Continue?" in shown
 

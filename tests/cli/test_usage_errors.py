@@ -160,5 +160,6 @@ def test_an_unknown_or_missing_command_leads_to_the_help_of_the_group(
 
 def test_shared_options_reach_the_function_as_one_object(root: MjGroup) -> None:
     calls.clear()
-    run(root, ["resize", "x", "--height", "3"], SimpleNamespace(flags=SimpleNamespace()))
+    output = SimpleNamespace(check_field=lambda _command: None)
+    run(root, ["resize", "x", "--height", "3"], SimpleNamespace(flags=SimpleNamespace(), output=output))
     assert calls == [{"name": "x", "size": Size(width=1, height=3)}]

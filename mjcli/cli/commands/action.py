@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 
 from mjcli.api.actions import ACTIONS, modern, nearest, spelling
-from mjcli.cli.hints import command
+from mjcli.cli.hints import Outside, command
 from mjcli.cli.options import (
     FileOptions,
     ImageOptions,
@@ -83,7 +83,6 @@ def action(
     from mjcli.cli.request import RequestBuilder
     from mjcli.cli.submit import JobOptions, prepare
     from mjcli.jobs.order import Order
-    from mjcli.prompt.compose import words_of
 
     context: Context = ctx.obj
     if not files.force:
@@ -104,13 +103,13 @@ def action(
     )
     if keyed.join(files, split=split) is not None:
         return
-    target = prepare(context.settings, options, files, split=split)
+    target = prepare(context.output, context.settings, options, files, split=split)
     if modern(action) not in ACTIONS and not files.force:
         raise _unknown(action)
     extra: dict[str, Any] = {}
     if prompt is not None:
-        words = words_of([prompt])
-        extra["prompt"] = words if files.force else RequestBuilder.of(context, lookup).check_words(words)
+        checked = not files.force
+        extra["prompt"] = RequestBuilder.of(context, lookup).check_words(prompt) if checked else prompt
     if not files.force:
         _check_region(action, area, prompt)
     images = [lookup.image(each) for each in names]
@@ -157,7 +156,10 @@ def _check_offered(action: str, image: Image) -> None:
     raise UsageError(
         f'Image {image.id} does not offer "{action}"; {those}. Nothing was sent.',
         hint="\n".join(
-            [*(command("action", each, image.id) for each in offered[:1]), "--force sends it anyway"]
+            [
+                *(command("action", Outside(each), Outside(image.id)) for each in offered[:1]),
+                "--force sends it anyway",
+            ]
         ),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,7 +81,6 @@ def blend(
     from mjcli.cli.submit import JobOptions, prepare
     from mjcli.jobs.order import Order
     from mjcli.prompt.check import MAX_IMAGES
-    from mjcli.prompt.compose import words_of
 
     context: Context = ctx.obj
     lookup = Lookup.of(context)
@@ -94,12 +92,12 @@ def blend(
         lookup,
         options,
         "blend",
-        **typed_prompt(context.settings, Words(words_of(every), (), given_parameters(ctx)), prompt),
+        **typed_prompt(context.settings, Words(" ".join(every), (), given_parameters(ctx)), prompt),
         translation=translation,
     )
     if keyed.join(files, split=split) is not None:
         return
-    target = prepare(context.settings, options, files, split=split)
+    target = prepare(context.output, context.settings, options, files, split=split)
     images = [
         each for _, each in takewhile(lambda each: _means_image(lookup, *each), enumerate(every, start=1))
     ]
@@ -110,7 +108,7 @@ def blend(
             if len(images) != 1
             else command("imagine", "--image", "IMAGE", "PROMPT"),
         )
-    typed = Words(words_of(every[len(images) :]), images, given_parameters(ctx))
+    typed = Words(" ".join(every[len(images) :]), images, given_parameters(ctx))
     requests = RequestBuilder.of(context, lookup, prompt, check).requests(
         typed, submit, translation=translation
     )
@@ -124,12 +122,12 @@ def _means_image(lookup: Lookup, position: int, argument: str) -> bool:
     The first two can only be images, so the shortest id prefix will do; after them "cafe" or "2026" is more
     likely a word.
     """
-    from mjcli.cli.inputs import names_image_file
+    from mjcli.cli.inputs import is_regular_file, names_image_file
     from mjcli.prompt.parse import is_link
 
     if is_link(argument) or argument.startswith("@") or names_image_file(argument) or _is_whole_id(argument):
         return True
-    if position <= 2 and Path(argument).is_file():
+    if position <= 2 and is_regular_file(argument):
         return True
     if position > 2 and (len(argument) < UNLIKE_A_WORD or not any(map(str.isdecimal, argument))):
         return False

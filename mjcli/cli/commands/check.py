@@ -49,7 +49,7 @@ def check(
 
     context: Context = ctx.obj
     stdin = context.streams.stdin
-    text = words_or_stdin(stdin, words or [], image or [])
+    text = words_or_stdin(stdin, words or [], image or [], optional=True, example=("check",))
     builder = RequestBuilder.of(context, Lookup.of(context), prompt, check)
     images = builder.image_links(refresh=False)
     links = [images.link(each) for each in (expand(stdin, image, "image") if image else ())]

@@ -166,7 +166,7 @@ class _Describe:
         )
         if keyed.join(files, split=split) is not None:
             return
-        target = prepare(self._settings, self._options, files, split=split)
+        target = prepare(self._context.output, self._settings, self._options, files, split=split)
         if parameters or self._prompt.preset:  # their errors are found before the description is paid for
             linked = self._builder.image_links(refresh=False).in_parameters(parameters)
             self._plain.compose(Words("an image", parameters=linked))

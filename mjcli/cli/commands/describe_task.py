@@ -14,9 +14,11 @@ from mjcli.cli.parser import MjCommand, new_app, takes
 from mjcli.errors import (
     ApiError,
     DownloadError,
+    ExitCode,
     Interrupted,
     LostResponse,
     MjError,
+    Remedy,
     StillRunning,
     UnknownTask,
     UsageError,
@@ -66,8 +68,8 @@ def describe_task(
     """
     from mjcli.cli.inputs import expand
     from mjcli.cli.lookup import Lookup
+    from mjcli.cli.pipe import check_one_image
     from mjcli.cli.save import Saver, file_target, preload
-    from mjcli.cli.submit import check_timeout
     from mjcli.jobs.follow import DEADLINE_SECONDS
 
     context: Context = ctx.obj
@@ -76,11 +78,11 @@ def describe_task(
             "--timeout needs --wait.",
             hint=command("describe-task", "TASK", "--wait", "--timeout", "SECONDS"),
         )
-    check_timeout(timeout)
     context.resuming = True
     lookup = Lookup.of(context)
     ids = [lookup.task(each) for each in expand(context.streams.stdin, tasks, "task")]
-    target = file_target(context.settings, files, split=split)
+    target = file_target(context.output, context.settings, files, split=split)
+    check_one_image(target, several=len(ids) > 1)
     preload(files=target is not None)
     import mjcli.cli.output.times  # noqa: F401
 
@@ -97,6 +99,8 @@ def describe_task(
             stop.sent, stop.task_id = True, task_id
             raise
         except (StillRunning, ApiError, LostResponse, UnknownTask) as error:
+            if isinstance(error, LostResponse):  # of a query, which starts no job
+                error.exit_code, error.remedy, error.hint = ExitCode.UNAVAILABLE, Remedy.CHECK_BASE_URL, None
             error.task_id = error.task_id or task_id
             if len(ids) == 1:
                 raise

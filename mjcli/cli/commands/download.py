@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mjcli.cli.hints import command
+from mjcli.cli.hints import Outside, command
 from mjcli.cli.options import FileOptions, ForceOption, MaxSizeOption, OutputOption, SplitOption
 from mjcli.cli.parser import MjCommand, new_app
 from mjcli.errors import Interrupted, MjError, UsageError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mjcli.cli.context import Context
     from mjcli.cli.finished import FinishedJob
     from mjcli.cli.lookup import Lookup
+    from mjcli.cli.output.sink import Output
     from mjcli.jobs.job import Job
     from mjcli.media.names import Target
     from mjcli.settings.load import Settings
@@ -87,11 +88,12 @@ class _Download:
         self._lookup, self._files, self._split = lookup, files, split
         self._settings, self._output = context.settings, context.output
         self._saver = Saver.of(context, lookup)
-        self._target = _target(context.settings, files, split=split, several=several)
+        self._target = _target(context.output, context.settings, files, split=split, several=several)
 
     def save(self, which: Job | str | UsageError) -> None:
         """Save the images of one job, and print the result."""
         from mjcli.cli.output.result import print_result
+        from mjcli.cli.pipe import check_one_image
 
         if isinstance(which, UsageError):
             raise which
@@ -102,8 +104,9 @@ class _Download:
             print_result(self._output, job.result, job.files)
             return
         options = ["-o", files.output] if files.output else []
-        retry = command("download", job.reference, *options)
+        retry = command("download", Outside(job.reference), *options)
         target = self._target or self._own_target(job)
+        check_one_image(target, several=len(job.result.file_urls) != 1)
         try:
             # Files that the job was not to save are not left to `mj resume` when they fail.
             self._saver.finish(job, target, force=files.force, retry=retry, requested=False)
@@ -114,20 +117,23 @@ class _Download:
     def _own_target(self, job: FinishedJob) -> Target:
         """Where the files of a job go without --output. Raises `ConfigError`."""
         from mjcli.cli.save import output_target, stored_target, with_limit
-        from mjcli.media.names import check_writable
+        from mjcli.media.place import check_writable
 
         stored = stored_target(job.job) if job.job is not None else None
-        target = with_limit(stored or output_target(self._settings, FileOptions()), self._files)
+        target = with_limit(stored or output_target(self._output, self._settings, FileOptions()), self._files)
         check_writable(target)
         return target._replace(split=target.split or self._split)
 
 
-def _target(settings: Settings, files: FileOptions, *, split: bool, several: bool) -> Target | None:
+def _target(
+    output: Output, settings: Settings, files: FileOptions, *, split: bool, several: bool
+) -> Target | None:
     """The target of --output, None without it."""
     from mjcli.cli.save import output_target
-    from mjcli.media.names import check_for_several, check_writable
+    from mjcli.media.names import check_for_several
+    from mjcli.media.place import check_writable
 
-    target = output_target(settings, files, split=split)
+    target = output_target(output, settings, files, split=split)
     if files.output is None:
         return None
     if several:

@@ -83,8 +83,7 @@ def edit(
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, image_options)
     check_permute(options, prompt)
-    alone = [image] if image == "-" else ()
-    text = words_or_stdin(stdin, words or (), alone, example=("edit", image))
+    text = words_or_stdin(stdin, words or (), [image], example=("edit", image))
     typed = Words(text, parameters=given_parameters(ctx))
     names = expand(stdin, [image], "image")
     keyed = KeyedJob(
@@ -99,7 +98,7 @@ def edit(
     )
     if keyed.join(files, split=split) is not None:
         return
-    target = prepare(context.settings, options, files, split=split)
+    target = prepare(context.output, context.settings, options, files, split=split)
     builder = RequestBuilder.of(context, lookup, prompt, check)
     orders: list[Order] = []
     for name in names:

@@ -68,8 +68,7 @@ def extend_video(
     stdin = context.streams.stdin
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, ImageOptions(mode=mode))
-    alone = [video] if video == "-" else ()
-    text = words_or_stdin(stdin, words or (), alone, example=("extend-video", video))
+    text = words_or_stdin(stdin, words or (), [video], example=("extend-video", video))
     names = expand(stdin, [video], "video")
     keyed = KeyedJob(
         context,
@@ -83,7 +82,7 @@ def extend_video(
     )
     if keyed.join(files) is not None:
         return
-    target = prepare(context.settings, options, files)
+    target = prepare(context.output, context.settings, options, files)
     videos = [lookup.video(each) for each in names]
     (request,) = RequestBuilder.of(context, lookup, check=check).requests(
         Words(text),

@@ -150,6 +150,7 @@ def history(
         if any(ctx.params.values()):
             raise UsageError("Filters cannot be combined with a subcommand.")
         return
+    context.output.check_field(ctx.command_path)
     if everything and limit is not None:
         raise UsageError("--all cannot be combined with --limit.")
     chosen = _Filter(
@@ -423,9 +424,9 @@ def _quiet(job: Job) -> list[str]:
 def _parents(context: Context, job: Job) -> Iterator[tuple[str, Job | None]]:
     """The parent images of a job, nearest first, each with the job that made it, None when unknown."""
     seen = {job.uuid}
-    image = job.parent_image
-    while image:
-        parent = context.ledger.by_image(job.profile, image)
+    image, ledger = job.parent_image, context.existing_ledger
+    while image and ledger is not None:
+        parent = ledger.by_image(job.profile, image)
         if parent is not None and parent.uuid in seen:
             return
         yield image, parent

@@ -33,6 +33,8 @@ app = new_app()
 mj imagine "a cat on a table" --download --output cats/
 # In a script: the link alone
 url=$(mj imagine "a cat" -q)
+# Into another program
+mj imagine "a cat" -o - | magick - cat.gif
 # A prompt from a file, with an image prompt
 mj imagine --image https://example.com/sketch.png --ar 16:9 < prompt.txt
 # Without an account
@@ -93,7 +95,7 @@ def imagine(
     options = JobOptions(submit, wait, image_options)
     check_permute(options, prompt)
     images = image or []
-    text = words_or_stdin(stdin, words or [], images)
+    text = words_or_stdin(stdin, words or [], images, optional=True)
     typed = Words(text, expand(stdin, images, "image") if images else [], given_parameters(ctx))
     keyed = KeyedJob(
         context,
@@ -107,7 +109,7 @@ def imagine(
     )
     if keyed.join(files, split=split) is not None:
         return
-    target = prepare(context.settings, options, files, split=split)
+    target = prepare(context.output, context.settings, options, files, split=split)
     requests = RequestBuilder.of(context, lookup, prompt, check).requests(
         typed,
         submit,

@@ -12,6 +12,7 @@ from mjcli.cli.hints import command
 from mjcli.cli.hints import resume as resume_command
 from mjcli.cli.options import FileOptions, RetriesOption, SplitOption
 from mjcli.cli.parser import MjCommand, new_app, takes
+from mjcli.cli.pipe import STDOUT
 from mjcli.errors import (
     ApiError,
     ExitCode,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mjcli.cli.output.sink import Output
     from mjcli.jobs.job import Job
     from mjcli.media.names import Target
-    from mjcli.settings.load import Settings
 
 app = new_app()
 
@@ -88,26 +88,31 @@ def resume(
     """
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.save import preload
-    from mjcli.cli.submit import ONE_RESUMED_JOB_ONLY, check_timeout, one_by_one
+    from mjcli.cli.submit import ONE_RESUMED_JOB_ONLY, one_by_one
 
     context: Context = ctx.obj
-    check_timeout(timeout)
     context.resuming = True
     names = jobs or []
     _check(context, names, resubmit=resubmit, yes=yes, give_up=give_up, task=task)
+    if files.output == STDOUT:
+        raise UsageError(
+            "mj resume does not write to standard output.", hint=command("download", "JOB", "-o", STDOUT)
+        )
     lookup = Lookup.of(context)
     chosen = _named(context, lookup, names) if names else _unfinished(context, yes=yes)
     if give_up:
         for job in chosen:
             _give_up(context, job)
         return
+    for job in chosen if names else ():
+        lookup.check_host(job)
     if task is not None:
         _assign(context, chosen[0], task)
     elif names:
         chosen = [_replacement(context, job) for job in chosen]
     if not chosen:
         return
-    targets = _Targets(context.settings, files, split=split, several=len(chosen) > 1)
+    targets = _Targets(context, files, split=split, several=len(chosen) > 1)
     context.client.retries = retries
     run = _Resume(context, lookup, targets, chosen, timeout=0.0 if no_wait else timeout)
     run.resubmit, run.yes = resubmit, yes
@@ -225,10 +230,7 @@ def _named(context: Context, lookup: Lookup, names: list[str]) -> list[Job]:
     from mjcli.cli.inputs import expand
 
     jobs = (lookup.job(each) for each in expand(context.streams.stdin, names, "job"))
-    found = {job.uuid: job for job in jobs}
-    for job in found.values():
-        lookup.check_host(job)
-    return list(found.values())
+    return list({job.uuid: job for job in jobs}.values())
 
 
 def _replacement(context: Context, job: Job) -> Job:
@@ -254,7 +256,8 @@ def _unfinished(context: Context, *, yes: bool) -> list[Job]:
     for name, count in elsewhere.items():
         if name != "sandbox":
             line = output.outside_sandbox(command("--profile", name, "resume"))
-            output.notice(f'Profile "{name}" has {count} unfinished job{"s" if count > 1 else ""}: {line}')
+            how = f": {line}" if line else "."
+            output.notice(f'Profile "{name}" has {count} unfinished job{"s" if count > 1 else ""}{how}')
     unsent = [job for job in here if job.unsent]
     if unsent and output.can_ask and not yes:
         titles = "; ".join(_title(job) for job in unsent)
@@ -268,7 +271,6 @@ def _unfinished(context: Context, *, yes: bool) -> list[Job]:
 
 def _report_skipped(output: Output, unfinished: list[Job], host: str) -> None:
     """Report the jobs that another service has, and how to resume them there."""
-    import shlex
     from collections import Counter
 
     counts = Counter(job.host for job in unfinished if job.host != host)
@@ -277,7 +279,7 @@ def _report_skipped(output: Output, unfinished: list[Job], host: str) -> None:
         verb = "was" if count == 1 else "were"
         output.warning(
             f"{jobs} at {other} {verb} skipped, because the profile now uses {host}.",
-            following=f"MJ_BASE_URL={shlex.quote(other)} {output.next_command(command('resume'))}",
+            following=output.next_command(command("resume"), {"MJ_BASE_URL": other}),
         )
 
 
@@ -323,19 +325,20 @@ def _title(job: Job) -> str:
 class _Targets:
     """Where the files of each job go: as this command says, else as the options of the job itself say."""
 
-    def __init__(self, settings: Settings, files: FileOptions, *, split: bool, several: bool) -> None:
+    def __init__(self, context: Context, files: FileOptions, *, split: bool, several: bool) -> None:
         from mjcli.cli.save import output_target
         from mjcli.media.names import check_for_several
 
         self._files, self._split = files, split
-        self._given = output_target(settings, files, split=split)
+        self._given = output_target(context.output, context.settings, files, split=split)
+        self._hide = context.output.secret.hide
         if several and files.output is not None:
             check_for_several(self._given)
 
     def of(self, job: Job) -> Target | None:
         """The target of a job, None when its files are not saved. Raises `ConfigError`."""
         from mjcli.cli.save import check_names, stored_target, with_limit
-        from mjcli.media.names import check_writable
+        from mjcli.media.place import check_writable
 
         files = self._files
         if files.download is False:
@@ -353,7 +356,7 @@ class _Targets:
 
             check_writable(target)
             split_images = bool(job.request.get("split_images"))
-            check_names(Order.of(job), target, force=self.force(job), split_images=split_images)
+            check_names(Order.of(job), target, self._hide, force=self.force(job), split_images=split_images)
         return target
 
     def force(self, job: Job) -> bool:

@@ -9,6 +9,7 @@ import typer
 
 from mjcli.cli.hints import command
 from mjcli.cli.parser import MjCommand, new_app
+from mjcli.cli.shell import can_be_typed, with_variables
 from mjcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def sandbox(
             hint="set MJ_DATA_DIR to a writable directory, or choose another --port",
         ) from error
     token = require_token or "sandbox"
-    following = f"MJ_BASE_URL={server.base_url} MJ_TOKEN={token} {command('imagine', 'a cat')}"
+    variables = {"MJ_BASE_URL": server.base_url, "MJ_TOKEN": token}
+    following = with_variables(command("imagine", "a cat"), variables) if can_be_typed(token) else ""
     context.output.answer(
         {"base_url": server.base_url, "token": token},
         [("address", server.base_url), ("token", token), ("next", following)],
@@ -97,6 +99,7 @@ def sandbox(
     except Interrupted as stop:
         # Ctrl-C is the normal way to end it.
         if stop.signal_number != 2:
+            stop.sentence = "The sandbox was stopped."
             raise
     finally:
         server.close()

@@ -71,8 +71,7 @@ def video(
     stdin = context.streams.stdin
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, ImageOptions(mode=mode))
-    alone = [image] if image == "-" else ()
-    text = words_or_stdin(stdin, words or (), alone, example=("video", "--image", image))
+    text = words_or_stdin(stdin, words or (), [image], example=("video", "--image", image))
     names = expand(stdin, [image], "image")
     keyed = KeyedJob(
         context,
@@ -85,7 +84,7 @@ def video(
     )
     if keyed.join(files) is not None:
         return
-    target = prepare(context.settings, options, files)
+    target = prepare(context.output, context.settings, options, files)
     builder = RequestBuilder.of(context, lookup, check=check)
     orders: list[Order] = []
     for name in names:

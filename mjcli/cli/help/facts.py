@@ -21,7 +21,11 @@ EXIT_STATUSES: Rows = (
     ("3", "No token, or the service rejected the token."),
     ("4", "The service refused the job, the job failed, or the task is unknown."),
     ("5", "No balance left, or still rate limited after all retries."),
-    ("6", "Could not reach the service. Nothing was accepted, so it is safe to retry."),
+    (
+        "6",
+        "The service could not be reached, or it reported a server error of its own. Nothing was accepted, so it is"
+        " safe to retry.",
+    ),
     (
         "7",
         "The job was still running at the deadline. Its task id is printed; `mj resume` continues to follow it.",
@@ -43,17 +47,21 @@ ENVIRONMENT: Rows = (
     ("ACEDATACLOUD_API_TOKEN", "API token, if MJ_TOKEN is not set."),
     ("MJ_BASE_URL", "Base URL of the API."),
     ("MJ_FILES_URL", "URL of the file endpoint, where local images are uploaded."),
-    ("MJ_FILES_TOKEN", "Token for the file endpoint, if it needs its own."),
+    ("MJ_FILES_TOKEN", "Token for a file endpoint that does not take the API token."),
     ("MJ_PROFILE", "Profile to use from the config file. `--profile` overrides it."),
     ("MJ_CONFIG", "Path of the config file."),
     ("MJ_DATA_DIR", "Directory of the ledger and the sandbox's state."),
     ("MJ_OUTPUT_DIR", "Directory for downloads. `--output` overrides it."),
     ("MJ_SANDBOX", "Set to 1 to use the sandbox, like `--sandbox`."),
-    ("NO_COLOR", "Set to any value to disable coloured output."),
-    ("FORCE_COLOR", "Set to any value to colour the output even if it is not a terminal."),
+    ("NO_COLOR", "Set to any value to disable coloured output, like `--no-color`."),
+    (
+        "FORCE_COLOR, CLICOLOR_FORCE",
+        "Set to 1 to colour help and messages even if they are not on a terminal. NO_COLOR overrides them.",
+    ),
+    ("CLICOLOR", "Set to 0 to disable coloured output, unless FORCE_COLOR or CLICOLOR_FORCE is set."),
     ("COLUMNS", "Width of the output in columns, instead of the terminal's."),
     ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "Proxies for requests, and hosts to reach without one."),
-    ("SSL_CERT_FILE", "File of CA certificates to trust instead of the bundled ones."),
+    ("SSL_CERT_FILE, SSL_CERT_DIR", "CA certificates to trust instead of the bundled ones."),
 )
 
 SETTINGS: Rows = (
@@ -63,8 +71,11 @@ SETTINGS: Rows = (
         "token_in",
         "Where requests carry the token: `header` (default) or `query`, which some older hosts need.",
     ),
-    ("files_url", "URL of the file endpoint. The default is derived from `base_url`."),
-    ("files_token", "Token for the file endpoint. `mj auth login --files` saves it."),
+    ("files_url", "URL of the file endpoint. The default is `/files/upload` under `base_url`."),
+    (
+        "files_token",
+        "Token for a file endpoint that does not take the API token. `mj auth login --files` saves it.",
+    ),
     ("defaults.mode", "Speed and price tier of jobs: `fast`, `relax` or `turbo`."),
     ("defaults.output", "Directory for downloads."),
     ("defaults.download", "`true` saves the files of every job, like `--download`."),

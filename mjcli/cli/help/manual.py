@@ -124,9 +124,11 @@ _FILES = Section(
         Items(FILES),
         "`--download` saves the full-size image (or all images of `--split-images`, or the videos) in the"
         " current directory, or in the directory of `MJ_OUTPUT_DIR` or `defaults.output`. The default name is"
-        " `{prompt}_{image_id}.{ext}`. `--output` takes another directory, or a file name with these"
-        " placeholders:",
+        " `{prompt}_{image_id}.{ext}`. `--output` takes another directory, or a file name; both may contain these"
+        " placeholders, as in `{date}/{prompt}/{index}.{ext}`:",
         Items(PLACEHOLDERS),
+        "`--output -` writes the bytes of one image to standard output, once it is complete. It cannot be"
+        " combined with `--json`, `--field`, several files or a terminal, and `mj resume` never does it.",
         "Names from the service are sanitised and never select the directory. A file is written under a"
         " temporary name, checked, and renamed when it is complete. An interrupted download continues where it"
         " stopped, if the server confirms that the file is the same. A complete result is saved whatever its"
@@ -295,10 +297,12 @@ _CHECKS = Section(
 _UPLOADS = Section(
     "LOCAL IMAGES",
     (
-        "An image file (PNG, JPEG, WebP or GIF, at most 20 MB) is uploaded to the service's file endpoint. The"
-        " link is remembered, so the same file is uploaded once. If the endpoint refuses the upload,"
-        " `mj auth login --files` or `MJ_FILES_TOKEN` sets a token for it, and `files_url` or `MJ_FILES_URL` its"
-        " address. The API's token is sent there only if it is the API's own host.",
+        "An image file (PNG, JPEG, WebP or GIF, at most 25 MB) is uploaded to the API with the API token. The"
+        " link lives for 7 days and serves only your account. mj remembers it, and uploads the same content"
+        " again only after it has expired or for another account.",
+        "`files_url` or `MJ_FILES_URL` sets another file endpoint. The API token is sent there only if it is the"
+        " API's own host; `mj auth login --files` or `MJ_FILES_TOKEN` sets a token of its own. With such a token"
+        " and no `files_url`, files go to https://platform.acedata.cloud/api/v1/files/.",
     ),
 )
 

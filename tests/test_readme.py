@@ -18,7 +18,7 @@ from mjcli.sandbox import Sandbox, SandboxOptions
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 #: Methods that are not requests themselves.
-NOT_REQUESTS = {"close", "wait", "stream"}
+NOT_REQUESTS = {"close", "prepare", "wait", "stream"}
 
 
 def test_there_are_examples() -> None:
@@ -58,3 +58,11 @@ def test_the_examples_run_in_order(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout
+
+
+def test_no_command_has_a_comment_behind_it() -> None:
+    # An interactive zsh would take it for more words, of a paid prompt for example.
+    blocks = re.findall(r"^```sh\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert lines
+    assert not [line for line in lines if re.search(r"\S\s+# ", line)]

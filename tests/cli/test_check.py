@@ -10,7 +10,8 @@ import pytest
 from tests.support.images import png
 from tests.support.program import Mj
 from tests.support.service import Service
-from tests.support.terminal import at_a_terminal, posix
+from tests.support.systems import posix
+from tests.support.terminal import at_a_terminal
 
 
 @pytest.fixture
@@ -291,7 +292,7 @@ def upload_server(service: Service) -> list[bytes]:
         service.files["/files/up.png"] = png()
         reply.json({"file_url": f"{service.base_url}/files/up.png"})  # type: ignore[attr-defined]
 
-    service.scripts["/api/v1/files/"] = accept  # type: ignore[assignment]
+    service.scripts["/files/upload"] = accept  # type: ignore[assignment]
     return uploaded
 
 

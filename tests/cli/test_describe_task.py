@@ -245,3 +245,12 @@ def test_a_task_that_is_done_without_a_result_has_nothing_to_save(
     result = online("describe-task", "t", "-d", check=8)
     assert "has no result to save" in result.err
     assert online("describe-task", "t").out.startswith("task: t\nstate: done\n")
+
+
+def test_a_response_that_is_not_the_apis_leaves_a_query_unanswered(online: Mj, service: Service) -> None:
+    service.scripts[Service.TASKS] = lambda _, reply: reply.whole(
+        b"<html>", 501, {"content-type": "text/html"}
+    )
+    result = online("describe-task", ID, check=6)
+    assert "billed" not in result.err
+    assert "config" in result.err

@@ -11,7 +11,8 @@ from rich.cells import cell_len
 
 from tests.support.history import add_jobs, terminal_lines, without_colours
 from tests.support.program import Mj
-from tests.support.terminal import ASCII, EVIL, harmless, posix
+from tests.support.systems import posix
+from tests.support.terminal import ASCII, EVIL, harmless
 
 
 def widest_jobs(now: float) -> list[dict[str, Any]]:

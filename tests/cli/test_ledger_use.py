@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 import stat
@@ -403,3 +404,16 @@ def test_a_ledger_that_fails_after_the_job_was_accepted_does_not_lose_it(
     assert "Nothing was sent" not in result.err
     assert "task-1" in result.out + result.err
     assert len(service.posts()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs")
+@pytest.mark.parametrize("arguments", [("imagine", "a cat"), ("history",)], ids=repr)
+def test_a_ledger_that_is_not_a_regular_file_is_refused_at_once(
+    online: Mj, cat: Service, arguments: tuple[str, ...]
+) -> None:
+    directory = online.home / "data"
+    directory.mkdir()
+    os.mkfifo(directory / "ledger.db")
+    result = online(*arguments, check=2, timeout=15)
+    assert "(it is not a regular file)" in result.err
+    assert cat.posts() == []

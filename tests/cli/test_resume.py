@@ -14,7 +14,7 @@ from tests.support.ledger import change, rows
 from tests.support.program import SOON, Mj, files, running
 from tests.support.scripts import FIRST
 from tests.support.service import Received, Reply, Service, task_record
-from tests.support.terminal import posix
+from tests.support.systems import posix
 from tests.support.unfinished import REQUEST, finish_task, start_job
 
 # -- nothing to do -------------------------------------------------------------------------------------
@@ -318,3 +318,12 @@ def test_jobs_at_another_address_are_skipped(online: Mj, service: Service) -> No
     ) in result.err
     assert 'but profile "default" now uses' in online("resume", "@last", check=2).err
     assert service.posts(Service.TASKS) == []
+
+
+def test_a_job_of_another_address_can_be_given_up(online: Mj, service: Service) -> None:
+    service.imagine(lambda _request, reply: reply.whole(b"<html>", 502, {"content-type": "text/html"}))
+    online("imagine", "a cat", check=9)
+    elsewhere = {"MJ_BASE_URL": "http://127.0.0.1:9"}
+    assert "was sent to" in online("resume", "@last", env=elsewhere, check=2).err
+    online("resume", "@last", "--give-up", env=elsewhere)
+    assert "Nothing to resume" in online("resume").err

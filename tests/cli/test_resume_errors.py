@@ -13,7 +13,7 @@ from tests.support.history import add_jobs
 from tests.support.ledger import change, rows
 from tests.support.program import SOON, Mj, running, wait_for_exit
 from tests.support.service import Received, Reply, Service, task_record
-from tests.support.terminal import posix
+from tests.support.systems import posix
 from tests.support.unfinished import REQUEST, finish_task, lose_response, start_job
 
 
@@ -101,7 +101,7 @@ def test_a_refused_search_does_not_suggest_to_try_again(
     err = online("resume", "--retries", "0", check=9).err
     assert "try again" not in err
     assert "log in" not in err
-    assert f"next: mj resume {name}  # searches again" in err
+    assert f"next: mj resume {name}\n        (searches again)\n" in err
 
 
 @pytest.mark.parametrize("response", [{}, {"success": True, "progress": 100, "actions": []}])

@@ -10,7 +10,8 @@ from tests.support.ledger import rows
 from tests.support.program import SOON, Mj, running
 from tests.support.scripts import FIRST
 from tests.support.service import Received, Reply, Service
-from tests.support.terminal import at_a_terminal, posix
+from tests.support.systems import posix
+from tests.support.terminal import at_a_terminal
 from tests.support.unfinished import REQUEST, finish_task, lose_response, start_job
 
 # -- lost responses ------------------------------------------------------------------------------------
@@ -32,7 +33,7 @@ def test_a_job_that_stays_unknown_suggests_what_to_do(online: Mj, service: Servi
     assert result.answer["success"] is False
     assert "may have been accepted and billed" in result.err
     for option in ("", " --resubmit", " --give-up"):
-        assert f"next: mj resume {name}{option}  # " in result.err
+        assert f"next: mj resume {name}{option}\n" in result.err
     assert "may be billed twice" in result.err
     assert rows(online) == [("unknown", None)]
     assert len(service.posts()) == 1
@@ -56,7 +57,7 @@ def test_of_several_matching_tasks_none_is_used_until_one_is_named(online: Mj, s
     finish_task(service, "two")
     result = online("resume", check=9)
     assert "one, two" in result.err or "two, one" in result.err
-    assert f"next: mj resume {name} --task TASK" in result.err
+    assert f"next: mj resume {name} --task TASK\n        (selects the right one)\n" in result.err
     assert rows(online) == [("unknown", None)]
     assert online("resume", name, "--task", "two", "--json").answer["task_id"] == "two"
     assert rows(online) == [("done", "two")]

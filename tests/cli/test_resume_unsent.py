@@ -12,7 +12,8 @@ from tests.support.ledger import change, rows
 from tests.support.program import SOON, Mj, files, running, wait_for_exit
 from tests.support.scripts import FIRST
 from tests.support.service import Received, Reply, Service
-from tests.support.terminal import at_a_terminal, posix
+from tests.support.systems import posix
+from tests.support.terminal import at_a_terminal
 from tests.support.unfinished import finish_task, lose_response
 
 

@@ -16,7 +16,8 @@ from tests.support.images import png
 from tests.support.ledger import rows
 from tests.support.program import Mj
 from tests.support.service import Service, fixture_lines
-from tests.support.terminal import ASCII, posix
+from tests.support.systems import posix
+from tests.support.terminal import ASCII
 
 linux = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 

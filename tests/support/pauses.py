@@ -36,6 +36,10 @@ SHORT: Mapping[str, Value] = {
     "mjcli.jobs.callbacks:DOUBT_SECONDS": 0.1,
     # How long `mj listen --until-idle` waits for another callback.
     "mjcli.cli.commands.listen:QUIET_SECONDS": 0.3,
+    # How long its last query and its downloads may go on after the deadline.
+    "mjcli.cli.commands.listen:LAST_SECONDS": 0.5,
+    # How long a program of --exec has to end by itself.
+    "mjcli.cli.programs:TERM_SECONDS": 0.3,
 }
 
 _sleep = time.sleep

@@ -148,6 +148,28 @@ os.execv(sys.executable, [sys.executable, "-m", "mjcli", *sys.argv[1:]])
 """
 
 
+# Runs on a small file system of its own that holds a copy of the data directory and is then filled.
+FULL_FILE_SYSTEM = """
+import ctypes, os, pathlib, sys
+data, libc = pathlib.Path(os.environ["MJ_DATA_DIR"]), ctypes.CDLL(None)
+kept = {path.name: path.read_bytes() for path in data.iterdir() if not path.name.endswith("-shm")}
+if libc.unshare(0x20000) or libc.mount(b"none", b"/", None, 0x44000, None):  # private mounts
+    sys.exit(77)
+if libc.mount(b"none", os.fsencode(data), b"tmpfs", 0, b"size=1m"):
+    sys.exit(77)
+for name, content in kept.items():
+    (data / name).write_bytes(content)
+with open(data / "fill", "ab", buffering=0) as file:
+    size = 65536
+    while size:
+        try:
+            file.write(b"x" * size)
+        except OSError:
+            size //= 2
+os.execv(sys.executable, [sys.executable, "-m", "mjcli", *sys.argv[1:]])
+"""
+
+
 def run_after(mj: Mj, before: str, *arguments: object) -> Result:
     """Run the program to completion from a Python script that first changes its limits or its modules."""
     done = subprocess.run(
@@ -215,4 +237,4 @@ def wait_for_exit(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
 def next_command(text: str) -> str:
     """The command that a message suggests to type next."""
     (line,) = [line for line in text.splitlines() if line.startswith("  next: ")]
-    return line.removeprefix("  next: ")
+    return line.partition(": ")[2]

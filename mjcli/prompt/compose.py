@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from mjcli.errors import UsageError
-from mjcli.prompt.parameters import BY_SPELLING, Parameter, check_value, quoted
+from mjcli.prompt.parameters import plain_number, quoted
 from mjcli.prompt.parse import Part, parse
 
 TYPED = "prompt"  # the origin of text that the user typed as the prompt
 
 
 class Piece(NamedTuple):
-    """A part of a composed prompt and its origin: `prompt`, `option --ar`, `preset poster`, …"""
+    """A part of a composed prompt and its origin: `prompt`, `option --image`, `preset poster`, …"""
 
     text: str
     origin: str
@@ -55,27 +54,27 @@ class Composed(NamedTuple):
 def compose(
     images: Sequence[str],
     text: str,
-    given: Mapping[str, Sequence[str]],
     suffixes: Sequence[Suffix] = (),
     *,
     checked: bool = True,
+    overridden: Collection[str] = (),
 ) -> Composed:
-    """The prompt made of images, typed text, parameters given as options, and suffixes in their order.
+    """The prompt made of images, typed text, and suffixes in their order.
 
-    `given` maps the spelling of an option to its values (one empty value for a flag). An option overrides
-    the same parameter in the text, which overrides the suffixes; a later suffix overrides an earlier one.
-    Unless `checked`, the values and the spaces in the text stay as they are. Raises `UsageError` for a
-    wrong value of an option.
+    A parameter in the text overrides the suffixes, and so does an option for a slot that is `overridden`; a later
+    suffix overrides an earlier one. If a parameter is
+    repeated in the text, the last one counts. Unless `checked`, the text stays as it is.
     """
-    options = [(BY_SPELLING[spelling], spelling, values) for spelling, values in given.items()]
-    winners = {each.slot: f"--{spelling} on the command line" for each, spelling, _ in options}
-    parts, notices = _drop_overridden(parse(text.strip()).parts, winners, TYPED)
-    if notices or suffixes or checked:
+    parts = parse(text.strip()).parts
+    notices: list[str] = []
+    if checked:
+        parts, notices = _without_repeated(parts)
+    if suffixes or checked:
         typed = [Piece(_normalise(part) if checked else part.text, TYPED) for part in parts]
     else:
         typed = [Piece(text.strip(), TYPED)] if text.strip() else []
     leading = _count_leading(parts)
-    winners |= {part.parameter.slot: "" for part in parts if part.parameter is not None}
+    winners = {*overridden, *(part.parameter.slot for part in parts if part.parameter is not None)}
     words, parameters = _suffix_pieces(suffixes, winners)
     pieces = [
         *(Piece(link, "option --image") for link in images),
@@ -83,50 +82,74 @@ def compose(
         *words,
         *typed[leading:],
         *parameters,
-        *(
-            Piece(_option_text(each, spelling, values, checked=checked), f"option --{spelling}")
-            for each, spelling, values in options
-        ),
     ]
     return Composed(tuple(pieces), tuple(notices))
 
 
-def body_fields(given: Mapping[str, Sequence[str]], *, checked: bool = True) -> dict[str, object]:
-    """The fields that a request has beside the prompt: version, quality and HD, where given as options."""
+def body_fields(prompt: str) -> dict[str, object]:
+    """The fields that a request has beside the prompt, as the prompt says: version, quality and HD."""
     fields: dict[str, object] = {}
-    for spelling, values in given.items():
-        parameter = BY_SPELLING[spelling]
-        if parameter.body:
-            fields[parameter.body] = (
-                True if parameter.flag else _value(parameter, spelling, values[-1], checked=checked)
-            )
+    for part in parse(prompt).of("parameter"):
+        parameter = part.parameter
+        if parameter is not None and parameter.body and (parameter.flag or part.values):
+            fields[parameter.body] = True if parameter.flag else plain_number(part.values[0].text)
     return fields
 
 
-def _drop_overridden(
-    parts: Iterable[Part], winners: Mapping[str, str], origin: str
-) -> tuple[list[Part], list[str]]:
-    """The parts without parameters whose slot has a winner, and a notice for each of those."""
-    remaining, notices = [], []
+def mode_in(prompt: str) -> str | None:
+    """The mode that the prompt sets: fast, relax or turbo; None if it sets none."""
+    parameters = (part.parameter for part in parse(prompt).of("parameter"))
+    modes = [each.name for each in parameters if each is not None and each.group == "mode"]
+    return modes[-1] if modes else None
+
+
+def _without_repeated(parts: Iterable[Part]) -> tuple[tuple[Part, ...], list[str]]:
+    """The parts with each parameter once, and a notice for each repeated one.
+
+    The last one counts; one that takes many values gets all of them.
+    """
+    last: dict[str, Part] = {}
+    notices = []
     for part in parts:
-        winner = winners.get(part.parameter.slot) if part.parameter is not None else None
-        if winner is None:
+        parameter = part.parameter
+        before = last.get(parameter.name) if parameter is not None else None
+        if parameter is not None and before is not None:
+            part = _joined(before, part) if parameter.many else part
+            notices.append(f"{part.name.text} is repeated; using {quoted(_normalise(part))}.")
+        if parameter is not None:
+            last[parameter.name] = part
+    remaining: list[Part] = []
+    for part in reversed(list(parts)):
+        parameter = part.parameter
+        if parameter is None:
             remaining.append(part)
-        else:
-            notices.append(f"{winner} overrides {quoted(part.text)} in the {origin}.")
-    return remaining, notices
+        elif parameter.name in last:
+            remaining.append(last.pop(parameter.name))
+    return tuple(reversed(remaining)), notices
 
 
-def _suffix_pieces(suffixes: Sequence[Suffix], winners: dict[str, str]) -> tuple[list[Piece], list[Piece]]:
+def _joined(first: Part, second: Part) -> Part:
+    """A repeated parameter with the values of both."""
+    values = list(first.values)
+    if values and second.parameter is not None and second.parameter.name == "no":
+        values[-1] = values[-1]._replace(text=values[-1].text.rstrip(",") + ",")
+    return second._replace(tokens=(second.name, *values, *second.values))
+
+
+def _suffix_pieces(suffixes: Sequence[Suffix], winners: set[str]) -> tuple[list[Piece], list[Piece]]:
     """The words and the parameters of the suffixes, without overridden ones; adds to `winners`."""
     words: list[Piece] = []
     parameters: list[Piece] = []
     for suffix in reversed(suffixes):
-        parts, _ = _drop_overridden(parse(suffix.text.strip()).parts, winners, suffix.origin)
+        parts = [
+            part
+            for part in parse(suffix.text.strip()).parts
+            if part.parameter is None or part.parameter.slot not in winners
+        ]
         pieces = [Piece(_normalise(part), suffix.origin) for part in parts]
         leading = _count_leading(parts)
         words[:0], parameters[:0] = pieces[:leading], pieces[leading:]
-        winners |= {part.parameter.slot: suffix.origin for part in parts if part.parameter is not None}
+        winners |= {part.parameter.slot for part in parts if part.parameter is not None}
     return words, parameters
 
 
@@ -143,22 +166,3 @@ def _normalise(part: Part) -> str:
         values = "".join(map(str, part.values))[len(part.values[0].before) :]
         return f"{part.name.text} {values}"
     return " ".join(each.text for each in part.tokens)
-
-
-def _option_text(parameter: Parameter, spelling: str, values: Sequence[str], *, checked: bool) -> str:
-    """An option as the prompt has it."""
-    if parameter.flag:
-        return f"--{spelling}"
-    texts = [_value(parameter, spelling, value, checked=checked) for value in values]
-    if parameter.name == "no":
-        return f"--no {', '.join(texts)}"
-    return f"--{spelling} {' '.join(texts if parameter.many else texts[-1:])}"
-
-
-def _value(parameter: Parameter, spelling: str, value: str, *, checked: bool) -> str:
-    if not checked:
-        return value.strip()
-    try:
-        return check_value(parameter, value, f"--{spelling}")
-    except ValueError as error:
-        raise UsageError(str(error)) from None

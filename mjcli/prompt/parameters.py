@@ -13,10 +13,14 @@ from typing import NamedTuple
 
 VERSIONS = ("5.2", "6", "6.1", "7", "8", "8.1", "8.2")
 NIJI_VERSIONS = ("4", "5", "6", "7")
-OLDER_VERSIONS = ("4", "5", "5.1")  # no longer documented, but the service may still accept them
+# No longer documented, but the service may still accept them.
+OLDER_VERSIONS = ("1", "2", "3", "4", "5", "5.1")
+OLDER_NIJI_VERSIONS = ("1", "2", "3")
+_LAST_VERSION = 20  # a higher number is a typing mistake, such as 61 for 6.1
 
-# Hyphen, non-breaking hyphen, figure dash, en and em dash, bar, minus, small and full-width hyphen-minus.
-DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d"
+# Hyphen, non-breaking hyphen, figure dash, en and em dash, bar, minus, two- and three-em dash, and the small em
+# dash and hyphen-minus, and the full-width hyphen-minus.
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d"
 
 _WEIGHTED = r"(::-?[0-9]*\.?[0-9]+)?"
 _LINK = r"https?://\S+"
@@ -40,6 +44,8 @@ _FORM_VALUES = {
     "CODE": "letters and digits",
     "WORDS": 'words, such as "text, logo"',
 }
+# Styles of version 5.2: codes, combined with hyphens, and random ones.
+STYLE_CODE = r"(?i)random(-[0-9]{1,4})?|(raw-)?(?=[a-z-]*[0-9])[0-9a-z]{5,}(-[0-9a-z]{5,})*"
 _MOST_QUOTED = 40  # characters; image links are longer, and findings have positions anyway
 
 
@@ -48,8 +54,8 @@ class Parameter(NamedTuple):
 
     Its value is one of `words`, a number in `range` (inclusive; `whole` numbers only unless false), or text
     of the given `form` (a key of `FORMS`, or WORDS for any text); a `flag` has no value. `many` allows
-    several values, `alone` allows none. `body` is the request field with the same meaning, which the option
-    sets as well.
+    several values, `alone` allows none. `other` is a regular expression of rarer values. `body` is the request
+    field with the same meaning, which the option sets as well.
 
     A prompt has at most one parameter of each `group`. `needs` names the parameter (or group) without which
     this one has no effect. It exists in model versions from `since` on, or in `only` these ("niji 6" for a
@@ -59,6 +65,7 @@ class Parameter(NamedTuple):
     name: str
     help: str
     short: str | None = None
+    aliases: tuple[str, ...] = ()
     flag: bool = False
     range: tuple[float, float] | None = None
     whole: bool = True
@@ -66,6 +73,7 @@ class Parameter(NamedTuple):
     form: str = "WORDS"
     many: bool = False
     alone: bool = False
+    other: str | None = None
     body: str | None = None
     group: str | None = None
     needs: str | None = None
@@ -89,7 +97,7 @@ class Parameter(NamedTuple):
     @property
     def spellings(self) -> tuple[str, ...]:
         """All names of the parameter, without the dashes."""
-        return (self.name, self.short) if self.short else (self.name,)
+        return (self.name, *([self.short] if self.short else []), *self.aliases)
 
     @property
     def slot(self) -> str:
@@ -139,6 +147,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "style",
         "Style; all but raw need --niji.",
         words=("raw", "cute", "scenic", "expressive", "original"),
+        other=STYLE_CODE,
         since="5.1",
     ),
     Parameter("raw", "Same as --style raw.", flag=True, since="5.1"),
@@ -157,6 +166,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "profile",
         "Personalisation code (repeatable).",
         "p",
+        ("personalize",),
         form="CODE",
         many=True,
         alone=True,
@@ -180,11 +190,11 @@ def known(spelling: str) -> Parameter | None:
     return BY_SPELLING.get(spelling.lower())
 
 
-def nearest(spelling: str) -> Parameter | None:
-    """The parameter that a misspelled name most likely stands for, or None."""
+def nearest(spelling: str, *, cutoff: float = 0.6) -> Parameter | None:
+    """The parameter that a misspelled name most likely stands for, or None if none is as similar (0 to 1)."""
     from difflib import get_close_matches
 
-    near = get_close_matches(spelling.lower(), BY_SPELLING, n=1, cutoff=0.6)
+    near = get_close_matches(spelling.lower(), BY_SPELLING, n=1, cutoff=cutoff)
     return BY_SPELLING[near[0]] if near else None
 
 
@@ -212,8 +222,23 @@ def check_value(parameter: Parameter, value: str, name: str | None = None) -> st
     return value
 
 
+def is_older(parameter: Parameter, value: str) -> bool:
+    """Whether a value of --version or --niji is a version that is no longer documented."""
+    older = {"version": OLDER_VERSIONS, "niji": OLDER_NIJI_VERSIONS}.get(parameter.name, ())
+    return plain_number(value) in older
+
+
+def is_newer(parameter: Parameter, value: str) -> bool:
+    """Whether a value of --version or --niji is a version after the last one of the table."""
+    if parameter.slot != "version" or not re.fullmatch(r"[0-9]{1,2}(\.[0-9])?", value):
+        return False
+    return float(parameter.words[-1]) < float(value) <= _LAST_VERSION
+
+
 def fits(parameter: Parameter, value: str) -> bool:
-    """Whether a word can be a value of the parameter."""
+    """Whether a word can be a value of the parameter; versions that the table does not have can, too."""
+    if is_older(parameter, value) or is_newer(parameter, value):
+        return True
     try:
         check_value(parameter, value)
     except ValueError:
@@ -245,6 +270,8 @@ def _check_word(parameter: Parameter, value: str, name: str) -> str:
     plain = plain_number(value.lower())
     if plain in parameter.words:
         return plain
+    if parameter.other is not None and re.fullmatch(parameter.other, value):
+        return value
     raise ValueError(f"{quoted(value)} is not valid: {name} takes {parameter.takes}.")
 
 

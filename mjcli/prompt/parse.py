@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from mjcli.prompt.parameters import Parameter, fits, known
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+# A name and its value without a space between them.
+GLUED = re.compile(r"(?is)--([a-z]+?)[=:]?([0-9.][0-9.:]*|(?<=[=:]).*)")
 _TOKEN = re.compile(r"(\s*)(\S+)")
 
 
@@ -96,6 +99,15 @@ def single_dash(text: str) -> Parameter | bool | None:
     """What the service reads a word with one dash as: a parameter, True if it is unknown, None if just a word."""
     if not text.startswith("-"):
         return None
+    glued = GLUED.fullmatch(f"-{text}")
+    parameter = known(glued[1]) if glued else None
+    if (
+        glued is not None
+        and parameter is not None
+        and parameter.name != "profile"
+        and fits(parameter, glued[2])
+    ):
+        return parameter
     found = re.fullmatch(r"(?s)-([A-Za-z]\w*)([:=].*)?", text)
     if found is None:
         return None
@@ -128,6 +140,16 @@ def _parts(tokens: list[Token]) -> Iterator[Part]:
         yield Part(kind, tuple(tokens[first:at]))
 
 
+def names_image(text: str) -> bool:
+    """Whether a word means an image that is not a link: a reference such as @last, or the name of an image file."""
+    return text.startswith("@") or text.lower().endswith(IMAGE_SUFFIXES)
+
+
+def _may_be_value(parameter: Parameter, text: str) -> bool:
+    """Whether a word can be one of many values; images are given as files and references, too."""
+    return fits(parameter, text) or (parameter.form in ("REF", "URL") and names_image(text))
+
+
 def _count_values(parameter: Parameter | None, tokens: list[Token], first: int) -> int:
     """How many of the tokens from index `first` on are values of the parameter."""
     end = first
@@ -140,7 +162,7 @@ def _count_values(parameter: Parameter | None, tokens: list[Token], first: int) 
         return 0
     if parameter.many:
         fitting = 0
-        while fitting < available and fits(parameter, tokens[first + fitting].text):
+        while fitting < available and _may_be_value(parameter, tokens[first + fitting].text):
             fitting += 1
         # A token that does not fit is a wrong value rather than a word, unless no value is needed.
         return fitting or (0 if parameter.alone else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,20 +89,20 @@ def test_repaired_text_needs_no_repair(text: str) -> None:
 
 @given(st.text(st.characters(exclude_characters="-‐‑‒–—―−﹣－/", exclude_categories=["Cs"])))
 def test_words_without_dashes_never_change(text: str) -> None:
-    assert repair(text) == (text, [])
-    assert compose([], text, {}).text == text.strip()
+    if not re.search(r"\*\*|```|__", text):  # bold text was pasted
+        assert repair(text) == (text, [])
+    assert compose([], text).text == text.strip()
 
 
 @given(text=TEXTS, checked=st.booleans())
 def test_composing_twice_changes_nothing(text: str, *, checked: bool) -> None:
-    once = compose([], text, {}, checked=checked).text
-    assert compose([], once, {}, checked=checked).text == once
+    once = compose([], text, checked=checked).text
+    assert compose([], once, checked=checked).text == once
 
 
 @given(TEXTS, TEXTS)
 def test_a_preset_may_be_any_text(text: str, suffix: str) -> None:
-    composed = compose([], text, {"ar": ["1:1"]}, [Suffix("preset", suffix)])
-    assert composed.text.endswith("--ar 1:1")
+    composed = compose([], text, [Suffix("preset", suffix)])
     assert " ".join(piece.text for piece in composed.pieces) == composed.text
 
 

@@ -220,11 +220,35 @@ class Client:
         return list(found.values())
 
     def recent_tasks(
-        self, *, offset: int = 0, limit: int = 50, deadline: float | None = None
+        self,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        type: str | None = None,  # noqa: A002 - the name of the service's field
+        created_at_min: float | None = None,
+        created_at_max: float | None = None,
+        trace_ids: Sequence[str] | None = None,
+        deadline: float | None = None,
     ) -> list[TaskRecord]:
-        """Query the newest tasks of the account, newest first, as `task` does."""
-        body = {"action": "retrieve_batch", "offset": offset, "limit": limit}
-        return _items(self._transport.query(TASKS, body, deadline))
+        """Query the newest tasks of the account, newest first, as `task` does.
+
+        `type` is the last word of an endpoint's path. Times are Unix seconds of the service's clock. With
+        `trace_ids` (at most `MOST_IDS`), only the tasks of these requests. The service may ignore a filter, and
+        return fewer tasks at a time than `limit`. An item that is not an object is a record without fields.
+        """
+        filters = {
+            "type": type,
+            "created_at_min": created_at_min,
+            "created_at_max": created_at_max,
+            "trace_ids": None if trace_ids is None else list(trace_ids),
+        }
+        given = {name: value for name, value in filters.items() if value is not None}
+        body = {"action": "retrieve_batch", "offset": offset, "limit": limit, **given}
+        document = self._transport.query(TASKS, body, deadline)
+        items = document.get("items")
+        if not isinstance(items, list):
+            return _items(document)
+        return [TaskRecord(each if isinstance(each, dict) else {}) for each in items]
 
     # -- any endpoint ------------------------------------------------------------------------------
 

@@ -235,7 +235,9 @@ class Inbox:
             job = self._ledger.by_task(self._host, task_id)
             waiting = job is None and self._clock.monotonic() < until and not self._closing.is_set()
             if not (waiting and self._ledger.in_flight(self._host)):
-                return job or self._ledger.by_task(self._host, task_id) or self._lost_job(task_id)
+                job = job or self._ledger.by_task(self._host, task_id)
+                imported = job is None or job.listed_after is not None
+                return (self._lost_job(task_id) if imported else None) or job
             self._clock.sleep(SUBMIT_PAUSE)
 
     def _lost_job(self, task_id: str) -> Job | None:
@@ -359,7 +361,8 @@ class Inbox:
         return False
 
     def _is_ours(self, task_id: str) -> bool:
-        return task_id in self._awaited or bool(self._ledger.known_tasks(self._host, [task_id]))
+        own = self._ledger.known_tasks(self._host, [task_id], imported=False)
+        return task_id in self._awaited or bool(own)
 
     def _doubt(self, task_id: str, reason: str) -> None:
         """Warn of a reported end that is not confirmed; one of our tasks is polled from then on."""

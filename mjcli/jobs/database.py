@@ -25,6 +25,30 @@ BOUND = 500  # values bound at a time; old builds of SQLite allow 999
 
 T = TypeVar("T")
 
+
+def _saved_files(row: str) -> str:
+    """SQL that selects the saved files of a row of `jobs`: its number, path and SHA-256 digest of each."""
+
+    def each(column: str) -> str:
+        name = f"{row}.{column}"
+        return f"json_each(CASE WHEN json_valid({name}) THEN {name} ELSE '[]' END)"
+
+    table = f"{row}, " if row == "jobs" else ""
+    return (
+        f"SELECT {row}.number, path.value, (SELECT hash.value FROM {each('files_sha256')} AS hash"  # noqa: S608
+        f" WHERE hash.key = path.key) FROM {table}{each('files')} AS path"
+    )
+
+
+_SAVE_FILES = (
+    "BEGIN DELETE FROM saved_files WHERE job = new.number;"  # noqa: S608
+    f" INSERT INTO saved_files {_saved_files('new')} WHERE path.value IS NOT NULL; END"
+)
+_FORGET_JOB = (
+    "BEGIN DELETE FROM saved_files WHERE job = old.number;"
+    " DELETE FROM intermediates WHERE job = old.number; END"
+)
+
 # Append only: a released migration never changes. Their count is the schema's version.
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
@@ -109,6 +133,33 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             expires_at REAL NOT NULL,            -- Unix seconds of this machine's clock
             PRIMARY KEY (sha256, account)
         );
+        """,
+    ),
+    (
+        "add saved files, intermediate images and the files that jobs start from",
+        # A file is found by its content or its path. Damaged rows must not stop a migration or a change.
+        f"""
+        ALTER TABLE jobs ADD COLUMN source_sha256 TEXT;
+        CREATE TABLE saved_files (job INTEGER NOT NULL, path TEXT NOT NULL, sha256 TEXT);
+        CREATE INDEX saved_files_job ON saved_files (job);
+        CREATE INDEX saved_files_path ON saved_files (path);
+        CREATE INDEX saved_files_sha256 ON saved_files (sha256) WHERE sha256 IS NOT NULL;
+        INSERT INTO saved_files {_saved_files("jobs")} WHERE path.value IS NOT NULL;
+        CREATE TRIGGER jobs_inserted AFTER INSERT ON jobs WHEN new.files <> '[]' {_SAVE_FILES};
+        CREATE TRIGGER jobs_saved AFTER UPDATE OF files, files_sha256 ON jobs {_SAVE_FILES};
+        CREATE TRIGGER jobs_deleted AFTER DELETE ON jobs {_FORGET_JOB};
+        -- the images that a job showed while it ran
+        CREATE TABLE intermediates (image_id TEXT PRIMARY KEY, job INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE INDEX intermediates_job ON intermediates (job);
+        CREATE INDEX jobs_described ON jobs (profile, number) WHERE kind = 'describe';
+        """,
+    ),
+    (
+        "list imported tasks in the order of their creation",
+        """
+        -- NULL: a job of this ledger; else an imported task, listed after the job with this number
+        ALTER TABLE jobs ADD COLUMN listed_after INTEGER;
+        CREATE INDEX jobs_listed ON jobs (profile, coalesce(listed_after + 0.5, number), created_at, number);
         """,
     ),
 )

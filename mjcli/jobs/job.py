@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from mjcli.api.endpoints import endpoint
+from mjcli.api.models import ResultKind
 from mjcli.errors import ApiError, ExitCode, MjError
+from mjcli.jobs.names import UNFINISHED, VIDEO_KINDS, is_plain
 
-UNFINISHED = ("submitting", "running", "unknown")
 STATES = (*UNFINISHED, "done", "failed")
 
 ID_PREFIX = 8  # characters of a uuid that name a job in a command
@@ -17,12 +19,6 @@ INTERRUPTED, GIVEN_UP, RESUBMITTED = "interrupted", "given_up", "resubmitted"
 INTERNAL = "internal"  # the error code of an unexpected failure of this program
 
 _IMAGINE_KINDS = ("imagine", "action", "blend")  # kinds that use the imagine endpoint
-_VIDEO_KINDS = ("video", "extend-video")
-
-
-def is_plain(text: str) -> bool:
-    """Whether an id or name from outside is safe in any command line: letters, digits, `-` and `_` of ASCII."""
-    return text.isascii() and text[:1] != "-" and text.replace("-", "").replace("_", "a").isalnum()
 
 
 def name_of(task_id: str | None, uuid: str) -> str:
@@ -42,7 +38,8 @@ class Job(NamedTuple):
     many seconds the service's clock was ahead of ours when the request was sent, None if it is unknown;
     `boot_id` and `sent_uptime` are the boot of the system and its uptime then. `key` is the job's key, and
     `key_fingerprint` identifies the request as it was typed. `files_sha256` is parallel to `files`, with None
-    for an unknown hash, or None altogether.
+    for an unknown hash, or None altogether. `source_sha256` is that of the file that the job starts from.
+    `listed_after` is the number of the job after which an imported task is listed; None for a job of this ledger.
     """
 
     number: int
@@ -73,6 +70,8 @@ class Job(NamedTuple):
     key: str | None = None
     key_fingerprint: str | None = None
     files_sha256: list[str | None] | None = None
+    source_sha256: str | None = None
+    listed_after: int | None = None
 
     @property
     def prompt(self) -> str:
@@ -90,9 +89,33 @@ class Job(NamedTuple):
         return action_of(self.kind, self.request)
 
     @property
+    def makes(self) -> ResultKind:
+        """What the job makes if it succeeds."""
+        if self.kind in VIDEO_KINDS:
+            return "video"
+        named = endpoint(self.kind)
+        return named.result if named.result == "text" else endpoint(self.path.rpartition("/")[2]).result
+
+    @property
     def made_video(self) -> bool:
         """Whether the job makes a video."""
-        return self.kind in _VIDEO_KINDS
+        return self.makes == "video"
+
+    @property
+    def has_image(self) -> bool:
+        """Whether the job is done and made an image."""
+        return self.state == "done" and self.image_id is not None and self.makes == "image"
+
+    @property
+    def has_video(self) -> bool:
+        """Whether the job is done and made a video."""
+        return self.state == "done" and self.image_id is not None and self.makes == "video"
+
+    @property
+    def parent(self) -> str | None:
+        """The id of the image or video that the job was applied to; a row from elsewhere has it in its request."""
+        found = self.parent_image or self.request.get("image_id") or self.request.get("video_id")
+        return found if isinstance(found, str) else None
 
     @property
     def unsent(self) -> bool:

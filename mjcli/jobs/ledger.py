@@ -16,7 +16,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,27 +30,29 @@ from mjcli.jobs.database import (
     check_version,
     choose_journal,
     connect_to_read,
-    in_batches,
     migrate,
     retry_while_busy,
 )
 from mjcli.jobs.filesystem import network_file_system
-from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, UNFINISHED, Job, digests_of
+from mjcli.jobs.imported import ImportedRows
+from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, Job, digests_of
 from mjcli.jobs.locks import JobLocks
+from mjcli.jobs.names import UNFINISHED
+from mjcli.jobs.queries import Queries
 from mjcli.jobs.rows import COLUMNS, DamagedRow, decode, job_of, name_of, read_around_damage, stored_hashes
 from mjcli.jobs.uploads import Uploads
 
-_TO_RESUME = f"(state IN {UNFINISHED} OR state = 'done' AND files_due > 0)"
-_FIRST_PAGE, _PAGE = 8, 200  # rows that are read at a time: first, then
 # The columns that define a request; a resubmitted job copies them.
-_REQUEST_COLUMNS = "profile, host, kind, path, request, files_asked, parent_image, subject, key_fingerprint"
+_REQUEST_COLUMNS = (
+    "profile, host, kind, path, request, files_asked, parent_image, subject, key_fingerprint, source_sha256"
+)
 
 
 class KeyTaken(Exception):
     """Another job of the profile has the key of a new one."""
 
 
-class Ledger:
+class Ledger(Queries):
     """An open ledger. Methods raise `ConfigError` if the file cannot be used.
 
     `hide` masks the tokens in every text that is written, because a peer may repeat them. A damaged row is
@@ -80,6 +81,8 @@ class Ledger:
         self.hide = hide
         #: The links of files that were uploaded earlier.
         self.uploads = Uploads(self._query, self._execute, clock)
+        #: The tasks that were imported from the service.
+        self.imported = ImportedRows(self._query, self._execute, self._transaction, clock)
         #: The locks on jobs, of this process and of others.
         self.locks = JobLocks(path.with_name("ledger.lock"))
 
@@ -169,6 +172,7 @@ class Ledger:
         subject: str,
         key: str | None = None,
         key_fingerprint: str | None = None,
+        source_sha256: str | None = None,
     ) -> str:
         """Insert and lock a new job; return its uuid. Raises `KeyTaken` if a job of the profile has the key.
 
@@ -177,7 +181,8 @@ class Ledger:
         """
         files = None if files_asked is None else json.dumps(dict(files_asked))
         body = json.dumps(dict(request))
-        values = (profile, host, kind, path, body, files, parent_image, subject, key_fingerprint)
+        about = (parent_image, subject, key_fingerprint, source_sha256)
+        values = (profile, host, kind, path, body, files, *about)
         with self._transaction(durable=False):
             if key is not None and self._query(
                 "SELECT 1 FROM jobs WHERE profile = ? AND key = ?", (profile, key)
@@ -216,21 +221,33 @@ class Ledger:
 
     def mark_running(self, uuid: str, task_id: str) -> None:
         """Store the task id that the service returned for a job."""
-        self._update(uuid, state="running", task_id=task_id, accepted_at=self._clock.time())
+        with self._transaction():
+            self._update(uuid, state="running", task_id=task_id, accepted_at=self._clock.time())
+            self.imported.merge(uuid)
 
     def adopt(self, uuid: str, host: str, task_id: str) -> bool:
-        """Assign a task that was found by a search to a job; return False if another job has it."""
-        self._update(
-            uuid,
-            "task_id IS NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE host = ? AND task_id = ?)",
-            (host, task_id),
-            state="running",
-            task_id=task_id,
-            accepted_at=self._clock.time(),
-            error=None,
-        )
+        """Assign a task that was found by a search to a job; return False if another job has it.
+
+        The row of an imported task is merged into that of the job.
+        """
+        owned = "SELECT 1 FROM jobs WHERE host = ? AND task_id = ? AND listed_after IS NULL"
+        with self._transaction():
+            now: dict[str, object] = {"accepted_at": self._clock.time(), "error": None}
+            free = f"task_id IS NULL AND NOT EXISTS ({owned})"
+            if self._update(uuid, free, (host, task_id), state="running", task_id=task_id, **now):
+                self.imported.merge(uuid)
         job = self.get(uuid)
         return job is not None and job.task_id == task_id
+
+    def note_intermediates(self, uuid: str, image_ids: Iterable[str]) -> None:
+        """Store the ids of images that a job shows while it runs, and that the service deletes at its end."""
+        with self._transaction(durable=False):
+            for each in image_ids:
+                self._execute(
+                    "INSERT OR IGNORE INTO intermediates (image_id, job)"
+                    " SELECT ?, number FROM jobs WHERE uuid = ?",
+                    (each, uuid),
+                )
 
     def mark_done(
         self, uuid: str, result: Mapping[str, Any], *, image_id: str | None, files_due: int = 0
@@ -255,12 +272,15 @@ class Ledger:
         """
         self._check_identity(uuid, task_id)
         error, now = json.dumps({"code": code, "message": message}), self._clock.time()
-        self._execute(
-            "UPDATE jobs SET state = 'failed', error = ?, changed_at = ?, ended_at = ?,"
-            " task_id = coalesce(task_id, ?), accepted_at = coalesce(accepted_at, ?)"
-            " WHERE uuid = ? AND state NOT IN ('done', 'failed')",
-            (error, now, now, task_id, now if accepted or task_id is not None else None, uuid),
-        )
+        with self._transaction():
+            self._execute(
+                "UPDATE jobs SET state = 'failed', error = ?, changed_at = ?, ended_at = ?,"
+                " task_id = coalesce(task_id, ?), accepted_at = coalesce(accepted_at, ?)"
+                " WHERE uuid = ? AND state NOT IN ('done', 'failed')",
+                (error, now, now, task_id, now if accepted or task_id is not None else None, uuid),
+            )
+            if task_id is not None:
+                self.imported.merge(uuid)
 
     def mark_unknown(self, uuid: str, task_id: str | None, *, code: str, message: str) -> None:
         """Mark a job's state as unknown, unless its task is no longer `task_id`: another process found one."""
@@ -316,6 +336,12 @@ class Ledger:
             return True
         return self._update(uuid, "state = 'done' AND files_due > 0", files_due=0)
 
+    def delete(self, job: Job) -> bool:
+        """Delete a job; its files stay. Return False if it has changed since it was read."""
+        self._check_identity(job.uuid)
+        statement = "DELETE FROM jobs WHERE uuid = ? AND changed_at = ?"
+        return self._execute(statement, (job.uuid, job.changed_at)).rowcount == 1
+
     def resubmit(self, uuid: str, *, state: str = "unknown") -> Job | None:
         """Replace an unknown job by a new one, which is locked; return None if another process did it first.
 
@@ -366,53 +392,6 @@ class Ledger:
         """Store how the files of a job that has not finished are to be saved."""
         self._update(uuid, "state <> 'done'", files_asked=json.dumps(dict(files_asked)))
 
-    # -- reading -----------------------------------------------------------------------------------
-
-    def get(self, uuid: str) -> Job | None:
-        """Return the job with this uuid."""
-        return self._one("WHERE uuid = ?", (uuid,))
-
-    def newest_first(self, profile: str) -> Iterator[Job]:
-        """Yield every job of a profile; the first one is `@1`."""
-        below, size = 2**63 - 1, _FIRST_PAGE
-        while True:
-            page = self._rows(
-                "WHERE profile = ? AND number <= ? ORDER BY number DESC LIMIT ?", (profile, below, size)
-            )
-            yield from self._jobs(page)
-            if len(page) < size:
-                return
-            below, size = page[-1][0] - 1, _PAGE
-
-    def unfinished(self, profile: str) -> list[Job]:
-        """Return the jobs of a profile that can be resumed, oldest first."""
-        return self._all(f"WHERE profile = ? AND {_TO_RESUME} ORDER BY number", (profile,))
-
-    def unfinished_by_profile(self, *, exclude: str) -> dict[str, int]:
-        """Return the number of unfinished jobs of each profile except one."""
-        rows = self._query(
-            f"SELECT profile, COUNT(*) FROM jobs WHERE profile <> ? AND {_TO_RESUME} GROUP BY profile",  # noqa: S608
-            (exclude,),
-        )
-        return {name: count for name, count in rows if isinstance(name, str)}
-
-    def with_id_prefix(self, profile: str, prefix: str, *, limit: int) -> list[Job]:
-        """Return the jobs of a profile whose task, image or uuid starts with `prefix`, newest first.
-
-        An exact match is returned alone.
-        """
-        exact = self._all(
-            "WHERE profile = ? AND ? IN (task_id, image_id, uuid) ORDER BY number DESC LIMIT 1",
-            (profile, prefix),
-        )
-        if exact:
-            return exact
-        begins = " OR ".join(f"substr({column}, 1, ?2) = ?3" for column in ("task_id", "image_id", "uuid"))
-        return self._all(
-            f"WHERE profile = ?1 AND ({begins}) ORDER BY number DESC LIMIT ?4",
-            (profile, len(prefix), prefix, limit),
-        )
-
     def in_flight(self, host: str, *, exclude: str = "") -> list[tuple[str, dict[str, Any]]]:
         """Return paths and bodies of jobs that running processes submit and whose tasks are not known yet.
 
@@ -420,39 +399,6 @@ class Ledger:
         """
         jobs = self._all("WHERE host = ? AND state = 'submitting' AND uuid <> ?", (host, exclude))
         return [(job.path, job.request) for job in jobs if self.locks.is_locked(job.number)]
-
-    def count(self, profile: str) -> int:
-        """Return how many jobs a profile has."""
-        ((count,),) = self._query("SELECT COUNT(*) FROM jobs WHERE profile = ?", (profile,))
-        return int(count)
-
-    def nth_newest(self, profile: str, n: int) -> Job | None:
-        """Return the nth newest job (1: the newest) of a profile."""
-        return next(islice(self.newest_first(profile), n - 1, None), None)
-
-    def newest_with_image(self, profile: str) -> int | None:
-        """Return the position (1: the newest) of a profile's newest job with an image, or None."""
-        for position, job in enumerate(self.newest_first(profile), start=1):
-            if job.image_id is not None and not job.made_video:
-                return position
-        return None
-
-    def by_task(self, host: str, task_id: str) -> Job | None:
-        """Return the job that has this task."""
-        return self._one("WHERE host = ? AND task_id = ? ORDER BY number DESC", (host, task_id))
-
-    def by_image(self, profile: str, image_id: str) -> Job | None:
-        """Return the newest job of a profile that made this image."""
-        return self._one("WHERE profile = ? AND image_id = ? ORDER BY number DESC", (profile, image_id))
-
-    def known_tasks(self, host: str, task_ids: Iterable[str]) -> set[str]:
-        """Return those of the tasks that belong to a job in the ledger."""
-        known: set[str] = set()
-        for ids in in_batches(task_ids):
-            marks = ",".join("?" * len(ids))
-            statement = f"SELECT task_id FROM jobs WHERE host = ? AND task_id IN ({marks})"  # noqa: S608
-            known.update(task_id for (task_id,) in self._query(statement, (host, *ids)))
-        return known
 
     # -- SQL ---------------------------------------------------------------------------------------
 
@@ -494,8 +440,10 @@ class Ledger:
             if not durable:
                 self._execute("PRAGMA synchronous = NORMAL")
             try:
-                self._execute("BEGIN IMMEDIATE")
                 try:
+                    # Inside, because a signal may arrive just after it: only outside a transaction can the
+                    # way of flushing be set back.
+                    self._execute("BEGIN IMMEDIATE")
                     yield
                     self._execute("COMMIT")
                 except BaseException:
@@ -554,7 +502,7 @@ class Ledger:
         """Yield the jobs of rows, with a warning instead of a damaged one."""
         for row in rows:
             try:
-                yield job_of(row)
+                yield self.with_words(job_of(row))
             except DamagedRow as error:
                 self._warn_of(name_of(row), str(error))
 
@@ -562,9 +510,3 @@ class Ledger:
         if name not in self._damaged:
             self._damaged.add(name)
             self._warn(f"Job {name} is damaged in the ledger and was skipped: {fault}.")
-
-    def _all(self, where: str, values: tuple[object, ...]) -> list[Job]:
-        return list(self._jobs(self._rows(where, values)))
-
-    def _one(self, where: str, values: tuple[object, ...]) -> Job | None:
-        return next(self._jobs(self._rows(where, values)), None)

@@ -23,7 +23,8 @@ class Order(NamedTuple):
     `subject` is the text that the job is about, and `files` how its files are to be saved (None: not at all).
     `at_once` means that the response is a task id rather than a result (`async` or `callback_url`). With
     `callbacks` it is one too, and the job is followed by its callbacks. `timeout` is in seconds. `key` is the
-    job's key, and `key_fingerprint` identifies the request as it was typed.
+    job's key, and `key_fingerprint` identifies the request as it was typed. `source_sha256` is the digest of the file
+    that the job starts from.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Order(NamedTuple):
     callbacks: CallbackSource | None = None
     key: str | None = None
     key_fingerprint: str | None = None
+    source_sha256: str | None = None
 
     @property
     def path(self) -> str:

@@ -1,7 +1,8 @@
 """Find the task of a job whose response was lost, among the recent tasks of the service.
 
-A task belongs to the job if it has the same request, was created after the request was sent, and is not in
-the ledger. If several tasks match, or another process is sending the same request, none is assigned.
+A task belongs to the job if it has the same request, was created after the request was sent, and is not that
+of another job in the ledger; one that was only imported may be. If several tasks match, or another process is
+sending the same request, none is assigned.
 """
 
 from __future__ import annotations
@@ -74,11 +75,13 @@ def find_lost_task(
     job: Job,
     *,
     deadline: float | None = None,
+    tasks: Sequence[TaskRecord] | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> str:
     """Find the task of a job in the ledger whose response was lost, assign it, and return its id.
 
-    `deadline` is a reading of `clock.monotonic()`; one search is made even if it has passed. Raises
+    `deadline` is a reading of `clock.monotonic()`; one search is made even if it has passed. `tasks` are all
+    tasks of the account, if the caller has listed them; the service is then not searched. Raises
     `LostResponse` if there is no match or more than one.
     """
     lost = LostRequest(job.path, job.request, job.sent_at or job.created_at, job.uuid, job.clock_offset)
@@ -86,7 +89,8 @@ def find_lost_task(
     if job.clock_offset is None and None not in (uptime, boot_id, job.sent_uptime) and boot_id == job.boot_id:
         # The uptime shows when it was sent whether our clock was set since or not.
         lost = lost._replace(sent_at=clock.time() - ((uptime or 0) - (job.sent_uptime or 0)))
-    return find_task(client, ledger, host, lost, LostResponse(NO_TASK_ID), deadline=deadline, clock=clock)
+    cause = LostResponse(NO_TASK_ID)
+    return find_task(client, ledger, host, lost, cause, deadline=deadline, tasks=tasks, clock=clock)
 
 
 def find_task(
@@ -97,23 +101,26 @@ def find_task(
     cause: MjError,
     *,
     deadline: float | None = None,
+    tasks: Sequence[TaskRecord] | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> str:
     """Find the one recent task of a lost request, assign it to the job in the ledger, and return its id.
 
     `cause` is how the response was lost. `deadline` is a reading of `clock.monotonic()`; past it, one search of
-    a few seconds is made. Raises `LostResponse` if there is no match or more than one.
+    a few seconds is made. `tasks` are as for `find_lost_task`. Raises `LostResponse` if there is no match or more
+    than one.
     """
     failure: MjError | None = None
     contested = False
     found: Mapping[str, TaskRecord] = {}
-    for pause in _pauses(lost, clock):
+    for pause in _pauses(lost, clock) if tasks is None else SEARCH_PAUSES[:1]:
         if pause and deadline is not None and clock.monotonic() + pause >= deadline:
             break
         clock.sleep(pause)
         limit = None if deadline is None else max(deadline, clock.monotonic() + LAST_SEARCH_SECONDS)
         try:
-            found = _candidates(client, ledger, host, lost, limit)
+            recent = _recent(client, lost, limit) if tasks is None else tasks
+            found = _candidates(client, ledger, host, lost, recent)
             failure = None
             if (task_id := _assigned_meanwhile(ledger, lost)) is not None:
                 return task_id
@@ -176,15 +183,15 @@ def _folded(text: str) -> str:
 
 
 def _candidates(
-    client: Client, ledger: Ledger | None, host: str, lost: LostRequest, deadline: float | None
+    client: Client, ledger: Ledger | None, host: str, lost: LostRequest, tasks: Sequence[TaskRecord]
 ) -> dict[str, TaskRecord]:
-    """Return the recent tasks with this request that are not in the ledger, by id."""
+    """Return the tasks with this request that no job of the ledger has, by id; imported tasks have none."""
     matching = {
         task.id: task
-        for task in _recent(client, lost, deadline)
+        for task in tasks
         if task.id and _created_since(task, lost, client) and matches_request(task, lost.path, lost.body)
     }
-    known = ledger.known_tasks(host, matching) if ledger is not None else set()
+    known = ledger.known_tasks(host, matching, imported=False) if ledger is not None else set()
     return {task_id: task for task_id, task in matching.items() if task_id not in known}
 
 

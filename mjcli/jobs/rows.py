@@ -14,6 +14,12 @@ from mjcli.jobs.job import ID_PREFIX, STATES, Job
 
 COLUMNS = ", ".join(Job._fields)
 
+#: What `@N` counts by: imported tasks are between the jobs of this ledger, among themselves by their time.
+_PLACE = "coalesce(listed_after + 0.5, number)"
+NEWEST_FIRST = f"{_PLACE} DESC, created_at DESC, number DESC"
+#: Rows below a place and a position (`position_of`). The index serves only the first comparison.
+OLDER = f"{_PLACE} <= ? AND ({_PLACE}, created_at, number) < (?, ?, ?)"
+
 _LATEST = 253_402_300_799.0  # the end of the year 9999, in Unix seconds
 _LONGEST = 4 * 366 * 86_400.0  # seconds; a difference of clocks or an uptime beyond it is nonsense
 
@@ -44,6 +50,14 @@ def job_of(row: tuple[Any, ...]) -> Job:
     for name in ("created_at", "changed_at"):
         values[name] = float(values[name])
     return Job(**values)
+
+
+def position_of(row: tuple[Any, ...]) -> tuple[float, float, int]:
+    """Return by what `NEWEST_FIRST` sorts a row with the columns `COLUMNS`; nearly that of a damaged one."""
+    values = dict(zip(Job._fields, row, strict=True))
+    number, after, created = (values[name] for name in ("number", "listed_after", "created_at"))
+    place = after + 0.5 if isinstance(after, int) else number
+    return place, created if isinstance(created, (int, float)) else 0.0, number
 
 
 def name_of(row: tuple[Any, ...]) -> str:
@@ -167,6 +181,8 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     "key": _is_text,
     "key_fingerprint": _is_text,
     "files_sha256": _is_list_of_hashes,
+    "source_sha256": _is_text,
+    "listed_after": _is_number,
 }
 _JSON = ("request", "result", "error", "files_asked", "files", "files_sha256")
 _OPTIONAL = (
@@ -185,6 +201,8 @@ _OPTIONAL = (
     "key",
     "key_fingerprint",
     "files_sha256",
+    "source_sha256",
+    "listed_after",
 )
 
 

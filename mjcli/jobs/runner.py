@@ -74,6 +74,7 @@ class Runner:
                 subject=order.subject,
                 key=order.key,
                 key_fingerprint=order.key_fingerprint,
+                source_sha256=order.source_sha256,
             )
         result = run.complete(run.send)
         return Outcome(run.uuid, run.task_id or result.task_id, result)
@@ -122,6 +123,7 @@ class _Run:
         self._sent = False
         self._sent_at = 0.0  # reading of the monotonic clock
         self._warned = False
+        self._intermediates: set[str] = set()  # ids of images, not in the ledger yet
         self._record: TaskRecord | None = None  # of a task that ended while the stream brought nothing new
         seconds = DEADLINE_SECONDS if order.timeout is None else order.timeout
         self._deadline = clock.monotonic() + seconds
@@ -268,7 +270,7 @@ class _Run:
             leaving=self._before_send,
             sent=self._observer.sent,
             answered=self._note_clock,
-            drained=self._observer.drained,
+            drained=self._drained,
             unterminated=self._note_task_id,
             enough=self._is_enough,
             silent=self._has_ended,
@@ -301,12 +303,27 @@ class _Run:
                 if held or last.state() == "running":
                     last = event
                 if not held:
+                    self._intermediates.add(event.image_id or "")
                     self._observer.event(event)
         except (StillRunning, LostResponse):
             if last.state() == "running":
                 raise
             # After the final object, it does not matter how the connection ended.
+        finally:
+            self._note_intermediates()
         return last
+
+    def _drained(self) -> None:
+        """Store the ids that arrived together, as long as nothing else arrives."""
+        self._note_intermediates()
+        self._observer.drained()
+
+    def _note_intermediates(self) -> None:
+        """Store the ids of intermediate images. The job does not depend on them."""
+        found, self._intermediates = self._intermediates - {""}, set()
+        if found and self._ledger is not None and self.uuid is not None:
+            with contextlib.suppress(ConfigError):
+                self._ledger.note_intermediates(self.uuid, found)
 
     def _has_ended(self) -> bool:
         """Query the task of a stream that brings nothing new; return whether it has ended.

@@ -395,3 +395,17 @@ def test_no_retry_is_planned_beyond_the_deadline(clock: FakeClock, service: Serv
         client.wait("/midjourney/imagine", {}, deadline=clock.monotonic() + 20)
     assert clock.slept == []
     assert len(service.posts()) == 1
+
+
+def test_recent_tasks_are_filtered_by_the_service(client: Client, service: Service) -> None:
+    service.tasks["a"] = task_record("a", {}, None)
+    client.recent_tasks(offset=3, type="videos", created_at_min=1, created_at_max=2.5, trace_ids=["t"])
+    assert service.posts(Service.TASKS)[0].body == {
+        "action": "retrieve_batch",
+        "offset": 3,
+        "limit": 50,
+        "type": "videos",
+        "created_at_min": 1,
+        "created_at_max": 2.5,
+        "trace_ids": ["t"],
+    }

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mjcli.api import TaskRecord
 from mjcli.errors import ApiError, ConfigError, NetworkError, UsageError
 from mjcli.jobs.backlog import EVENT_BYTES
 from mjcli.jobs.callbacks import (
@@ -26,6 +27,7 @@ from mjcli.jobs.callbacks import (
     mailbox,
     open_receiver,
 )
+from mjcli.jobs.imports import imported_task
 from mjcli.jobs.job import Job
 from mjcli.jobs.ledger import Ledger
 from mjcli.jobs.receiver import WORKERS
@@ -298,6 +300,18 @@ def test_a_callback_finds_the_job_whose_response_was_lost(scene: Scene) -> None:
     job = scene.ledger.get(uuid)
     assert job is not None
     assert (job.state, job.task_id) == ("done", "t1")
+
+
+def test_a_callback_of_an_imported_task_finds_the_job_whose_response_was_lost(scene: Scene) -> None:
+    uuid = lose(scene)
+    scene.task(FINAL)
+    task = TaskRecord(scene.client.tasks_now["t1"])
+    row = imported_task(task, offset=0.0, now=scene.clock.time())
+    assert row is not None
+    assert scene.ledger.imported.add("default", HOST, [row]) == 1
+    assert scene.post(FINAL) == OK
+    (job,) = scene.ledger.newest_first("default")
+    assert (job.uuid, job.state, job.task_id) == (uuid, "done", "t1")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sqlite3
 import stat
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mjcli.errors import ConfigError
+from mjcli.errors import ConfigError, Interrupted
 from mjcli.jobs import database
 from mjcli.jobs.database import MIGRATIONS
 from mjcli.jobs.ledger import Ledger
@@ -530,3 +531,32 @@ def test_only_jobs_that_a_process_holds_are_in_flight(ledger: Ledger, path: Path
     ledger.locks.release(job.number)
     assert [body["prompt"] for _path, body in ledger.in_flight(HOST)] == ["held"]
     assert ledger.in_flight(HOST, exclude=held) == ledger.in_flight("https://other.example") == []
+
+
+class InterruptedAfter:
+    """A connection in which a signal arrives as soon as a statement has been executed."""
+
+    def __init__(self, connection: sqlite3.Connection, statement: str) -> None:
+        self._connection, self._statement = connection, statement
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        cursor = self._connection.execute(statement, *values)
+        if statement == self._statement:
+            raise Interrupted(signal.SIGINT)
+        return cursor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "COMMIT"])
+def test_a_signal_at_the_edge_of_a_transaction_is_not_lost(
+    path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    uuid = record(ledger)
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "_connection", InterruptedAfter(ledger._connection, statement))
+        with pytest.raises(Interrupted):
+            ledger.note_intermediates(uuid, ["i-1"])
+    ledger.mark_running(uuid, "t-1")  # no transaction was left open
+    assert rows(path) == [("running", "t-1")]

@@ -343,7 +343,8 @@ def test_a_damaged_schema_is_a_damaged_ledger(path: Path) -> None:
     with contextlib.closing(Ledger.open(path, notice=unexpected)) as ledger:
         record(ledger)
     data = path.read_bytes()
-    path.write_bytes(data.replace(b"CREATE TABLE jobs", b"CREATE TABL\xb8 jobs", 1))
+    # Earlier texts of the schema may remain in unused parts of the page.
+    path.write_bytes(data.replace(b"CREATE TABLE jobs", b"CREATE TABL\xb8 jobs"))
     notices: list[str] = []
     Ledger.open(path, notice=notices.append).close()
     assert len(notices) == 1

@@ -275,7 +275,7 @@ def test_if_every_search_fails_the_reason_is_reported(search: Search) -> None:
 def test_without_the_ledger_no_owner_can_be_determined(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> Any:
+    def broken(*_: object, **_more: object) -> Any:
         raise ConfigError("The ledger cannot be written.")
 
     search.task()

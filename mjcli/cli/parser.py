@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple, NoReturn, get_type_hints
+from typing import Any, ClassVar, NoReturn, get_type_hints
 
 import typer
 from typer._click import exceptions as click_errors  # public as typer.exceptions only since 0.27
@@ -16,10 +15,13 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from mjcli import __version__
-from mjcli.cli.help import GLOBAL_PANEL
-from mjcli.cli.hints import with_note
-from mjcli.errors import UsageError
-from mjcli.prompt.parameters import BY_SPELLING, PARAMETERS, Parameter
+from mjcli.cli.help import GLOBAL_PANEL, PARAMETERS_PANEL
+from mjcli.cli.help.values import ValueType
+from mjcli.cli.hints import log_in
+from mjcli.cli.inputs import decoded
+from mjcli.errors import UnknownProfile, UsageError
+from mjcli.prompt.arguments import MissingValue, UnknownOption, check_values, split_typed
+from mjcli.prompt.parameters import BY_SPELLING, PARAMETERS, Parameter, either
 
 # Global options
 
@@ -92,8 +94,11 @@ class _Shared:
         return render_help(tuple(ctx.command_path.split()[1:]), layout)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _refuse_foreign_help(ctx, args)
         try:
             return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]
+        except click_errors.NoSuchOption as error:
+            raise _unknown_option(ctx, error.option_name, args) from None
         except click_errors.UsageError as error:
             error.ctx = error.ctx or ctx  # Click omits it for an option without its value
             raise
@@ -114,11 +119,19 @@ class MjCommand(_Shared, TyperCommand):
         return []
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            check_values(args, _own_options(self, ctx))
+        except MissingValue as error:
+            error.hint = f"{ctx.command_path} --help"
+            raise
         # Click joins the surplus arguments into one text; here each one is quoted.
         ctx.allow_extra_args = True
         surplus = super().parse_args(ctx, args)
         if surplus:
             noun = "argument" if len(surplus) == 1 else "arguments"
+            if _path(ctx) == ["auth", "login"]:
+                sentence = "The token is not an argument, because others can read those; mj asks for it."
+                raise UsageError(sentence, hint=ctx.command_path)
             raise UsageError(
                 f"Unexpected {noun} {_quoted_list(surplus, 'and')}.", hint=f"{ctx.command_path} --help"
             )
@@ -164,13 +177,94 @@ class MjGroup(_Shared, TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            self.refuse_command(ctx, args[0])
+            self.refuse_command(ctx, args)
         return super().resolve_command(ctx, args)
 
-    def refuse_command(self, ctx: Any, word: str) -> NoReturn:
-        """Raise the `UsageError` for an unknown subcommand, with the names closest to it."""
-        near = _did_you_mean(word, self.list_commands(ctx))
-        raise UsageError(f'Unknown command "{word}".{near}', hint=f"{ctx.command_path} --help")
+    def refuse_command(self, ctx: Any, args: Sequence[str]) -> NoReturn:
+        """Raise the `UsageError` for an unknown subcommand: what people mean by it, or the names closest to it."""
+        from mjcli.cli import meant
+
+        path, exists = _path(ctx), functools.partial(_exists, ctx.find_root())
+        found = meant.subcommand(path, args, exists)
+        near = [] if found.hint else meant.typo(args[0], self.list_commands(ctx))
+        prompt = "" if path or found.hint else meant.prompt_without_command(args, exists)
+        if prompt and len(args) > 2 and near and not _may_precede(self.get_command(ctx, near[0]), args[1:]):
+            near = []  # `mj man on a horse` is no misspelled `mj pan`
+        question = f" Did you mean {either(near)}?" if near else ""
+        corrected = meant.corrected([*path, *args], args[0], near)
+        hint = found.hint or corrected or (prompt if not near else "") or f"{ctx.command_path} --help"
+        raise UsageError(f'Unknown command "{" ".join([*path, args[0]])}".{question}', hint=hint)
+
+
+def _may_precede(command: Any, arguments: Sequence[str]) -> bool:
+    """Whether a command takes words, or these arguments are not words."""
+    if hasattr(command, "list_commands") and arguments[0] in command.list_commands(None):
+        return True
+    takes_words = any("PROMPT" in (param.metavar or "") for param in command.params)
+    return takes_words or any(each[:1] in ("@", "-") for each in arguments)
+
+
+def _path(ctx: Any) -> list[str]:
+    """The words after `mj` that name the command of a context."""
+    return ctx.command_path.split()[1:]  # type: ignore[no-any-return]
+
+
+def _exists(root: Any, words: Sequence[str]) -> bool:
+    """Whether words after `mj` begin with a command."""
+    context = root
+    for number, word in enumerate(words):
+        if not hasattr(context.command, "get_command"):
+            return True
+        command = context.command.get_command(context, word)
+        if command is None:
+            return number > 0 and word.startswith("-")
+        context = new_context(command, word, context)
+    return True
+
+
+def _refuse_foreign_help(ctx: Any, args: Sequence[str]) -> None:
+    """Refuse `-help`, `/?` and the like: `-h` with surplus letters for some commands, a prompt for others."""
+    from mjcli.cli import meant
+
+    every = args[: args.index("--")] if "--" in args else args
+    own = help_flags(ctx.command, ctx)
+    commands = ctx.command.list_commands(ctx) if hasattr(ctx.command, "list_commands") else ()
+    for each in every:
+        if each in commands:
+            return  # the rest is that command's
+        if each not in own and meant.asks_for_help(each) and (each[0] == "-" or len(every) == 1):
+            raise UsageError(f'Unknown option "{each}".', hint=f"{ctx.command_path} --help")
+
+
+def _unknown_option(ctx: Any, name: str, args: Sequence[str] = ()) -> UsageError:
+    """The error for an unknown option: what people mean by it, or the options closest to it."""
+    from mjcli.cli import meant
+
+    exists = functools.partial(_exists, ctx.find_root())
+    found = meant.Meant()
+    if not _path(ctx):
+        names = [word for word in args if word in ctx.command.list_commands(ctx)]
+        if names and name in _spellings(ctx.command.get_command(ctx, names[0])):
+            found = meant.Meant(hint=f"{name} comes after the command: mj {names[0]} … {name}")
+        elif ctx.command.get_command(ctx, name.lstrip("-")) is not None:
+            found = meant.Meant(hint=f"mj {name.lstrip('-')}")
+        else:
+            found = meant.subcommand((), [name.lstrip("-") or name], exists)
+    if not found.hint:
+        found = meant.option(
+            name, ctx.command_path, [*_spellings(ctx.command), *help_flags(ctx.command, ctx)], exists
+        )
+    return UsageError(f'Unknown option "{name}".{found.question}', hint=found.hint)
+
+
+def _spellings(command: Any) -> list[str]:
+    """All spellings of a command's options."""
+    return [
+        each
+        for param in command.params
+        if param.param_type_name == "option"
+        for each in (*param.opts, *param.secondary_opts)
+    ]
 
 
 def new_app(summary: str | None = None) -> typer.Typer:
@@ -198,39 +292,71 @@ def build_command(app: typer.Typer) -> Any:
 # Prompt parameters as options
 
 
+# Values to suggest for parameters that accept others, too.
+_SUGGESTIONS = {
+    "REF": ("random",),
+    "W:H": ("1:1", "3:2", "2:3", "4:3", "3:4", "4:5", "5:4", "16:9", "9:16", "21:9", "2:1", "1:2"),
+}
+
+
 class PromptCommand(MjCommand):
     """A command that takes Midjourney's prompt parameters as options, built from their table."""
 
+    only_fields: ClassVar[bool] = False
+    """Whether the help offers only the parameters that are body fields, too."""
+
     def attached_options(self) -> list[TyperOption]:
-        return [_parameter_option(parameter) for parameter in PARAMETERS]
+        return [_parameter_option(each) for each in PARAMETERS if each.body or not self.only_fields]
 
     completion_words: ClassVar[dict[str, list[str]]] = {
-        f"parameter_{each.name}": ["random"] if each.form == "REF" else list(each.words)
-        for each in PARAMETERS
+        f"parameter_{each.name}": list(each.words or _SUGGESTIONS.get(each.form, ())) for each in PARAMETERS
     }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        _refuse_dash_slips(ctx.command_path, args)
-        words = [arg.partition("=")[0][2:] for arg in args if arg.startswith("--")]
-        ctx.meta[_SPELLED] = {BY_SPELLING[word].name: word for word in words if word in BY_SPELLING}
-        return super().parse_args(ctx, args)
+        _refuse_foreign_help(ctx, args)
+        if list(args) == ["--version"]:
+            raise UsageError("--version needs a value: it is the version of the model.", hint="mj --version")
+        own = _own_options(self, ctx)
+        self._refuse_letters(ctx, args, own)
+        _refuse_dash_slips(args)
+        try:
+            typed = split_typed(args, own)
+        except MissingValue as error:
+            error.hint = _OWN_PROFILE if error.option == "--profile" else f"{ctx.command_path} --help"
+            raise
+        except UnknownOption as error:
+            raise _unknown_option(ctx, error.option) from None
+        ctx.meta[_PARAMETERS] = typed.parameters
+        return super().parse_args(ctx, [*typed.options, "--", *typed.words])
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UnknownProfile as error:
+            if ctx.find_root().obj.flags.profile is not None:
+                login = f"\n{log_in(error.profile)}" if error.profile is not None else ""
+                error.hint = f"{_OWN_PROFILE}{login}"
+            raise
+
+    def _refuse_letters(self, ctx: Any, args: Sequence[str], own: Collection[str]) -> None:
+        """Refuse options of one letter that other programs have, such as `-n 4`."""
+        from mjcli.cli import meant
+
+        every = args[: args.index("--")] if "--" in args else args
+        if "--no-check" not in every:
+            for each in every:
+                if meant.is_foreign_letter(each, own):
+                    raise _unknown_option(ctx, each)
 
 
+_OWN_PROFILE = "for Midjourney's own --profile, type --p CODE, or --p alone"
 _OUR_LETTERS = {"-q": "--quiet", "-v": "--verbose"}
 
 
-def _refuse_dash_slips(command: str, args: list[str]) -> None:
-    """Refuse arguments that Click would read as our options: `"--ar 1:1 a cat"`, `-ar`, `-v 7`."""
+def _refuse_dash_slips(args: list[str]) -> None:
+    """Refuse prompt parameters with one dash, which Click would read as our options: `-ar`, `-v 7`."""
     every = args[: args.index("--")] if "--" in args else args
-    for before, arg, after in zip(["", *every], every, [*every[1:], ""], strict=False):
-        name, _, words = arg.partition(" ")
-        if words and arg.startswith("-") and "=" not in name and not before.startswith("-"):
-            raise UsageError(
-                f'The prompt begins with "{name}", which looks like an option.',
-                hint=with_note(f'{command} "WORDS {name} …"', "puts the words first")
-                + "\n"
-                + with_note(f"{command} -- …", "if the hyphen is part of the prompt"),
-            )
+    for arg, after in zip(every, [*every[1:], ""], strict=False):
         meant = BY_SPELLING.get(arg[1:].lower()) if arg[:1] == "-" and arg[1:2] != "-" else None
         # -v and -q are ours unless a value of the prompt parameter follows.
         if meant is not None and (arg not in _OUR_LETTERS or after in meant.words):
@@ -238,22 +364,42 @@ def _refuse_dash_slips(command: str, args: list[str]) -> None:
             raise UsageError(f'Prompt parameters take two hyphens: write -{arg}, not "{arg}"{ours}.')
 
 
-_GIVEN = "mjcli.parameters"
-_SPELLED = "mjcli.spellings"
+_PARAMETERS = "mjcli.parameters"
 
 
-def given_parameters(ctx: typer.Context) -> dict[str, list[str]]:
-    """The prompt parameters given as options, as typed and in order: spelling -> values (a flag: one empty)."""
-    given: dict[str, list[str]] = ctx.meta.setdefault(_GIVEN, {})
-    return given
+def typed_parameters(ctx: typer.Context) -> list[str]:
+    """The arguments from the first prompt parameter on, in the order typed; joined, they end the prompt."""
+    arguments: list[str] = ctx.meta.get(_PARAMETERS, [])
+    return arguments
+
+
+def add_parameters(ctx: typer.Context, parameters: Sequence[str]) -> None:
+    """Add arguments to those of `typed_parameters`."""
+    ctx.meta[_PARAMETERS] = [*typed_parameters(ctx), *parameters]
+
+
+def _own_options(command: Any, ctx: Any) -> dict[str, bool]:
+    """The spellings of the command's options, without the prompt parameters, and whether each takes a value."""
+    found = dict.fromkeys(help_flags(command, ctx), False)
+    for param in command.params:
+        if param.param_type_name == "option" and not _is_prompt_parameter(param):
+            found |= dict.fromkeys((*param.opts, *param.secondary_opts), not param.is_flag)
+    return found
+
+
+def is_image_parameter(param: Any) -> bool:
+    """Whether the values of an option are the images of a prompt parameter: --sref, --cref, --oref."""
+    from mjcli.cli.images import takes_images
+
+    return takes_images(BY_SPELLING.get(param.opts[0][2:])) if _is_prompt_parameter(param) else False
+
+
+def _is_prompt_parameter(param: Any) -> bool:
+    return str(param.name).startswith("parameter_")
 
 
 def _parameter_option(parameter: Parameter) -> TyperOption:
-    def store(ctx: typer.Context, _param: Any, value: Any) -> None:
-        if value:
-            spelling = ctx.meta[_SPELLED].get(parameter.name, parameter.option)
-            given_parameters(ctx)[spelling] = [""] if parameter.flag else list(value)
-
+    """An option for the help and completion; `split_typed` takes its argument out before Click sees it."""
     spellings = [f"--{name}" for name in dict.fromkeys((parameter.option, *parameter.spellings[1:]))]
     return TyperOption(
         param_decls=[f"parameter_{parameter.name}", *spellings],
@@ -262,10 +408,9 @@ def _parameter_option(parameter: Parameter) -> TyperOption:
         default=False if parameter.flag else None,
         type=None if parameter.flag else str,
         expose_value=False,
-        callback=store,
         help=parameter.help,
         metavar=None if parameter.flag else parameter.metavar,
-        rich_help_panel="Midjourney parameters",
+        rich_help_panel=PARAMETERS_PANEL,
     )
 
 
@@ -322,28 +467,6 @@ def _as_parameters(kind: type[Any], fields: list[str]) -> list[inspect.Parameter
 # What the generator of the help reads from the tree
 
 
-class ValueType(NamedTuple):
-    """The values that an option or argument accepts."""
-
-    kind: str
-    """`text`, `file`, `dir` or `path` (a file or a directory)."""
-    number: str
-    """`whole number`, `number`, or empty for other values."""
-    choices: list[str]
-    """All accepted values; empty if there is no such list."""
-    low: float | None
-    high: float | None
-
-    @property
-    def bounds(self) -> str:
-        """`1 to 4`, `at least 1`, `at most 4`, or empty."""
-        if self.low is not None and self.high is not None:
-            return f"{self.low:.12g} to {self.high:.12g}"
-        if self.low is not None:
-            return f"at least {self.low:.12g}"
-        return f"at most {self.high:.12g}" if self.high is not None else ""
-
-
 def value_type(param: Any) -> ValueType:
     """The type of a parameter's value."""
     kind = param.type
@@ -387,33 +510,32 @@ def run(root: MjGroup, arguments: Sequence[str], obj: Any) -> None:
     Raises `UsageError` for whatever the parser refuses.
     """
     try:
-        root.main(args=[_decoded(each) for each in arguments], prog_name="mj", standalone_mode=False, obj=obj)
+        root.main(args=[decoded(each) for each in arguments], prog_name="mj", standalone_mode=False, obj=obj)
     except click_errors.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "mj"
         example = _example(context) if isinstance(error, click_errors.MissingParameter) else None
-        raise UsageError(_sentence(error), hint=example or f"{command} --help") from None
+        hint = example or _in_seconds(error) or f"{command} --help"
+        raise UsageError(_sentence(error), hint=hint) from None
 
 
-def _decoded(argument: str) -> str:
-    """An argument as UTF-8 text: in a locale without UTF-8 its bytes arrive as surrogates."""
-    try:
-        return os.fsencode(argument).decode("utf-8") if not argument.isascii() else argument
-    except UnicodeError:
-        shown = argument.encode("utf-8", "backslashreplace").decode()
-        raise UsageError(f'The argument "{shown}" is not UTF-8 text. Nothing was sent.') from None
+def _in_seconds(error: click_errors.ClickException) -> str | None:
+    """What to type instead of a number of seconds with a unit, such as `--timeout 5m`."""
+    if not isinstance(error, click_errors.BadParameter) or getattr(error.param, "metavar", None) != "SECONDS":
+        return None
+    from mjcli.cli import meant
+
+    number = meant.seconds(_value_in(error.message) or "")
+    return f"{_name_of(error.param)} {number}" if number else None
 
 
 def _example(context: Any) -> str | None:
     """The first example of a command's help, which shows its arguments."""
     lines = inspect.cleandoc(getattr(getattr(context, "command", None), "epilog", None) or "").splitlines()
-    return next((line for line in lines if line.startswith("mj ")), None)
+    return next((line for line in lines if line.startswith("mj ") and not {"|", ">"} & {*line.split()}), None)
 
 
 def _sentence(error: click_errors.ClickException) -> str:
-    if isinstance(error, click_errors.NoSuchOption):
-        near = _did_you_mean(error.option_name, error.possibilities or ())
-        return f'Unknown option "{error.option_name}".{near}'
     if isinstance(error, click_errors.BadOptionUsage):
         verb = "needs" if "require" in error.message else "does not take"
         return f"{error.option_name} {verb} a value."
@@ -428,7 +550,7 @@ def _sentence(error: click_errors.ClickException) -> str:
 
 
 def _missing_command(ctx: Any) -> UsageError:
-    names = _listed(ctx.command.list_commands(ctx), "or")
+    names = either(ctx.command.list_commands(ctx))
     return UsageError(f"{ctx.command_path} needs a command: {names}.", hint=f"{ctx.command_path} --help")
 
 
@@ -450,7 +572,7 @@ def _bad_value(param: Any, complaint: str) -> str:
     name, accepted, value = _name_of(param), value_type(param), _value_in(complaint)
     refused = "" if value is None else f', not "{value}"'
     if accepted.choices:
-        return f"{name} must be {_listed(accepted.choices, 'or')}{refused}."
+        return f"{name} must be {either(accepted.choices)}{refused}."
     if accepted.number:
         bounds = accepted.bounds
         if " is not in the range " in complaint:
@@ -473,18 +595,6 @@ def _value_in(complaint: str) -> str | None:
     return str(ast.literal_eval(literal[1])) if literal else None
 
 
-def _did_you_mean(word: str, known: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, known, n=2, cutoff=0.7)
-    return f" Did you mean {_listed(near, 'or')}?" if near else ""
-
-
 def _quoted_list(words: Sequence[str], conjunction: str) -> str:
-    return _listed([f'"{word}"' for word in words], conjunction)
-
-
-def _listed(words: Sequence[str], conjunction: str) -> str:
-    """Words as a sentence lists them: `a`, `a or b`, `a, b or c`."""
-    *others, last = words
+    *others, last = [f'"{word}"' for word in words]
     return f"{', '.join(others)} {conjunction} {last}" if others else last

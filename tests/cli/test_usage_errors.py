@@ -123,7 +123,6 @@ def test_a_bad_argument_is_named_as_in_the_help(root: MjGroup) -> None:
             ("say", "a", "-v", "7"),
             'Prompt parameters take two hyphens: write --v, not "-v" (-v is --verbose).',
         ),
-        (("say", "--ar 1:1 a cat"), 'The prompt begins with "--ar", which looks like an option.'),
     ],
 )
 def test_missing_unknown_and_surplus_arguments_are_named(
@@ -155,7 +154,7 @@ def test_an_unknown_or_missing_command_leads_to_the_help_of_the_group(
 ) -> None:
     error = refused(root, *arguments)
     assert error.message == message
-    assert error.hint == "mj --help"
+    assert error.hint == ("mj draw" if arguments == ("drwa",) else "mj --help")
 
 
 def test_shared_options_reach_the_function_as_one_object(root: MjGroup) -> None:

@@ -1,42 +1,40 @@
-"""`mj action`: apply an action to an earlier image."""
+"""`mj action`: apply an action to earlier images."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import typer
 
-from mjcli.api.actions import ACTIONS, modern, nearest, spelling
-from mjcli.cli.hints import Outside, command
+from mjcli.api.actions import ACTIONS
+from mjcli.cli.actions import ActionCommand, ActionOptions, JobGroups, act
 from mjcli.cli.options import (
+    ConfirmOptions,
     FileOptions,
     ImageOptions,
     MaskOptions,
+    NewWordsOption,
     SplitOption,
     SubmitOptions,
     WaitOptions,
 )
-from mjcli.cli.parser import MjCommand, new_app, takes
-from mjcli.errors import UsageError
-
-if TYPE_CHECKING:
-    from mjcli.cli.context import Context
-    from mjcli.cli.lookup import Image
+from mjcli.cli.parser import new_app, takes, typed_parameters
 
 app = new_app()
 
-REGION_ACTION = "variation_region"
 
-
-class ActionCommand(MjCommand):
+class AnyActionCommand(ActionCommand):
     """Completes the names of the known actions; the service may offer others."""
 
-    completion_words: ClassVar[dict[str, list[str]]] = {"action": list(ACTIONS)}
+    completion_words: ClassVar[dict[str, list[str]]] = {
+        **ActionCommand.completion_words,
+        "action": [*ACTIONS],
+    }
 
 
 @app.command(
     "action",
-    cls=ActionCommand,
+    cls=AnyActionCommand,
     epilog="""# The bottom right image of the newest grid
 mj action upscale4 @last --download
 mj action variation2 1234197197067915365
@@ -49,6 +47,7 @@ mj action upscale1 - < ids.txt""",
 )
 @takes(
     area=MaskOptions,
+    confirm=ConfirmOptions,
     image_options=ImageOptions,
     submit=SubmitOptions,
     wait=WaitOptions,
@@ -59,139 +58,45 @@ def action(
     action: Annotated[
         str, typer.Argument(metavar="ACTION", help="upscale1, variation2, reroll, zoom_out_2x, …")
     ],
-    image: Annotated[
-        str, typer.Argument(metavar="IMAGE", help="Image id, @last or @2; - reads ids from standard input.")
-    ],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE",
+            help="Images (default @last; - reads ids from standard input), then new words.",
+            show_default=False,
+        ),
+    ] = None,
     *,
-    prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="Prompt for variation_region.")] = None,
+    prompt: NewWordsOption = None,
     split: SplitOption = False,
     area: MaskOptions,
+    confirm: ConfirmOptions,
     image_options: ImageOptions,
     submit: SubmitOptions,
     wait: WaitOptions,
     files: FileOptions,
 ) -> None:
-    """Upscale, vary, zoom, pan or reroll an earlier image.
+    """Upscale, vary, zoom, pan or reroll earlier images.
+
+    The general form of mj upscale, mj vary, mj reroll, mj zoom and mj pan, for every action of the service. U1 to U4
+    and V1 to V4 are understood, and so are names such as "upscale 2x". These are the actions:
+
+      upscale1-4                           one image of a grid, by itself
+      variation1-4                         four variations of one image of a grid
+      reroll                               a new grid from the same prompt
+      upscale_2x, upscale_4x               a single image, enlarged
+      variation_subtle, variation_strong   variations of a single image
+      variation_region                     redraws what --mask or --region selects
+      zoom_out_1_5x, zoom_out_2x           a single image in a wider scene
+      pan_left, …_right, …_up, …_down      a single image, extended to that side
+
+    The number is the place in the grid: 1 is top left, 2 top right, 3 bottom left, 4 bottom right. Upscaling is
+    faster than a variation.
 
     Each result lists the actions that its image offers. An unknown action, or one that the image does not
     offer, is refused before anything is sent; --force sends it anyway (and replaces existing files). --mask
-    and --region work only with variation_region.
+    and --region work only with variation_region; new words (--prompt) with variations, zooms and pans, where the
+    service may refuse them. Several images are several jobs, each billed separately.
     """
-    from mjcli.cli.inputs import expand
-    from mjcli.cli.keys import KeyedJob
-    from mjcli.cli.lookup import Lookup
-    from mjcli.cli.request import RequestBuilder
-    from mjcli.cli.submit import JobOptions, prepare
-    from mjcli.jobs.order import Order
-
-    context: Context = ctx.obj
-    if not files.force:
-        _check_order(action, image)
-    lookup = Lookup.of(context)
-    options = JobOptions(submit, wait, image_options)
-    names = expand(context.streams.stdin, [image], "image")
-    keyed = KeyedJob(
-        context,
-        lookup,
-        options,
-        "action",
-        action=action,
-        image=names,
-        prompt=prompt,
-        mask=area.mask,
-        region=area.region or None,
-    )
-    if keyed.join(files, split=split) is not None:
-        return
-    target = prepare(context.output, context.settings, options, files, split=split)
-    if modern(action) not in ACTIONS and not files.force:
-        raise _unknown(action)
-    extra: dict[str, Any] = {}
-    if prompt is not None:
-        checked = not files.force
-        extra["prompt"] = RequestBuilder.of(context, lookup).check_words(prompt) if checked else prompt
-    if not files.force:
-        _check_region(action, area, prompt)
-    images = [lookup.image(each) for each in names]
-    if not files.force:
-        for each in images:
-            _check_offered(action, each)
-    orders = [
-        Order(
-            "action",
-            "imagine",
-            {"action": _name(action, each), "image_id": each.id, **_mask(area, each), **extra},
-            prompt or (each.job.prompt if each.job is not None else ""),
-            each.id,
-        )
-        for each in images
-    ]
-    keyed.submit_all(orders, target, files, split=split)
-
-
-def _check_order(action: str, image: str) -> None:
-    """Refuse an image before its action. Raises `UsageError`."""
-    if modern(action) not in ACTIONS and modern(image) in ACTIONS:
-        raise UsageError("The action comes first.", hint=command("action", image, action))
-
-
-def _offered(image: Image) -> list[str] | None:
-    """The actions that an image offers, None where the ledger does not know."""
-    from mjcli.api.models import Result
-
-    result = (image.job.result if image.job is not None else None) or {}
-    return Result(result).actions if isinstance(result.get("actions"), list) else None
-
-
-def _name(action: str, image: Image) -> str:
-    return spelling(action, _offered(image) or [])
-
-
-def _check_offered(action: str, image: Image) -> None:
-    """Refuse an action that the image, as far as it is known, does not offer. Raises `UsageError`."""
-    offered = _offered(image)
-    if offered is None or modern(action) in map(modern, offered):
-        return
-    those = f"it offers {', '.join(offered)}" if offered else "it offers no actions"
-    raise UsageError(
-        f'Image {image.id} does not offer "{action}"; {those}. Nothing was sent.',
-        hint="\n".join(
-            [
-                *(command("action", Outside(each), Outside(image.id)) for each in offered[:1]),
-                "--force sends it anyway",
-            ]
-        ),
-    )
-
-
-def _unknown(action: str) -> UsageError:
-    near = nearest(action)
-    names = ", ".join(near or ["upscale1-4", "variation1-4", "reroll", "zoom_out_2x", "pan_left"])
-    meant = f"Did you mean {names}?" if near else f"Known actions include {names}."
-    return UsageError(
-        f'Unknown action "{action}". {meant}',
-        hint="results list the actions that an image offers; --force sends any action",
-    )
-
-
-def _check_region(action: str, area: MaskOptions, prompt: str | None) -> None:
-    """Refuse options of variation_region for another action, and that action without them."""
-    options = {"--mask": area.mask, "--region": area.region, "--prompt": prompt}
-    if action != REGION_ACTION:
-        for name, value in options.items():
-            if value:
-                raise UsageError(f"{name} works only with {REGION_ACTION}, not with {action}.")
-    elif area.mask is None and not area.region:
-        raise UsageError(
-            f"{REGION_ACTION} needs --mask FILE (greyscale, white where to redraw) or --region X,Y,W,H."
-        )
-
-
-def _mask(area: MaskOptions, image: Image) -> dict[str, str]:
-    """The body field that says what is redrawn. Raises `UsageError`."""
-    if area.mask is None and not area.region:
-        return {}
-    from mjcli.media.mask import mask_of
-
-    mask = mask_of(area.mask, area.region or (), image.size)
-    return {} if mask is None else {"mask": mask}
+    options = ActionOptions(prompt, typed_parameters(ctx), area, confirm.yes, split)
+    act(ctx.obj, "", [action, *(images or [])], options, JobGroups(image_options, submit, wait, files))

@@ -30,6 +30,8 @@ def sent(service: Service) -> Any:
         ([A, B], f"{A} {B}"),
         ([A, B, "the bear holds the saw"], f"{A} {B} the bear holds the saw"),
         ([A, B, "the", "bear", "--iw", "2"], f"{A} {B} the bear --iw 2"),
+        ([A, B, f"a bear --sref {C}"], f"{A} {B} a bear --sref {C}"),
+        ([A, B, "a", "bear", "-", "a", "saw"], f"{A} {B} a bear - a saw"),
         ([A, B, C, A, B], f"{A} {B} {C} {A} {B}"),
         ([A, f"{B}?ex=66&is=2&hm=f&"], f"{A} {B}?ex=66&is=2&hm=f&"),
         (["HTTP://127.0.0.1:9/A.png", B], f"HTTP://127.0.0.1:9/A.png {B}"),

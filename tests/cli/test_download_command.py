@@ -67,7 +67,7 @@ def test_the_result_is_printed_like_that_of_a_new_job(online: Mj, service: Servi
     out = online("download", "@last").out
     assert f"file: {online.cwd / SAVED}\n" in out
     assert f"id: {IMAGE_ID}\n" in out
-    assert f"next: mj action upscale1 {IMAGE_ID}\n" in out
+    assert f"next: mj upscale 1 {IMAGE_ID}\n" in out
 
 
 def test_a_valid_link_needs_no_token_and_none_is_sent(online: Mj, service: Service) -> None:
@@ -358,10 +358,11 @@ def test_a_job_that_makes_no_files_is_refused_with_the_newest_job_that_has_some(
     )
     online("translate", "eine Katze")
     service.received.clear()
-    result = online(command, "@last", check=2)
-    assert '@last has no image: "translate" jobs make none.\n' in result.err
+    result = online(command, "@1", check=2)
+    assert '@1 has no image: "translate" jobs make none.\n' in result.err
     assert "hint: @2 is the newest job with an image" in result.err
     assert not service.received
+    online(command, "@last")
 
 
 def test_a_task_without_a_link_exits_8(online: Mj, service: Service) -> None:

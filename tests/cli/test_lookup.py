@@ -238,9 +238,9 @@ NO_IMAGE = ["queued", "sent", "unknown", "running", "failed", "never sent"]
 def test_a_job_that_is_not_done_has_no_image_or_video(lookup: Lookup, jobs: Jobs, state: str) -> None:
     jobs.add("owl")
     uuid = jobs.add("cat", state)
-    job = lookup.job("@last")
-    error = refusal(lookup.image, "@last")
-    assert error.message == f"@last has no image: its state is {job.state}."
+    job = lookup.job("@1")
+    error = refusal(lookup.image, "@1")
+    assert error.message == f"@1 has no image: its state is {job.state}."
     resumable = state not in ("failed", "never sent")
     expected = f"mj resume {job.reference}" if resumable else "@2 is the newest job with an image"
     assert error.hint == expected
@@ -262,9 +262,13 @@ def test_a_video_is_not_an_image(lookup: Lookup, jobs: Jobs) -> None:
 
 def test_a_video_that_is_not_finished_is_resumed(lookup: Lookup, jobs: Jobs) -> None:
     jobs.add("film", "running", kind="video")
-    error = refusal(lookup.video, "@last")
-    assert error.message == "@last has no video: its state is running."
+    error = refusal(lookup.video, "@1")
+    assert error.message == "@1 has no video: its state is running."
     assert error.hint == "mj resume task-film"
+    with pytest.raises(StillRunning) as caught:
+        lookup.video("@last")
+    assert caught.value.task_id == "task-film"
+    assert caught.value.hint == "mj resume task-film"
 
 
 def test_an_unknown_id_is_used_as_it_is(lookup: Lookup, client: FakeClient) -> None:

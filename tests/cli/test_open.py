@@ -213,7 +213,7 @@ def test_the_link_of_a_saved_file_is_not_refreshed(online: Mj, service: Service,
 
 def test_the_viewer_is_not_waited_for(online: Mj, service: Service, viewer: Viewer) -> None:
     viewer.runs("sleep 30")
-    online.pauses = {**SHORT, "mjcli.cli.commands.open:OPENER_SECONDS": 0.1}
+    online.pauses = {**SHORT, "mjcli.cli.opener:OPENER_SECONDS": 0.1}
     run_earlier_job(online, service, "--download")
     started = time.monotonic()
     result = online("open")
@@ -226,7 +226,7 @@ def test_the_viewer_does_not_keep_the_output_streams_open(
     online: Mj, service: Service, viewer: Viewer
 ) -> None:
     viewer.runs("sleep 30")
-    online.pauses = {**SHORT, "mjcli.cli.commands.open:OPENER_SECONDS": 0.1}
+    online.pauses = {**SHORT, "mjcli.cli.opener:OPENER_SECONDS": 0.1}
     run_earlier_job(online, service, "--download")
     process = online.start("open")
     started = time.monotonic()

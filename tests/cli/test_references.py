@@ -76,8 +76,12 @@ def test_a_refused_job_has_no_image(online: Mj, service: Service) -> None:
     service.answer(fixture("error.json"), 500)
     online("imagine", "b", check=6)
     before = len(service.posts())
-    assert "@last" in online("action", "upscale1", "@last", check=2).err
+    assert "@1 has no image" in online("action", "upscale1", "@1", check=2).err
     assert len(service.posts()) == before
+    service.answer(service.result(image_id="new"))
+    result = online("action", "upscale1", "@last")
+    assert '@last is @2, image-a ("a"). The newest job failed.' in result.err
+    assert service.posts()[-1].body["image_id"] == "image-a"
 
 
 def test_a_dry_run_is_not_recorded(online: Mj, service: Service) -> None:
@@ -181,3 +185,13 @@ def test_an_image_link_that_cannot_be_valid_is_refused_before_anything_is_sent(
 def test_an_invalid_link_among_the_words_of_a_prompt_is_refused(online: Mj, service: Service) -> None:
     online("imagine", "http://[bad", "a cat", check=2)
     assert not service.received
+
+
+@pytest.mark.parametrize("prompt", ["(@last) a cat", "@2, a cat", "a cat --no text, @last"])
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_reference_in_a_prompt_is_refused_whatever_is_around_it(
+    online: Mj, service: Service, prompt: str, *, quoted: bool
+) -> None:
+    words = [prompt] if quoted else prompt.split()
+    assert "is a reference: --image @" in online("imagine", *words, check=2).err
+    assert service.posts() == []

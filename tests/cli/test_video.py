@@ -151,9 +151,11 @@ def test_a_video_is_not_an_image_and_an_image_is_not_a_video(online: Mj, filmed:
     assert "no video" in online("extend-video", "@last", "on", check=2).err
     online("video", "it moves", "--image", "@last")
     assert filmed.posts(VIDEOS)[0].body["image_url"] == filmed.result()["raw_image_url"]
-    result = online("action", "upscale1", "@last", check=2)
+    result = online("action", "upscale1", "@1", check=2)
     assert "no image" in result.err
     assert "@2" in result.err
+    online("action", "upscale1", "@last")
+    assert filmed.posts()[-1].body["image_id"] == filmed.result()["image_id"]
 
 
 def test_a_final_object_without_videos_is_queried(online: Mj, service: Service) -> None:

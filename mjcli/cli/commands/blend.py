@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +18,7 @@ from mjcli.cli.options import (
     Translation,
     WaitOptions,
 )
-from mjcli.cli.parser import PromptCommand, given_parameters, new_app, takes
+from mjcli.cli.parser import PromptCommand, new_app, takes, typed_parameters
 from mjcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from mjcli.cli.lookup import Lookup
 
 app = new_app()
-
-UNLIKE_A_WORD = 8  # characters of an id prefix that is hardly a word
 
 
 @app.command(
@@ -74,7 +71,6 @@ def blend(
     The images come first; the rest is the prompt. A link must lead to the image itself, not to a page that
     shows it.
     """
-    from mjcli.cli.inputs import expand
     from mjcli.cli.keys import KeyedJob, check_permute, typed_prompt
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder, Words
@@ -86,13 +82,13 @@ def blend(
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, image_options)
     check_permute(options, prompt)
-    every = expand(context.streams.stdin, arguments, "image")
+    every = _expanded(context, lookup, arguments)
     keyed = KeyedJob(
         context,
         lookup,
         options,
         "blend",
-        **typed_prompt(context.settings, Words(" ".join(every), (), given_parameters(ctx)), prompt),
+        **typed_prompt(context.settings, Words(" ".join(every), (), typed_parameters(ctx)), prompt),
         translation=translation,
     )
     if keyed.join(files, split=split) is not None:
@@ -108,12 +104,41 @@ def blend(
             if len(images) != 1
             else command("imagine", "--image", "IMAGE", "PROMPT"),
         )
-    typed = Words(" ".join(every[len(images) :]), images, given_parameters(ctx))
-    requests = RequestBuilder.of(context, lookup, prompt, check).requests(
-        typed, submit, translation=translation
-    )
+    _refuse_same(lookup, images)
+    typed = Words(" ".join(every[len(images) :]), images, typed_parameters(ctx))
+    builder = RequestBuilder.of(context, lookup, prompt, check, mode=image_options.mode, command="blend")
+    requests = builder.requests(typed, submit, translation=translation)
     orders = [Order("blend", "imagine", each.body, each.subject or "blend") for each in requests]
     keyed.submit_all(orders, target, files, split=split)
+
+
+def _expanded(context: Context, lookup: Lookup, arguments: list[str]) -> list[str]:
+    """The arguments with `-` replaced by the lines of standard input; among the words it is a dash, except the last."""
+    from mjcli.cli.inputs import expand
+
+    numbered = enumerate(arguments, start=1)
+    images = sum(1 for _ in takewhile(lambda each: each[1] == "-" or _means_image(lookup, *each), numbered))
+    end = len(arguments) - (arguments[-1] == "-")
+    dashes = arguments[images:end]
+    stdin = context.streams.stdin
+    return [
+        *(expand(stdin, arguments[:images], "image") if images else ()),
+        *dashes,
+        *(expand(stdin, arguments[end:], "image") if images <= end < len(arguments) else ()),
+    ]
+
+
+def _refuse_same(lookup: Lookup, images: list[str]) -> None:
+    """Refuse `@last` beside `@2` where that is the same image, since the newest job has none. Raises `UsageError`."""
+    if "@last" not in images:
+        return
+    last = lookup.image("@last").id
+    for each in images:
+        if each.startswith("@") and each not in ("@last", "@1") and lookup.image(each).id == last:
+            raise UsageError(
+                f'"@last" and "{each}" are the same image. Nothing was sent.',
+                hint=command("history", note="lists your jobs"),
+            )
 
 
 def _means_image(lookup: Lookup, position: int, argument: str) -> bool:
@@ -122,20 +147,14 @@ def _means_image(lookup: Lookup, position: int, argument: str) -> bool:
     The first two can only be images, so the shortest id prefix will do; after them "cafe" or "2026" is more
     likely a word.
     """
-    from mjcli.cli.inputs import is_regular_file, names_image_file
+    from mjcli.cli.inputs import UNLIKE_A_WORD, is_regular_file, is_whole_id, names_image_file
+    from mjcli.cli.meant import reference
     from mjcli.prompt.parse import is_link
 
-    if is_link(argument) or argument.startswith("@") or names_image_file(argument) or _is_whole_id(argument):
+    if is_link(argument) or argument.startswith("@") or names_image_file(argument) or is_whole_id(argument):
         return True
-    if position <= 2 and is_regular_file(argument):
-        return True
+    if position <= 2 and (is_regular_file(argument) or reference(argument)):
+        return True  # a misspelled reference is reported as one
     if position > 2 and (len(argument) < UNLIKE_A_WORD or not any(map(str.isdecimal, argument))):
         return False
     return lookup.has_prefix(argument)
-
-
-def _is_whole_id(argument: str) -> bool:
-    """Whether it has the form of an image's id (digits), or of a task's or job's (a UUID)."""
-    if argument.isascii() and argument.isdecimal():
-        return len(argument) >= 17
-    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", argument) is not None

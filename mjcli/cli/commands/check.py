@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mjcli.cli.options import CheckOptions, ImageOption, PromptOptions
-from mjcli.cli.parser import PromptCommand, given_parameters, new_app, takes
+from mjcli.cli.parser import PromptCommand, new_app, takes, typed_parameters
 
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
     from mjcli.cli.output.sink import Output
+    from mjcli.prompt.check import Finding
     from mjcli.prompt.compose import Composed
 
 app = new_app()
@@ -53,15 +54,15 @@ def check(
     builder = RequestBuilder.of(context, Lookup.of(context), prompt, check)
     images = builder.image_links(refresh=False)
     links = [images.link(each) for each in (expand(stdin, image, "image") if image else ())]
-    for each in builder.compose(Words(text, links, images.in_parameters(given_parameters(ctx)))):
-        _show(context.output, each)
+    typed = Words(text, parameters=images.in_arguments(typed_parameters(ctx))).prompt
+    prompts = builder.compose(images.in_prompt(typed), links)
+    builder.suggest_translation(prompts, "mj imagine --translation translates the prompt")
+    for each in prompts:
+        _show(context.output, each, builder.findings(each))
     images.report_placeholders()
 
 
-def _show(output: Output, prompt: Composed) -> None:
-    from mjcli.prompt.check import check as findings_in
-
-    findings = findings_in(prompt.text)
+def _show(output: Output, prompt: Composed, findings: list[Finding]) -> None:
     document = {
         "success": True,
         "prompt": prompt.text,

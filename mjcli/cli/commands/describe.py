@@ -16,8 +16,8 @@ from mjcli.cli.options import (
     SubmitOptions,
     WaitOptions,
 )
-from mjcli.cli.parser import PromptCommand, given_parameters, new_app, takes
-from mjcli.errors import UsageError
+from mjcli.cli.parser import PromptCommand, new_app, takes, typed_parameters
+from mjcli.errors import StillRunning, UsageError
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result
@@ -93,17 +93,17 @@ def describe(
     options = JobOptions(submit, wait, image_options)
     command_run = _Describe(context, options, prompt, check)
     if use is None:
-        _refuse_image_options(given_parameters(ctx), split, (image_options, wait, files, prompt))
+        _refuse_image_options(typed_parameters(ctx), split, (image_options, wait, files, prompt))
         command_run.describe_all(names)
         return
     if len(names) > 1:
         raise UsageError(f"--use takes one image, but standard input contains {len(names)}.")
-    command_run.use(names[0], use, given_parameters(ctx), files, split=split)
+    command_run.use(names[0], use, typed_parameters(ctx), files, split=split)
 
 
-def _refuse_image_options(parameters: dict[str, list[str]], split: bool, groups: tuple[Any, ...]) -> None:
+def _refuse_image_options(parameters: list[str], split: bool, groups: tuple[Any, ...]) -> None:
     """Refuse options for the image of --use where there is no --use. Raises `UsageError`."""
-    found = [f"--{name}" for name in parameters] + (["--split"] if split else [])
+    found = parameters[:1] + (["--split"] if split else [])
     for group in groups:
         for name, default in group._field_defaults.items():
             if getattr(group, name) != default:
@@ -127,9 +127,11 @@ class _Describe:
         self._context, self._output, self._settings = context, context.output, context.settings
         self._options, self._prompt = options, prompt
         self._lookup: Lookup = Lookup.of(context)
-        self._builder: RequestBuilder = RequestBuilder.of(context, self._lookup, prompt, check)
+        self._builder: RequestBuilder = RequestBuilder.of(
+            context, self._lookup, prompt, check, options.image.mode
+        )
         self._plain: RequestBuilder = RequestBuilder.of(
-            context, self._lookup, prompt._replace(permute=False), check
+            context, self._lookup, prompt._replace(permute=False), check, options.image.mode
         )
 
     def describe_all(self, names: list[str]) -> None:
@@ -150,9 +152,7 @@ class _Describe:
 
         return KeyedJob(self._context, self._lookup, options, "describe", image=names)
 
-    def use(
-        self, name: str, number: int, parameters: dict[str, list[str]], files: FileOptions, *, split: bool
-    ) -> None:
+    def use(self, name: str, number: int, parameters: list[str], files: FileOptions, *, split: bool) -> None:
         """Make an image from one of the descriptions."""
         from mjcli.cli.keys import KeyedJob, check_permute, typed_prompt
         from mjcli.cli.request import Words
@@ -168,8 +168,9 @@ class _Describe:
             return
         target = prepare(self._context.output, self._settings, self._options, files, split=split)
         if parameters or self._prompt.preset:  # their errors are found before the description is paid for
-            linked = self._builder.image_links(refresh=False).in_parameters(parameters)
-            self._plain.compose(Words("an image", parameters=linked))
+            images = self._builder.image_links(refresh=False)
+            words = Words("an image", parameters=images.in_arguments(parameters))
+            self._plain.compose(images.in_prompt(words.prompt))
         described = self._described(name, keyed.derived("describe"))
         if described is None:
             self._output.notice("The image request is not shown, because it depends on this response.")
@@ -199,19 +200,47 @@ class _Describe:
         return outcome.result if outcome is not None else None
 
     def _earlier(self, name: str) -> Job | None:
-        """The earlier describe job of this name, if it is one. Raises `UsageError` when it is not done."""
+        """The earlier describe job of this name or of the same picture, None if there is none.
+
+        Raises `UsageError` for a job that is not done, `StillRunning` if `@last` is one.
+        """
         from mjcli.cli.inputs import is_file
+
+        named = "://" in name or is_file(name)
+        job = None if named else self._lookup.known_job(name, "image", need="description")
+        if job is None or job.kind != "describe":
+            return self._of_picture(name)
+        if job.state == "done":
+            return job
+        message = f"{name} has no descriptions: its state is {job.state}."
+        if name == "@last" and job.unfinished:
+            raise StillRunning(message, task_id=job.task_id, hint=resume(job.reference))
+        raise UsageError(message, hint=resume(job.reference) if job.unfinished else None)
+
+    def _of_picture(self, name: str) -> Job | None:
+        """The newest description of the same picture for the same account: by link, image or file."""
+        from mjcli.api.models import Result
+        from mjcli.media.links import without_signature
         from mjcli.prompt.parse import is_link
 
-        job = None if is_link(name) or is_file(name) else self._lookup.known_job(name, "image")
-        if job is None or job.kind != "describe":
+        ledger = None if self._options.submit.no_ledger else self._context.existing_ledger
+        if ledger is None:
             return None
-        if job.state != "done":
-            raise UsageError(
-                f"{name} has no descriptions: its state is {job.state}.",
-                hint=resume(job.reference) if job.unfinished else None,
-            )
-        return job
+        source = self._lookup.source(name)
+        made_by = source.image.job if source.image is not None else None
+        link = name if is_link(name) else Result((made_by.result if made_by else None) or {}).image_link
+        link, digest = without_signature(link or ""), source.sha256
+        for job in ledger.descriptions(self._lookup.profile, self._settings.host):
+            if (
+                (source.parent is not None and source.parent == job.parent_image)
+                or (digest is not None and digest == job.source_sha256)
+                or (link and link == without_signature(str(job.request.get("image_url") or "")))
+            ):
+                self._output.notice(
+                    f"Described before, by job {job.reference}; --no-ledger describes it again."
+                )
+                return job
+        return None
 
     def _print_again(self, job: Job) -> None:
         from mjcli.api.models import Result
@@ -225,4 +254,4 @@ class _Describe:
 
         source = self._lookup.source(name)
         body = self._builder.image_request({"image_url": name}, self._options.submit)
-        return Order("describe", "describe", body, source.words, source.parent)
+        return Order("describe", "describe", body, source.words, source.parent, source_sha256=source.sha256)

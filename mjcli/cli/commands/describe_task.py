@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +14,11 @@ from mjcli.cli.options import FileOptions, SplitOption
 from mjcli.cli.parser import MjCommand, new_app, takes
 from mjcli.errors import (
     ApiError,
+    ConfigError,
     DownloadError,
-    ExitCode,
     Interrupted,
     LostResponse,
     MjError,
-    Remedy,
     StillRunning,
     UnknownTask,
     UsageError,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mjcli.api.models import TaskRecord
     from mjcli.cli.context import Context
     from mjcli.cli.finished import FinishedJob
+    from mjcli.cli.lookup import Lookup
     from mjcli.cli.output.sink import Output
     from mjcli.cli.save import Saver
     from mjcli.media.names import Target
@@ -64,11 +65,13 @@ def describe_task(
     """Show the status and result of tasks.
 
     Queries are free. The exit status is 4 if a task failed or was not found, 7 if it was still running at the
-    --wait deadline, and otherwise 0, even if it is still running.
+    --wait deadline, and otherwise 0, even if it is still running. A task that the ledger does not have is
+    imported, as by mj tasks --import.
     """
     from mjcli.cli.inputs import expand
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.pipe import check_one_image
+    from mjcli.cli.queried import as_query, record_task
     from mjcli.cli.save import Saver, file_target, preload
     from mjcli.jobs.follow import DEADLINE_SECONDS
 
@@ -88,19 +91,21 @@ def describe_task(
 
     seconds = DEADLINE_SECONDS if timeout is None else timeout
     find = _follower(context, time.monotonic() + seconds) if wait else _finder(context.client, ids)
-    report = _Report(context.output, Saver.of(context, lookup), target, force=files.force)
+    report = _Report(context.output, lookup, Saver.of(context, lookup), target, force=files.force)
     for task_id in ids:
         try:
             record = find(task_id)
             if record is None:
                 raise _unknown(task_id)
+            record_task(context, record)
+            _note_intermediate(context, record)
             report.show(task_id, record)
         except Interrupted as stop:
             stop.sent, stop.task_id = True, task_id
             raise
         except (StillRunning, ApiError, LostResponse, UnknownTask) as error:
             if isinstance(error, LostResponse):  # of a query, which starts no job
-                error.exit_code, error.remedy, error.hint = ExitCode.UNAVAILABLE, Remedy.CHECK_BASE_URL, None
+                as_query(error)
             error.task_id = error.task_id or task_id
             if len(ids) == 1:
                 raise
@@ -139,6 +144,18 @@ def _follower(context: Context, deadline: float) -> Callable[[str], TaskRecord |
     return find
 
 
+def _note_intermediate(context: Context, record: TaskRecord) -> None:
+    """Store the id of the image that a running task shows, so that it is recognised when it no longer exists."""
+    image = record.response.image_id if record.state == "running" and record.response is not None else None
+    if image is None or record.id is None:
+        return
+    with contextlib.suppress(ConfigError):
+        ledger = context.existing_ledger
+        job = ledger.by_task(context.settings.host, record.id) if ledger is not None else None
+        if ledger is not None and job is not None:
+            ledger.note_intermediates(job.uuid, [image])
+
+
 def _unknown(task_id: str) -> UnknownTask:
     return UnknownTask(
         f'Task "{task_id}" was not found.',
@@ -150,16 +167,17 @@ def _unknown(task_id: str) -> UnknownTask:
 class _Report:
     """Prints task records, and saves the images of finished ones to `target`, if any."""
 
-    def __init__(self, output: Output, saver: Saver, target: Target | None, *, force: bool) -> None:
+    def __init__(
+        self, output: Output, lookup: Lookup, saver: Saver, target: Target | None, *, force: bool
+    ) -> None:
+        self._lookup = lookup
         self._output, self._saver, self._target, self._force = output, saver, target, force
 
     def show(self, task_id: str, record: TaskRecord) -> None:
         """Print one record; its files are saved and recorded first."""
-        from mjcli.cli.finished import FinishedJob
-
         done = record.state == "done" and record.response is not None
         self._saver.finish(
-            FinishedJob.of_record(record, task_id),
+            self._lookup.of_record(record, task_id),
             self._target if done else None,
             force=self._force,
             retry=follow(task_id),

@@ -16,11 +16,13 @@ from mjcli.cli.options import (
     SubmitOptions,
     WaitOptions,
 )
-from mjcli.cli.parser import PromptCommand, given_parameters, new_app, takes
+from mjcli.cli.parser import PromptCommand, new_app, takes, typed_parameters
+from mjcli.errors import UsageError
 
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
-    from mjcli.cli.lookup import Lookup, Source
+    from mjcli.cli.lookup import Lookup
+    from mjcli.cli.origins import Source
 
 app = new_app()
 
@@ -71,7 +73,8 @@ def edit(
 
     Without --mask or --region the whole image is redrawn.
     """
-    from mjcli.cli.inputs import expand, words_or_stdin
+    from mjcli.cli.hints import command
+    from mjcli.cli.inputs import expand, is_file, words_or_stdin
     from mjcli.cli.keys import KeyedJob, check_permute, typed_prompt
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.request import RequestBuilder, Words
@@ -83,8 +86,10 @@ def edit(
     lookup = Lookup.of(context)
     options = JobOptions(submit, wait, image_options)
     check_permute(options, prompt)
+    if not words and any(map(str.isspace, image)) and not is_file(image):
+        raise UsageError(f'"{image}" is not an image.', hint=command("edit", "@last", image))
     text = words_or_stdin(stdin, words or (), [image], example=("edit", image))
-    typed = Words(text, parameters=given_parameters(ctx))
+    typed = Words(text, parameters=typed_parameters(ctx))
     names = expand(stdin, [image], "image")
     keyed = KeyedJob(
         context,
@@ -99,7 +104,7 @@ def edit(
     if keyed.join(files, split=split) is not None:
         return
     target = prepare(context.output, context.settings, options, files, split=split)
-    builder = RequestBuilder.of(context, lookup, prompt, check)
+    builder = RequestBuilder.of(context, lookup, prompt, check, image_options.mode)
     orders: list[Order] = []
     for name in names:
         source = lookup.source(name)

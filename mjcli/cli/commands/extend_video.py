@@ -44,8 +44,8 @@ def extend_video(
     ] = None,
     *,
     index: Annotated[
-        int, typer.Option(min=0, max=3, metavar="0-3", help="Number of the video; 0 is the first.")
-    ] = 0,
+        int | None, typer.Option(min=0, max=3, metavar="0-3", help="Number of the video; 0 is the first.")
+    ] = None,
     mode: VideoMode = None,
     video_options: VideoOptions,
     submit: SubmitOptions,
@@ -77,25 +77,31 @@ def extend_video(
         "extend-video",
         **typed_prompt(context.settings, Words(text)),
         video=names,
-        index=index,
+        index=index or 0,
         **video_options._asdict(),
     )
     if keyed.join(files) is not None:
         return
     target = prepare(context.output, context.settings, options, files)
     videos = [lookup.video(each) for each in names]
-    (request,) = RequestBuilder.of(context, lookup, check=check).requests(
+    (request,) = RequestBuilder.of(context, lookup, check=check, mode=mode).requests(
         Words(text),
         submit,
         endpoint="videos",
         image_fields={"end_image_url": video_options.end_image},
         action="extend",
-        video_index=index,
         resolution=video_options.resolution,
         loop=video_options.loop,
     )
+    indexes = [lookup.video_index(each) if index is None else index for each in names]
     orders = [
-        Order("extend-video", "videos", {**request.body, "video_id": each.id}, request.subject, each.id)
-        for each in videos
+        Order(
+            "extend-video",
+            "videos",
+            {**request.body, "video_id": each.id, "video_index": number},
+            request.subject,
+            each.id,
+        )
+        for each, number in zip(videos, indexes, strict=True)
     ]
     keyed.submit_all(orders, target, files)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mjcli.cli.hints import Outside, command
 from mjcli.cli.parser import MjCommand, new_app
 from mjcli.errors import MjError, UsageError
 
@@ -19,8 +15,6 @@ if TYPE_CHECKING:
     from mjcli.cli.lookup import Lookup
 
 app = new_app()
-
-OPENER_SECONDS = 1.0  # within which an opener that cannot show a file has failed
 
 
 @app.command(
@@ -49,6 +43,7 @@ def open_(
     """
     from mjcli.cli.inputs import expand
     from mjcli.cli.lookup import Lookup
+    from mjcli.cli.opener import show
 
     context: Context = ctx.obj
     output, lookup = context.output, Lookup.of(context)
@@ -67,66 +62,20 @@ def open_(
     }
     people = [("file", each) for each in files] or [("link", link)]
     output.answer(document, people, [files[0] if files else link])
-    if not (print_only or output.json or output.mode.quiet):
-        _show(context, found, files[0] if files else None, link)
+    if print_only or output.json or output.mode.quiet:
+        return
+    problem = show(output, files[0] if files else None, link, found.reference, link_ends=context.links_end)
+    if problem is not None:
+        output.notice(problem)
 
 
 def _link(context: Context, lookup: Lookup, job: FinishedJob) -> str:
     """The link of an image, refreshed when it has expired."""
-    # A record that was just queried is fresh, and a sandbox's link ends with this run.
-    if job.job is None or context.settings.sandbox.value or not lookup.is_stale(job.link):
+    # A record that was just queried is fresh, and a link that ends with this run is not opened.
+    if job.job is None or context.links_end or not lookup.is_stale(job.link):
         return job.link
     try:
         return job._replace(result=lookup.fresh_result(job.task_id)).link
     except MjError as error:
         context.output.warning(f"The link has expired and could not be refreshed: {error.message}")
         return job.link
-
-
-def _show(context: Context, job: FinishedJob, file: str | None, link: str) -> None:
-    """Open a file, else a link; report why when that is not possible."""
-    from mjcli.prompt.parse import is_link
-
-    output = context.output
-    if file is None and context.settings.sandbox.value:
-        line = output.next_command(command("download", Outside(job.reference)))
-        how = f"; save the image with: {line}" if line else "."
-        output.notice(f"Sandbox links stop working when this command ends{how}")
-    elif file is None and not (is_link(link) and link.isprintable() and " " not in link):
-        output.notice("The link was not opened: it is not an http or https address.")
-    elif not _launched(file or link, output.secret.environment(context.environ)):
-        output.notice("No program was found to open it.")
-
-
-def _launched(what: str, environ: dict[str, str]) -> bool:
-    """Open an absolute path or a link with the system's opener; False when there is none, or it failed.
-
-    `environ` is the opener's environment, without the tokens.
-
-    `typer.launch` would give the opener our own streams, and run a terminal browser in the foreground.
-    """
-    if sys.platform == "win32":
-        import os
-
-        for name in os.environ.keys() - environ.keys():
-            del os.environ[name]  # the opener inherits ours, and this run ends here
-        try:
-            os.startfile(what)  # noqa: S606
-        except OSError:
-            return False
-        return True
-    program = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
-    if program is None:
-        return False
-    null = subprocess.DEVNULL
-    try:
-        opener = subprocess.Popen(
-            [program, what], stdin=null, stdout=null, stderr=null, env=environ, start_new_session=True
-        )
-    except OSError:
-        return False
-    try:
-        return opener.wait(OPENER_SECONDS) == 0
-    except subprocess.TimeoutExpired:
-        opener.returncode = 0  # it is the viewer itself, and outlives this process
-        return True

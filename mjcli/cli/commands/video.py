@@ -85,7 +85,7 @@ def video(
     if keyed.join(files) is not None:
         return
     target = prepare(context.output, context.settings, options, files)
-    builder = RequestBuilder.of(context, lookup, check=check)
+    builder = RequestBuilder.of(context, lookup, check=check, mode=mode)
     orders: list[Order] = []
     for name in names:
         source = lookup.source(name)

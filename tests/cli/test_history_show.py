@@ -29,7 +29,11 @@ def test_show_prints_everything_about_a_job(online: Mj, service: Service) -> Non
     assert fields["job"] == [answer["id"]]
     assert fields["ref"] == ["@1"]
     assert fields["state"] == ["done"]
-    assert (fields["kind"], fields["action"], fields["prompt"]) == (["imagine"], ["generate"], ["a cat"])
+    assert (fields["kind"], fields["action"], fields["prompt"]) == (
+        ["imagine"],
+        ["generate"],
+        ["a cat --ar 16:9"],
+    )
     assert (fields["task"], fields["id"]) == (["task-cat"], ["image-cat"])
     assert fields["host"] == [service.base_url]
     assert fields["request prompt"] == ["a cat --ar 16:9"]
@@ -37,7 +41,7 @@ def test_show_prints_everything_about_a_job(online: Mj, service: Service) -> Non
     assert fields["size"] == ["2048x2048"]
     assert fields["actions"][0].startswith("upscale1 upscale2 ")
     assert fields["file"] == [str(saved)]
-    assert fields["next"] == ["mj action upscale1 image-cat"]
+    assert fields["next"] == ["mj upscale 1 image-cat"]
     created = datetime.strptime(fields["created"][0], "%Y-%m-%d %H:%M:%S %z")
     assert created == datetime.fromisoformat(answer["created_at"])
     saved.unlink()

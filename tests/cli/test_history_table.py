@@ -71,7 +71,7 @@ def test_the_table_reads_as_expected(mj: Mj) -> None:
         "@1  5m   \x1b[32mdone\x1b[0m    generate  two two two two two two two two two…  7489df4d  2 due",
         "@2  2h   \x1b[31mfailed\x1b[0m  generate  a dog                                 11112222  -",
         "@3  3d   \x1b[32mdone\x1b[0m    generate  a cat                                 7489df4c  1",
-        "\x1b[36mnext  \x1b[0mmj resume",
+        "\x1b[36mnext\x1b[0m  mj resume",
     ]
     assert terminal_lines(mj, "history", "--no-color", "--search", "dog", columns=40) == [
         "@   AGE  STATE   PROMPT",
@@ -152,7 +152,7 @@ def test_the_ids_in_the_table_are_unique_prefixes(mj: Mj) -> None:
 
 @posix
 def test_the_suggested_command_keeps_the_profile(mj: Mj) -> None:
-    mj("auth", "login", "--profile", "work", stdin="a-token-of-mine\n")
+    mj("auth", "login", "--no-check", "--profile", "work", stdin="a-token-of-mine\n")
     add_jobs(mj, {"state": "unknown", "profile": "work"}, {"profile": "work"})
     lines = terminal_lines(mj, "history", "--profile", "work", "--no-color")
     assert lines[-1] == "next  mj --profile work resume"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from mjcli.cli.hints import command, resume
-from mjcli.cli.lookup import no_jobs_yet
+from mjcli.cli.hints import command, no_jobs_yet, resume
+from mjcli.cli.history_delete import EXAMPLES as DELETE_EXAMPLES
+from mjcli.cli.history_delete import delete
+from mjcli.cli.inputs import moment
 from mjcli.cli.output.table import Column
 from mjcli.cli.output.text import visible
 from mjcli.cli.output.times import age, local_time, utc_time
@@ -56,7 +57,6 @@ class Kind(StrEnum):
 
 MAX_ROWS = 20  # on a terminal, without --all
 _MIN_PREFIX, _MAX_PREFIX = 8, 12  # characters of an id in the table
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 
 _COLUMNS = (
     Column("@", 10),
@@ -81,22 +81,8 @@ _BILLING = {
 }
 
 
-class HistoryGroup(MjGroup):
-    """Suggests a command for a job that is named without one."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in self.commands and not args[0].startswith("-"):
-            raise UsageError(
-                f'Unknown command "history {args[0]}".',
-                hint="\n".join(
-                    [command("history", "show", args[0]), command("history", "--search", args[0])]
-                ),
-            )
-        return super().resolve_command(ctx, args)
-
-
 @app.callback(
-    cls=HistoryGroup,
+    cls=MjGroup,
     invoke_without_command=True,
     epilog="""mj history
 # Jobs whose outcome is unknown
@@ -157,8 +143,8 @@ def history(
         states=frozenset(state or ()),
         kinds=frozenset(kind or ()),
         words=(search or "").casefold(),
-        since=-math.inf if since is None else _moment("--since", since),
-        before=math.inf if before is None else _moment("--before", before),
+        since=-math.inf if since is None else moment("--since", since),
+        before=math.inf if before is None else moment("--before", before),
     )
     output = context.output
     if output.stdout_is_terminal and not (output.json or output.mode.quiet):
@@ -209,6 +195,9 @@ def show(
         context.output.answer(document, _story(context, job, origin, numbers), _quiet(job))
 
 
+app.command("delete", cls=MjCommand, epilog=DELETE_EXAMPLES)(delete)
+
+
 # -- which jobs ------------------------------------------------------------------------------------------
 
 
@@ -235,25 +224,6 @@ class _Filter(NamedTuple):
 def _words(job: Job) -> str:
     """The text that --search searches."""
     return "\n".join((job.subject, job.prompt, job.action, str((job.error or {}).get("message", ""))))
-
-
-def _moment(option: str, text: str) -> float:
-    """A point in time as Unix seconds. Raises `UsageError`."""
-    from datetime import datetime
-
-    from mjcli.cli.output.times import UNITS
-
-    if span := re.fullmatch(r"([0-9]{1,9})([smhdw])", text):
-        return time.time() - int(span[1]) * UNITS[span[2]]
-    if re.fullmatch(_DATE, text):
-        try:
-            return datetime.fromisoformat(text).timestamp()
-        except (ValueError, OverflowError, OSError):
-            pass  # such as the 30th of February
-    raise UsageError(
-        f'"{visible(text)[:80]}" is not a time for {option}.',
-        hint="use a time back from now (30m, 2h, 3d, 1w), 2026-11-01, or 2026-11-01T10:00",
-    )
 
 
 def _numbered(context: Context) -> Iterator[tuple[int, Job]]:
@@ -494,8 +464,8 @@ def _times(job: Job) -> Iterator[tuple[str, str]]:
         ("accepted", job.accepted_at),
         ("ended", job.ended_at),
     )
-    for name, moment in moments:
-        yield name, local_time(moment) or ""
+    for name, time_of in moments:
+        yield name, local_time(time_of) or ""
     if job.sent_at is not None and job.ended_at is not None and job.ended_at >= job.sent_at:
         yield "took", f"{job.ended_at - job.sent_at:.1f} s"
 

@@ -165,6 +165,11 @@ class Context:
                 raise
             return self._ledger_for_reading
 
+    @property
+    def links_end(self) -> bool:
+        """Whether links to images stop working when this command ends."""
+        return bool(self.settings.sandbox.value) and self._links_url is None
+
     def close(self, *, hurry: bool = False) -> None:
         """Close the client, the ledger and the sandbox; with `hurry`, wait for nothing."""
         self._hurry = hurry
@@ -192,9 +197,11 @@ class Context:
         """The embedded sandbox, started on first use and stopped at the end of the run."""
         from mjcli.sandbox import Sandbox, SandboxOptions
 
-        directory = self.settings.data_dir.value
+        directory, links = self.settings.data_dir.value, self._links_url
         try:
-            server = Sandbox(directory / "sandbox.db", SandboxOptions(seconds=SANDBOX_SECONDS))
+            server = Sandbox(
+                directory / "sandbox.db", SandboxOptions(seconds=SANDBOX_SECONDS), links_url=links
+            )
         except OSError as error:
             raise ConfigError(
                 f"Cannot start the sandbox in {directory}: {error.strerror or error}.",
@@ -203,6 +210,13 @@ class Context:
         server.start()
         self._resources.callback(lambda: server.close(finish_callbacks=not self._hurry))
         return server
+
+    @cached_property
+    def _links_url(self) -> str | None:
+        """The address of a running `mj sandbox`, which serves the images of the embedded sandbox, too."""
+        from mjcli.sandbox import serving_url
+
+        return serving_url(self.settings.data_dir.value / "sandbox.db")
 
     def _global_options(self) -> list[str]:
         """The words that make a suggested command reach the same sandbox or profile."""

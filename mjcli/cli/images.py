@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from mjcli.cli.inputs import is_file, names_image_file, refuse_bad_link
 from mjcli.errors import ApiError, ConfigError, ExitCode, Remedy, UsageError
-from mjcli.prompt.parse import is_link
+from mjcli.prompt.parameters import Parameter, known
+from mjcli.prompt.parse import Token, is_link, is_name, names_image, parse
 
 if TYPE_CHECKING:
     from mjcli.api import Client, FileStore
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
     from mjcli.media.probe import LinkCheck
     from mjcli.settings.load import Settings
 
-REFERENCE_PARAMETERS = ("sref", "cref", "oref")  # prompt parameters whose values are images
 _PLACEHOLDER = "https://upload.invalid/"
 
 _SUFFIXES = {"jpg": (".jpg", ".jpeg")}  # formats whose files may have another suffix
+
+
+def takes_images(parameter: Parameter | None) -> bool:
+    """Whether the values of a prompt parameter are images: --sref, --cref and --oref."""
+    return parameter is not None and parameter.form in ("REF", "URL")
 
 
 def is_placeholder(link: str) -> bool:
@@ -177,6 +182,9 @@ class ImageLinks:
             from mjcli.media.local import read_image
 
             read_image(Path(name))  # reports a bad file before anything is sent
+            if (saved := self._lookup.link_of_file(name, refresh=self._refresh)) is not None:
+                self.trusted.add(saved)
+                return saved
             placeholder = f"{_PLACEHOLDER}{len(self._files) + 1}/{quote(Path(name).name)}"
             self._files[placeholder] = Path(name)
             return placeholder
@@ -185,17 +193,34 @@ class ImageLinks:
             self.trusted.add(link)
         return link
 
-    def in_parameters(self, parameters: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """The prompt parameters with links in place of files and references."""
-        return {
-            name: [
-                self.link(each)
-                if name in REFERENCE_PARAMETERS and (each.startswith("@") or names_image_file(each))
-                else each
-                for each in values
-            ]
-            for name, values in parameters.items()
-        }
+    def in_arguments(self, arguments: Sequence[str]) -> list[str]:
+        """The arguments that end a prompt, with links in place of files whose names have spaces."""
+        linked: list[str] = []
+        reference = False
+        for each in arguments:
+            if is_name(each):
+                reference = takes_images(known(each[2:]))
+            has_space = any(map(str.isspace, each))
+            linked.append(self.link(each) if reference and has_space and names_image_file(each) else each)
+        return linked
+
+    def in_prompt(self, prompt: str) -> str:
+        """A prompt with links in place of the files and references of its parameters."""
+        if not any(map(names_image, prompt.split())):
+            return prompt
+        parsed = parse(prompt)
+        parts = [
+            part._replace(tokens=tuple(map(self._linked, part.tokens)))
+            if takes_images(part.parameter)
+            else part
+            for part in parsed.parts
+        ]
+        return str(parsed._replace(parts=tuple(parts)))
+
+    def _linked(self, token: Token) -> Token:
+        """A value of a parameter with a link in place of a file or a reference."""
+        is_name = names_image(token.text) and not is_link(token.text)
+        return token._replace(text=self.link(token.text)) if is_name else token
 
     def report_placeholders(self) -> None:
         """Show which files would be uploaded, for commands that send nothing."""

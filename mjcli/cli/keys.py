@@ -45,6 +45,7 @@ class KeyedJob:
 
         self._context, self._lookup, self._options = context, lookup, options
         self._submitter: Submitter = Submitter.of(context, lookup)
+        self._submitter.at_end(notify=options.wait.notify, show=options.wait.open)
         self._key = options.submit.key
         self._fingerprint = ""
         _check(options)
@@ -209,8 +210,8 @@ def typed_prompt(settings: Settings, words: Words, prompt: PromptOptions | None 
         *(settings.presets[name].value for name in names if name in settings.presets),
     ]
     suffixes = [Suffix("defaults", each) for each in texts if each]
-    typed = compose(words.images, words.text, words.parameters, checked=False).text
-    whole = compose(words.images, words.text, words.parameters, suffixes, checked=False).text
+    typed = compose(words.images, words.prompt, checked=False).text
+    whole = compose(words.images, words.prompt, suffixes, checked=False).text
     slot = BY_SPELLING["version"].slot
     parts = parse(whole).parts
     version = [part.text for part in parts if part.parameter is not None and part.parameter.slot == slot]

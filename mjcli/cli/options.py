@@ -166,6 +166,22 @@ class WaitOptions(NamedTuple):
     host: HostOption = "127.0.0.1"
     port: PortOption = 0
     public_url: PublicUrlOption = None
+    notify: Annotated[
+        bool,
+        typer.Option(
+            "--notify",
+            help="Ring the terminal's bell, or notify, when the job ends.",
+            rich_help_panel=WAIT_PANEL,
+        ),
+    ] = False
+    open: Annotated[
+        bool,
+        typer.Option(
+            "--open",
+            help="Open the saved file, else the link, at the end.",
+            rich_help_panel=FILES_PANEL,
+        ),
+    ] = False
 
 
 class ImageOptions(NamedTuple):
@@ -197,6 +213,21 @@ class MaskOptions(NamedTuple):
             help="Rectangle to redraw, X,Y,W,H in pixels or percent (repeatable).",
         ),
     ] = None
+
+
+NewWordsOption = Annotated[
+    str | None,
+    typer.Option("--prompt", metavar="TEXT", help="New words for a variation, zoom or pan."),
+]
+
+
+class ConfirmOptions(NamedTuple):
+    """Whether several jobs are started without asking."""
+
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", help="Start several jobs without asking; needed for more than 40."),
+    ] = False
 
 
 VideoMode = Annotated[Literal["fast", "turbo"] | None, typer.Option("--mode", help="Speed and price tier.")]

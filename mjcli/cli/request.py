@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mjcli.cli.confirm import MAX_UNCONFIRMED, confirm_jobs
 from mjcli.cli.hints import before_sending, command
-from mjcli.cli.images import REFERENCE_PARAMETERS, ImageLinks, Uploader, bad_links, is_placeholder, problem_of
+from mjcli.cli.images import ImageLinks, Uploader, bad_links, is_placeholder, problem_of, takes_images
 from mjcli.cli.inputs import is_valid_link
 from mjcli.cli.options import CheckOptions, PromptOptions
 from mjcli.errors import PromptRefused, UsageError
 from mjcli.prompt.check import ERROR, WARNING, Finding, check
-from mjcli.prompt.compose import TYPED, Composed, Suffix, body_fields, compose
+from mjcli.prompt.compose import TYPED, Composed, Suffix, body_fields, compose, mode_in
+from mjcli.prompt.parameters import BY_SPELLING
 from mjcli.prompt.parse import is_link, parse
 
 if TYPE_CHECKING:
@@ -22,18 +24,24 @@ if TYPE_CHECKING:
     from mjcli.media.probe import LinkCheck
     from mjcli.settings.load import Settings
 
-MAX_UNCONFIRMED = 40  # jobs that one prompt may make without --yes
 MAX_JOBS = 10_000
+
+_COMMANDS = {"imagine": "imagine", "edits": "edit", "videos": "video"}  # by the endpoint
 
 _SEVERITY = {"refused": ERROR, "doubtful": WARNING}  # of a checked link
 
 
 class Words(NamedTuple):
-    """What was typed for a prompt: the words, the image prompts before them, and the parameters as options."""
+    """What was typed for a prompt: the words, the image prompts before them, and the arguments that end it."""
 
     text: str
     images: Sequence[str] = ()
-    parameters: Mapping[str, Sequence[str]] = {}
+    parameters: Sequence[str] = ()
+
+    @property
+    def prompt(self) -> str:
+        """The words and the parameters, as a quoted prompt has them."""
+        return " ".join(filter(None, [self.text, *self.parameters]))
 
 
 class Request(NamedTuple):
@@ -54,9 +62,11 @@ class RequestBuilder:
         uploader: Uploader,
         prompt: PromptOptions = PromptOptions(),  # noqa: B008 - an immutable tuple
         check: CheckOptions = CheckOptions(),  # noqa: B008
+        mode: str | None = None,
+        command: str | None = None,
     ) -> None:
         self._output, self._settings, self._lookup, self._uploader = output, settings, lookup, uploader
-        self._prompt, self._check = prompt, check
+        self._prompt, self._check, self._mode, self._command = prompt, check, mode, command
 
     @classmethod
     def of(
@@ -65,9 +75,16 @@ class RequestBuilder:
         lookup: Lookup,
         prompt: PromptOptions = PromptOptions(),  # noqa: B008
         check: CheckOptions = CheckOptions(),  # noqa: B008
+        mode: str | None = None,
+        command: str | None = None,
     ) -> RequestBuilder:
-        """The builder of this run."""
-        return cls(context.output, context.settings, lookup, Uploader.of(context), prompt, check)
+        """The builder of this run.
+
+        `mode` is the mode that was given as an option; `command` is the one whose way of taking images is
+        suggested.
+        """
+        uploader = Uploader.of(context)
+        return cls(context.output, context.settings, lookup, uploader, prompt, check, mode, command)
 
     def image_links(self, *, refresh: bool) -> ImageLinks:
         """The links of the images of one request."""
@@ -91,24 +108,27 @@ class RequestBuilder:
         images = self.image_links(refresh=not submit.dry_run)
         links = [images.link(each) for each in words.images]
         linked = {name: images.link(each) for name, each in (image_fields or {}).items() if each is not None}
-        parameters = images.in_parameters(words.parameters)
-        prompts = self.compose(Words(words.text, links, parameters), endpoint)
+        text = Words(words.text, parameters=images.in_arguments(words.parameters)).prompt
+        prompts = self.compose(images.in_prompt(text), links, endpoint)
+        if not fields.get("translation"):
+            translates = "--translation" if endpoint == "imagine" else "mj translate"
+            self.suggest_translation(prompts, f"{translates} translates the prompt")
         texts = [each.text for each in prompts]
         body: dict[str, Any] = dict(linked)
         if submit.dry_run:
             images.report_placeholders()
         else:
-            self._confirm(prompts)
+            confirm_jobs(self._output, texts, yes=self._prompt.yes)
             if not self._check.no_check:
                 self._check_links(prompts, images.trusted)
             body = self._uploaded(images, linked, submit)
             with before_sending(submit):
                 texts = images.upload(texts, remember=not submit.no_ledger)
-        if endpoint == "imagine":  # the other endpoints have no such fields
-            body |= body_fields(words.parameters, checked=not self._check.no_check)
         body |= {name: value for name, value in fields.items() if value is not None}
         return [
-            Request(prompt.typed, {"action": "generate", "prompt": text, **body})
+            Request(
+                prompt.typed, {"action": "generate", "prompt": text, **_body_fields(text, endpoint), **body}
+            )
             for prompt, text in zip(prompts, texts, strict=True)
         ]
 
@@ -121,30 +141,60 @@ class RequestBuilder:
             return dict(links)
         return self._uploaded(images, links, submit)
 
-    def compose(self, words: Words, endpoint: str = "imagine") -> list[Composed]:
+    def compose(self, text: str, links: Sequence[str] = (), endpoint: str = "imagine") -> list[Composed]:
         """The prompts as they would be sent, one for each permutation; nothing is sent.
 
-        `words` has links and values only. Shows warnings. Raises `PromptRefused`, `UsageError`.
+        `links` are the image prompts before the typed text. Shows warnings. Raises `PromptRefused`, `UsageError`.
         """
         checked = not self._check.no_check
         # The defaults of image prompts do not apply to videos.
         suffixes = [] if endpoint == "videos" else self._suffixes()
-        texts = self._permuted(words.text)
+        changes: list[str] = []
         if checked:
-            texts = self._repaired(texts)
-        composed = [
-            compose(words.images, each, words.parameters, suffixes, checked=checked) for each in texts
-        ]
+            # Before the braces, which may be in the bold words of a pasted prompt.
+            from mjcli.prompt.paste import unwrap
+
+            text, changes = unwrap(text)
+        texts = self._permuted(text)
+        if checked:
+            texts = self._repaired(texts, changes)
+        overridden = [BY_SPELLING[self._mode].slot] if self._mode else []
+        composed = [compose(links, each, suffixes, checked=checked, overridden=overridden) for each in texts]
         self._show_notices(notice for each in composed for notice in each.notices)
         if checked:
-            self._judge(composed, [_findings(each, endpoint) for each in composed])
+            self._judge(composed, [self.findings(each, endpoint) for each in composed])
+            self._check_mode(composed)
         return composed
 
-    def check_words(self, words: str) -> str:
-        """Words that stand alone, repaired and checked as a prompt. Raises `PromptRefused`."""
-        composed = [compose([], each, {}) for each in self._repaired([words])]
-        self._judge(composed, [_findings(each) for each in composed])
+    def findings(self, prompt: Composed, endpoint: str = "imagine") -> list[Finding]:
+        """The mistakes in a prompt, and what is misplaced among its words, in the order of their positions."""
+        from mjcli.cli.misplaced import misplaced
+
+        found = [*_findings(prompt, endpoint), *misplaced(prompt, self._command or _COMMANDS[endpoint])]
+        return sorted(found, key=lambda each: (each.start, each.end))
+
+    def check_words(self, words: str, *, only_parameters: bool = False) -> str:
+        """Words that stand alone, repaired and checked as a prompt; with `only_parameters`, they may be missing.
+
+        Raises `UsageError` (`PromptRefused`).
+        """
+        composed = [compose([], each) for each in self._repaired([words])]
+        accepted = ("empty",) if only_parameters else ()
+        findings = [
+            [found for found in self.findings(each) if found.code not in accepted] for each in composed
+        ]
+        self._judge(composed, findings)
+        self._check_mode(composed)
         return composed[0].text
+
+    def suggest_translation(self, prompts: Sequence[Composed], hint: str) -> None:
+        """Show a hint if a prompt is not in the language that the service understands best."""
+        if self._check.no_check or all(each.text.isascii() for each in prompts):
+            return
+        from mjcli.prompt.language import may_need_translation
+
+        if any(may_need_translation(each.text) for each in prompts):
+            self._output.notice(f"The service understands English best; {hint}.")
 
     # -- parts -------------------------------------------------------------------------------------
 
@@ -157,16 +207,6 @@ class RequestBuilder:
         with before_sending(submit):
             uploaded = images.upload(list(links.values()), remember=not submit.no_ledger)
         return dict(zip(links, uploaded, strict=True))
-
-    def _confirm(self, prompts: Sequence[Composed]) -> None:
-        """Ask before several jobs are started. Raises `UsageError` when the answer is no."""
-        output = self._output
-        if len(prompts) < 2 or self._prompt.yes or not output.can_ask:
-            return
-        for number, each in enumerate(prompts, start=1):
-            output.notice(f"{number}. {each.text}")
-        if not output.ask(f"This starts {len(prompts)} jobs, each billed separately. Continue?"):
-            raise UsageError("Cancelled; nothing was sent.")
 
     def _check_links(self, prompts: Sequence[Composed], trusted: Collection[str]) -> None:
         """Refuse image prompts that do not lead to an image. Raises `PromptRefused`."""
@@ -181,6 +221,15 @@ class RequestBuilder:
             for each in places
         ]
         self._judge(prompts, findings)
+
+    def _check_mode(self, prompts: Sequence[Composed]) -> None:
+        """Refuse a prompt that contradicts --mode. Raises `UsageError`."""
+        for each in prompts:
+            mode = mode_in(each.text)
+            if self._mode and mode and mode != self._mode:
+                raise UsageError(
+                    f"--mode {self._mode} and --{mode} in the prompt contradict each other: remove one."
+                )
 
     def _suffixes(self) -> list[Suffix]:
         """What defaults and presets append to the prompt; later ones win."""
@@ -198,6 +247,7 @@ class RequestBuilder:
 
     def _permuted(self, text: str) -> list[str]:
         if "{" not in text and "}" not in text:
+            self._refuse_permute()
             return [text]
         from mjcli.prompt.permute import BracesError, count, has_braces, permutations
 
@@ -208,6 +258,8 @@ class RequestBuilder:
         most = MAX_JOBS if self._prompt.yes else MAX_UNCONFIRMED
         try:
             number = count(text)
+            if number == 1:
+                self._refuse_permute()
             if number > most:
                 raise UsageError(
                     f"The braces make {number} jobs, each billed separately; the limit is {most}."
@@ -219,14 +271,22 @@ class RequestBuilder:
             finding = Finding(ERROR, "braces", str(error), error.place, error.place + 1)
             raise PromptRefused(text, [finding]) from None
 
-    def _repaired(self, texts: Sequence[str]) -> list[str]:
-        if all(map(str.isascii, texts)):  # only other characters can need a repair
-            return list(texts)
-        from mjcli.prompt.typography import repair
+    def _refuse_permute(self) -> None:
+        """Refuse --permute without choices: a shell reads braces without quotes itself. Raises `UsageError`."""
+        if self._prompt.permute:
+            raise UsageError(
+                "--permute needs {choices} in the prompt, in quotes. Nothing was sent.",
+                hint=command("imagine", "a {red, green} bird", "--permute"),
+            )
 
-        repaired = [repair(each) for each in texts]
-        self._show_notices(notice for _, notices in repaired for notice in notices)
-        return [text for text, _ in repaired]
+    def _repaired(self, texts: Sequence[str], changes: Sequence[str] = ()) -> list[str]:
+        """The prompts as they must be typed, with one notice for all changes, the earlier ones included."""
+        from mjcli.prompt.paste import notice
+        from mjcli.prompt.typography import repaired
+
+        found = [repaired(each) for each in texts]
+        self._show_notices(notice([*changes, *(change for _, more in found for change in more)]))
+        return [text for text, _ in found]
 
     def _show_notices(self, notices: Iterable[str]) -> None:
         for notice in dict.fromkeys(notices):
@@ -248,6 +308,11 @@ class RequestBuilder:
                     self._output.warning(each.message, prompt=prompt.text, start=each.start, end=each.end)
 
 
+def _body_fields(prompt: str, endpoint: str) -> dict[str, object]:
+    """What a request says beside its prompt; only one endpoint has such fields."""
+    return body_fields(prompt) if endpoint == "imagine" else {}
+
+
 def _severity(url: str, check: LinkCheck) -> str:
     """How bad a link is that could not be checked, or leads to no image."""
     return _SEVERITY[check.verdict] if is_valid_link(url) else ERROR
@@ -256,7 +321,7 @@ def _severity(url: str, check: LinkCheck) -> str:
 def _links_in(prompt: str) -> Iterable[tuple[str, int, int]]:
     """The image links in a prompt, with their positions."""
     for part in parse(prompt).parts:
-        is_reference = part.parameter is not None and part.parameter.name in REFERENCE_PARAMETERS
+        is_reference = takes_images(part.parameter)
         for token in part.tokens if part.kind == "image" else part.values if is_reference else ():
             if is_link(token.text) and not is_placeholder(token.text):
                 scheme, _, rest = token.text.partition("://")

@@ -46,7 +46,9 @@ def preload(*, files: bool) -> None:
     """
     import mjcli.api.actions
     import mjcli.api.client
+    import mjcli.cli.output.features
     import mjcli.jobs.follow
+    import mjcli.jobs.imports
     import mjcli.jobs.runner
 
     if files:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mjcli.api.endpoints import endpoint as endpoint_named
 from mjcli.cli.finished import FinishedJob
-from mjcli.cli.hints import before_sending, command, follow, imagine, resume
+from mjcli.cli.hints import before_sending, command, follow, imagine, links_end, resume
 from mjcli.cli.options import ImageOptions, SubmitOptions, WaitOptions
 from mjcli.cli.output.result import print_result
 from mjcli.cli.output.text import shortened
@@ -75,6 +75,10 @@ class JobOptions(NamedTuple):
             raise UsageError(f"--listen waits for its own callback, so it cannot be combined with {other}.")
         if not wait.listen and (wait.host, wait.port, wait.public_url) != ("127.0.0.1", 0, None):
             raise UsageError("--host, --port and --public-url need --listen.")
+        for name, value in (("--notify", wait.notify), ("--open", wait.open)):
+            if value and self.at_once:
+                other = "--no-wait" if url is None else "--callback-url"
+                raise UsageError(f"{name} needs the end of the job, so it cannot be combined with {other}.")
         if wait.listen:
             from mjcli.jobs.addresses import bind_host, path_of_public_url
 
@@ -119,11 +123,15 @@ class Submitter:
         *,
         client: Callable[[], Client],
         ledger: Callable[[], Ledger],
+        links_end: Callable[[], bool],
     ) -> None:
         self._output, self._settings, self._saver = output, settings, saver
-        self._client, self._ledger = client, ledger
+        self._client, self._ledger, self._links_end = client, ledger, links_end
         self._warned_of: str | None = None  # a callback URL
+        self._overridden_mode: str | None = None  # by a prompt, as a notice said
         self.suggests = True  # what to type after a text result
+        self._notifies = self._opens = False
+        self._another = False  # whether another job of this command follows
 
     @classmethod
     def of(cls, context: Context, lookup: Lookup) -> Submitter:
@@ -134,7 +142,14 @@ class Submitter:
             Saver.of(context, lookup),
             client=lambda: context.client,
             ledger=lambda: context.ledger,
+            links_end=lambda: context.links_end,
         )
+
+    def at_end(self, *, notify: bool, show: bool) -> None:
+        """Notify the person when this run ends, and show each image with the system's viewer."""
+        self._notifies, self._opens = notify, show
+        if show:
+            import mjcli.cli.opener  # noqa: F401  # before a job, as in `preload`
 
     # -- new jobs ----------------------------------------------------------------------------------
 
@@ -159,9 +174,15 @@ class Submitter:
                     force=files.force,
                     split_images=options.image.split_images,
                 )
-        one_by_one(
-            self._output, orders, lambda order: self.submit(order, options, target, files), verb="sent"
-        )
+
+        def submit(numbered: tuple[int, Order]) -> None:
+            number, order = numbered
+            self._another = number < len(orders)
+            if len(orders) > 1 and not options.submit.dry_run:
+                self._output.heading(number, len(orders), _title(order))
+            self.submit(order, options, target, files)
+
+        one_by_one(self._output, list(enumerate(orders, start=1)), submit, verb="sent")
 
     def submit(
         self,
@@ -174,7 +195,7 @@ class Submitter:
     ) -> Outcome | None:
         """Submit an order, finish its job, and print the result if `show`; None when nothing was sent."""
         stream = options.streams(order.endpoint)
-        body = {**order.body, **self._shared_fields(order.endpoint, options)}
+        body = {**order.body, **self._shared_fields(order, options)}
         if options.submit.dry_run:
             self._dry_run(order.path, body, options, stream=stream)
             return None
@@ -211,6 +232,7 @@ class Submitter:
     def _run(self, order: Order, options: JobOptions, output: str | None) -> Outcome:
         """Send an order and watch its job; however it ends, the error says what that means for the bill."""
         client, sink = self._client(), self._output
+        sink.notifies = self._notifies
         client.retries = options.submit.retries
         client.prepare()  # before the ledger has a row
         sink.detail(
@@ -252,16 +274,30 @@ class Submitter:
             }
         )
 
-    def _shared_fields(self, endpoint: str, options: JobOptions) -> dict[str, Any]:
+    def _shared_fields(self, order: Order, options: JobOptions) -> dict[str, Any]:
         """The body fields for how a job is made and waited for; the text endpoints have none of them."""
+        endpoint = order.endpoint
         if not endpoint_named(endpoint).streams:
             return {}
-        mode = options.image.mode or self._settings.mode.value
+        mode = options.image.mode or self._default_mode(str(order.body.get("prompt") or ""))
         if endpoint == "videos" and mode == "relax":  # from the settings: the option does not offer it
             self._output.notice("Videos have no relax mode; using the service's default.")
             mode = None
         shared = given({"mode": mode, "split_images": options.image.split_images})
         return {**shared, **self.waiting_fields(endpoint, options)}
+
+    def _default_mode(self, prompt: str) -> str | None:
+        """The mode of the settings, unless the prompt sets another one."""
+        from mjcli.prompt.compose import mode_in
+
+        mode: str | None = self._settings.mode.value
+        typed = mode_in(prompt) if mode else None
+        if typed is None or typed == mode:
+            return mode
+        if self._overridden_mode != typed:
+            self._overridden_mode = typed
+            self._output.notice(f'--{typed} in the prompt overrides defaults.mode "{mode}".')
+        return typed
 
     def _dry_run(self, path: str, body: dict[str, Any], options: JobOptions, *, stream: bool) -> None:
         from mjcli.cli.dry_run import print_request
@@ -305,6 +341,7 @@ class Submitter:
         from mjcli.jobs.order import Order
 
         preload(files=target is not None)
+        self._output.notifies = self._notifies
         if job.state != "done" and retries is not None:
             self._client().retries = retries
         with JobWatch(self._output) as watch:
@@ -329,17 +366,26 @@ class Submitter:
         retry: str | None,
         earlier: Job | None = None,
     ) -> None:
-        if target is None and self._settings.sandbox.value and outcome.result.file_urls:
-            self._output.notice(
-                "Sandbox links stop working when this command ends; --download saves the image."
-            )
+        if target is None and outcome.result.file_urls and not self._opens and self._links_end():
+            self._output.notice(f"{links_end()} --download saves the image.")
         more = self._next_lines(order, outcome)
 
         def show(job: FinishedJob, saved: list[str], problem: DownloadError | None) -> None:
-            print_result(self._output, job.result, saved, problem, more)
+            print_result(self._output, job.result, saved, problem, more, another=self._another)
 
         finished = FinishedJob.of_outcome(order, outcome, earlier)
-        self._saver.finish(finished, target, force=force, retry=retry, show=show)
+        saved = self._saver.finish(finished, target, force=force, retry=retry, show=show)
+        if self._opens and outcome.result.file_urls:
+            self._open(finished, saved)
+
+    def _open(self, job: FinishedJob, saved: Sequence[str]) -> None:
+        """Open the first of a job's files, else its link; a failure does not concern the job."""
+        from mjcli.cli import opener
+
+        file = saved[0] if saved else None
+        problem = opener.show(self._output, file, job.link, job.reference, link_ends=self._links_end())
+        if problem is not None:
+            self._output.warning(problem)
 
     def _next_lines(self, order: Order, outcome: Outcome) -> list[tuple[str, str]]:
         """What to type after a text result."""
@@ -361,6 +407,14 @@ class Submitter:
             [("task", task_id), ("next", self._output.next_command(retry or ""))],
             [task_id],
         )
+
+
+def _title(order: Order) -> str:
+    """What tells an order from the others of its command: the action, the image, the prompt."""
+    body = order.body
+    source = next((str(body[name]) for name in ("image_url", "image_id", "video_id") if body.get(name)), "")
+    action = order.action if order.kind == "action" else ""
+    return " ".join(filter(None, [action, source, str(body.get("prompt") or "")]))
 
 
 def one_by_one(

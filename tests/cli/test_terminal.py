@@ -17,6 +17,8 @@ from tests.support.service import Received, Reply, Service, fixture_lines
 from tests.support.systems import posix
 from tests.support.terminal import ASCII, EVIL, Screen, plain
 
+pytestmark = pytest.mark.slow
+
 LINES = fixture_lines("stream.ndjson")
 TASK = json.loads(LINES[-1])["task_id"]
 

@@ -51,6 +51,7 @@ _HISTORY = (
 _OWN: dict[str, tuple[str, ...]] = {
     "mj history": _HISTORY,
     "mj history show": (*_HISTORY, "parents"),
+    "mj history delete": ("success", "deleted", "task_id", "key", "files"),
     "mj check": ("success", "prompt", "parts", "findings"),
     "mj open": ("file", "files", "link", "task_id", "image_id"),
     "mj config path": ("path",),
@@ -58,15 +59,21 @@ _OWN: dict[str, tuple[str, ...]] = {
     "mj config get": ("key", "value", "source"),
     "mj config set": _SAVED,
     "mj config unset": ("key", "removed", "config_file"),
-    "mj auth login": ("profile", "token", "files_token", "config_file"),
+    "mj auth login": ("profile", "token", "files_token", "config_file", "check"),
     "mj auth logout": ("profile", "removed", "config_file"),
     "mj auth status": (
         *("profile", "base_url", "token_in", "token", "token_source"),
         *("files_url", "files_token", "files_token_source"),
     ),
+    "mj doctor": ("check", "status", "message", "next", "hints"),
     "mj sandbox": ("base_url", "token"),
 }
 _CLOSENESS = 0.84  # of difflib; a field that is as close to a known one is a slip
+
+
+def known_fields(command: str) -> tuple[str, ...]:
+    """The fields that the objects of a command (`mj history`) usually have."""
+    return _OWN.get(command, _RESULT)
 
 
 def check_field(name: str, command: str) -> None:

@@ -25,6 +25,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from mjcli.cli.output.features import NO_PROGRESS, progress_mark
 from mjcli.cli.output.terminal import discard, in_foreground, write_all
 from mjcli.cli.output.text import encode
 from mjcli.cli.signals import hold, let_go, undisturbed
@@ -44,11 +45,15 @@ _ERASE = "\r\x1b[J"
 
 
 class Screen(NamedTuple):
-    """A terminal for a live display; `size` returns its present columns and rows."""
+    """A terminal for a live display; `size` returns its present columns and rows.
+
+    `marks` says that it shows progress outside its text, in its tab or in the taskbar.
+    """
 
     stream: TextIO
     colour: bool
     size: Callable[[], tuple[int, int]]
+    marks: bool = False
 
 
 class Rows:
@@ -114,6 +119,7 @@ class Live:
         self._over = threading.Event()
         self._paused = False
         self._drawn = False
+        self._mark = ""
         with undisturbed():
             threading.Thread(target=self._keep_drawing, daemon=True).start()
         hold(self)
@@ -167,7 +173,11 @@ class Live:
             let_go(self)
             if self._drawn and in_foreground(self._screen.stream):
                 self._write(_ERASE)
-            self._drawn = False
+            if (
+                self._mark
+            ):  # the mark is not part of the text, so it may be removed from the background as well
+                self._write(NO_PROGRESS)
+            self._drawn, self._mark = False, ""
 
     def release(self) -> None:
         """Remove the display until `retake`; for the handler of a signal that stops or ends the program."""
@@ -175,10 +185,13 @@ class Live:
         locked = self._lock.acquire(timeout=PATIENCE)
         try:
             self._paused = True
+            rest = NO_PROGRESS if self._mark else ""
             if self._drawn and in_foreground(self._screen.stream):
+                rest += _CLOSE + _ERASE
+            if rest:
                 with suppress(OSError):
-                    os.write(self._screen.stream.fileno(), (_CLOSE + _ERASE).encode())
-            self._drawn = False
+                    os.write(self._screen.stream.fileno(), rest.encode())
+            self._drawn, self._mark = False, ""
         finally:
             if locked:
                 self._lock.release()
@@ -206,7 +219,22 @@ class Live:
         texts = self._rows.texts(max(columns - MARGIN, 1))[-lines:]
         self._drawn = bool(texts)
         up = f"\x1b[{len(texts) - 1}A" if len(texts) > 1 else ""
-        return _OPEN + "\x1b[K\r\n".join(texts) + "\x1b[J" + up + _CLOSE if texts else ""
+        if not texts:
+            return ""
+        return self._changed_mark() + _OPEN + "\x1b[K\r\n".join(texts) + "\x1b[J" + up + _CLOSE
+
+    def _changed_mark(self) -> str:
+        """What shows the progress of all tasks outside the text; empty if it is shown already, or cannot be."""
+        if not self._screen.marks:
+            return ""
+        tasks = [task for task in self._rows.progress.tasks if task.visible]
+        done, total = sum(task.completed for task in tasks), sum(task.total or 0 for task in tasks)
+        known = done > 0 and all(task.total for task in tasks)
+        mark = progress_mark(min(int(100 * done / total), 100) if known else None)
+        if mark == self._mark:
+            return ""
+        self._mark = mark
+        return mark
 
     def _write(self, text: str) -> None:
         """Write to the terminal; it may go away during a live display, and the job continues."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mjcli.cli.hints import Outside, command
+from mjcli.cli.hints import Outside, action_on, command
+from mjcli.cli.output.screen import Actions, Identifier, Link
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result
@@ -19,12 +20,17 @@ def print_result(
     saved: Sequence[str],
     problem: MjError | None = None,
     more: Sequence[tuple[str, str]] = (),
+    *,
+    another: bool = False,
 ) -> None:
     """Print a finished job; `saved` are the paths of its files, `more` further lines for people.
 
-    Files that could not be saved make it a failure that still prints what is known.
+    Files that could not be saved make it a failure that still prints what is known. With `another` job to
+    come, a terminal does not show what to type next.
     """
     lines = [*result_lines(output, result, saved), *more]
+    if another and output.stdout_is_terminal:
+        lines = [line for line in lines if line[0] != "next"]
     output.answer({**result.document, "files": list(saved)}, lines, quiet_lines(result, saved), problem)
 
 
@@ -35,23 +41,40 @@ def quiet_lines(result: Result, saved: Sequence[str]) -> list[str]:
 
 
 def result_lines(output: Output, result: Result, saved: Sequence[str]) -> list[tuple[str, str]]:
-    """A result as `name: value` lines, with the command to type next."""
-    lines = [*_text_lines(result), *_link_lines(result)]
-    size = None if result.video_urls else result.size  # of a video it would be the size of its cover
-    for name, value in (("id", result.id), ("task", result.task_id), ("size", size)):
-        if value:
-            lines.append((name, value))
-    if result.actions:
-        lines.append(("actions", " ".join(result.actions)))
-    lines += [("file", path) for path in saved]
+    """A result as `name: value` lines, with the command to type next; on a terminal, the files come first."""
+    texts, links, ids = _text_lines(result), _link_lines(result), _id_lines(result)
+    size = [] if result.video_urls else _line("size", result.size)  # of a video, that of its cover
+    actions = _line("actions", Actions(" ".join(result.actions)))
+    files = [("file", path) for path in saved]
+    following = _next_lines(output, result)
+    if output.stdout_is_terminal:
+        return [*texts, *files, *links, *size, *actions, *ids, *following]
+    return [*texts, *links, *ids, *size, *actions, *files, *following]
+
+
+def _next_lines(output: Output, result: Result) -> list[tuple[str, str]]:
+    """The command that continues with an image or a video."""
     if result.actions and result.image_id:
-        line = command("action", Outside(result.actions[0]), Outside(result.image_id))
+        line = action_on(result.actions[0], result.image_id)
     elif result.video_id:
         line = command("extend-video", Outside(result.video_id))
         line = f'{line} "PROMPT" --index 0' if line else ""
     else:
-        return lines
-    return [*lines, ("next", output.next_command(line))]
+        return []
+    return [("next", output.next_command(line))]
+
+
+def _id_lines(result: Result) -> list[tuple[str, str]]:
+    """The ids of the image or video and of the task."""
+    return [
+        line
+        for name, value in (("id", result.id), ("task", result.task_id))
+        for line in _line(name, Identifier(value or ""))
+    ]
+
+
+def _line(name: str, value: str | None) -> list[tuple[str, str]]:
+    return [(name, value)] if value else []
 
 
 def _text_lines(result: Result) -> list[tuple[str, str]]:
@@ -66,7 +89,7 @@ def _link_lines(result: Result) -> list[tuple[str, str]]:
     """The links of images and videos."""
     image = [result.image_link] if result.image_link and not result.texts else []
     if videos := result.video_urls:
-        return [*(("video", url) for url in videos), *(("cover", url) for url in image)]
+        return [*(("video", Link(url)) for url in videos), *(("cover", Link(url)) for url in image)]
     parts = result.file_urls
-    lines = [("link", url) for url in image or parts]
-    return [*lines, *(("part", url) for url in parts)] if len(parts) > 1 else lines
+    several = parts if len(parts) > 1 else []
+    return [*(("link", Link(url)) for url in image or parts), *(("part", Link(url)) for url in several)]

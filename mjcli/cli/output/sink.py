@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -45,8 +46,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mjcli.cli.output.live import Live
+    from mjcli.cli.output.screen import Page
 
 Lines = Sequence[tuple[str, str]]
+
+_INDENT = " " * 4  # of lines that are never folded: excerpts and tracebacks
+_NOTE = " " * 8  # the indent of a note below a command
 
 
 class Streams(NamedTuple):
@@ -91,6 +96,8 @@ class Output:
         self.secret = Secret(*map(environ.get, VARIABLES))
         #: Whether standard output carries the bytes of an image and nothing else.
         self.carries_image = False
+        #: Whether `ring` notifies a person at the end of the run.
+        self.notifies = False
         #: The exit status of the run: that of the first failure.
         self.status: int = ExitCode.OK
         #: Why standard output failed; everything that would be printed later is missing, too.
@@ -200,6 +207,20 @@ class Output:
         """Flush standard output."""
         self._write_bytes(b"")
 
+    def heading(self, number: int, count: int, text: str) -> None:
+        """Show on a terminal which of several jobs begins, by its number and prompt; nothing elsewhere."""
+        stream = self.stderr if self.stderr.isatty() else self.stdout
+        if self.json or self.mode.quiet or not stream.isatty():
+            return
+        from mjcli.cli.output.screen import heading
+
+        shown = heading(f"{number}/{count}", self.secret.hide(text), self._page(stream))
+        shown = shown if number == 1 else f"\n{shown}"
+        if stream is self.stderr:
+            self._message(shown)
+        else:
+            self._write(f"{shown}\n")
+
     def text(self, text: str) -> None:
         """Print text that the program laid out; what comes from outside in it has been made visible."""
         self._write(text)
@@ -235,16 +256,19 @@ class Output:
 
     def _people(self, lines: Lines) -> str:
         # A command that cannot be typed is empty.
-        lines = [(visible(name), visible(value)) for name, value in lines if value or name != "next"]
+        lines = [line for line in lines if line[1] or line[0] != "next"]
         if not self.stdout.isatty():
-            return "".join(f"{name}: {value}\n" for name, value in lines)
-        on, off = ("\x1b[36m", "\x1b[0m") if self.colours(self.stdout) else ("", "")
-        indent = max((len(name) for name, _ in lines), default=0) + 2
-        width = self.width(self.stdout)
-        return "".join(
-            f"{on}{name.ljust(indent)}{off}{value if name == 'next' else folded(value, width, indent)}\n"
-            for name, value in lines
-        )
+            return "".join(f"{visible(name)}: {visible(value)}\n" for name, value in lines)
+        from mjcli.cli.output.screen import laid_out
+
+        return laid_out(lines, self._page(self.stdout))
+
+    def _page(self, stream: TextIO) -> Page:
+        from mjcli.cli.output.features import shows_links
+        from mjcli.cli.output.screen import Page
+
+        links = obeys_escapes(stream, self.environ) and shows_links(self.environ)
+        return Page(self.width(stream), stream.encoding, self.colours(stream), links, self.secret.hide)
 
     def _write(self, text: str) -> None:
         self._write_bytes(encode(text, self.stdout.encoding))
@@ -324,6 +348,20 @@ class Output:
         """Whether a person is there to answer a question: not when the program is in the background."""
         return self.stdin.isatty() and self.stderr.isatty() and in_foreground(self.stdin)
 
+    def ring(self) -> None:
+        """Notify the person at the terminal, if one was to be notified, that the run is over; never in a pipe.
+
+        Also in the background, since neither a bell nor a notification changes what is on the screen.
+        """
+        stream = self.stderr if self.stderr.isatty() else self.stdout
+        if not self.notifies or not stream.isatty():
+            return
+        from mjcli.cli.output.features import notification
+
+        how = {int(ExitCode.OK): "done", int(ExitCode.RUNNING): "still running"}.get(self.status, "failed")
+        with contextlib.suppress(OSError):
+            write_all(stream, notification(self.environ, f"mj: {how}").encode())
+
     # -- failures ----------------------------------------------------------------------------------
 
     def fail(self, status: int) -> None:
@@ -371,14 +409,18 @@ class Output:
                 lines.append(f"  hint: {visible(line)}")
             elif typed := self.next_command(line):
                 lines.append(f"  next: {typed}")
-                lines += [f"        ({note})"] if note else []
+                lines += [f"{_NOTE}({note})"] if note else []
         return lines
 
     def _place(self, text: str, start: int, end: int) -> list[str]:
-        """An excerpt of a prompt with carets below the position."""
+        """An excerpt of a prompt with carets below the position; nothing for an empty prompt."""
+        if not text.strip():
+            return []
         from mjcli.cli.output.excerpt import excerpt
 
-        return [f"    {line}" for line in excerpt(text, start, end, self.width(self.stderr) - 5)]
+        # The last column stays free: some terminals wrap a line that fills it.
+        lines = excerpt(text, start, end, self.width(self.stderr) - len(_INDENT) - 1, self.stderr.encoding)
+        return [f"{_INDENT}{line}" for line in lines]
 
     def interrupted(self, stop: Interrupted, *, resuming: bool) -> None:
         """Report that a signal ended the program: the status of the job, and how to resume it.
@@ -431,16 +473,18 @@ class Output:
         return f"\x1b[{sgr}m{text}\x1b[0m" if self.colours(self.stderr) else text
 
     def _say(self, text: str) -> None:
+        """Show a message, folded on a terminal."""
         text = self.secret.hide(text)
         if self.stderr.isatty():
             width = self.width(self.stderr)
             text = "\n".join(
-                # A command is for copying, so it stays on one line.
-                line
-                if line.startswith("  next: ")
-                else folded(line, width, len(line) - len(line.lstrip()) + 2)
+                line if _stays_on_one_line(line) else folded(line, width, len(line) - len(line.lstrip()) + 2)
                 for line in text.split("\n")
             )
+        self._message(text)
+
+    def _message(self, text: str) -> None:
+        """Show text on standard error, above a live display."""
         if self.live is not None:
             self.live.above(text)
             return
@@ -448,6 +492,11 @@ class Output:
             write_all(self.stderr, encode(text + "\n", self.stderr.encoding))
         except OSError:
             discard(self.stderr)  # the result and the exit status still count
+
+
+def _stays_on_one_line(line: str) -> bool:
+    """Whether a line is for copying, as a command is, or has marks below, as an excerpt has."""
+    return line.startswith(("  next: ", _INDENT)) and not line.startswith(f"{_NOTE}(")
 
 
 def _can_encode(text: str, encoding: str | None) -> bool:

@@ -108,10 +108,13 @@ class FilesWatch:
 
 def _screen(output: Output) -> Screen:
     """Standard error for a live display."""
+    from mjcli.cli.output.features import shows_progress
     from mjcli.cli.output.live import Screen
 
-    stderr = output.stderr
-    return Screen(stderr, output.colours(stderr), lambda: terminal_size(stderr, output.environ))
+    stderr, environ = output.stderr, output.environ
+    return Screen(
+        stderr, output.colours(stderr), lambda: terminal_size(stderr, environ), marks=shows_progress(environ)
+    )
 
 
 def _end(output: Output) -> None:

@@ -4,8 +4,10 @@
     ├── UsageError        2   arguments, reference
     │   └── PromptRefused 2   a prompt, with the position of each finding
     ├── ConfigError       2   config file, ledger, output directory
+    │   ├── UnknownProfile 2  a profile that the config file does not have
     │   └── NameInUse     2   a file name that something else has
     ├── NoTokenError      3
+    ├── TokenRefused      3   a token that was not saved
     ├── ApiError        3-6   the service's own error object
     ├── UnknownTask       4   a task that the service does not know
     ├── NetworkError      6   the request was not accepted
@@ -134,6 +136,10 @@ class ConfigError(MjError):
     exit_code = ExitCode.USAGE
 
 
+class UnknownProfile(ConfigError):
+    """A profile that the config file does not have; `profile` is None if no profile can have the name."""
+
+
 class LedgerError(ConfigError):
     """A ledger that cannot be used; `unwritable` says that it may still be readable."""
 
@@ -148,6 +154,13 @@ class NoTokenError(MjError):
     """No token is known for the profile; nothing was sent."""
 
     code = "no_token"
+    exit_code = ExitCode.AUTH
+
+
+class TokenRefused(MjError):
+    """The service refused a new token, which was not saved."""
+
+    code = "invalid_token"
     exit_code = ExitCode.AUTH
 
 

@@ -10,6 +10,11 @@ from mjcli.cli.parser import MjGroup, build_command, version_option
 # Subcommand -> its module in mjcli.cli.commands, in the order of the help.
 COMMANDS = {
     "imagine": "imagine",
+    "upscale": "upscale",
+    "vary": "vary",
+    "reroll": "reroll",
+    "zoom": "zoom",
+    "pan": "pan",
     "action": "action",
     "blend": "blend",
     "edit": "edit",
@@ -21,6 +26,7 @@ COMMANDS = {
     "seed": "seed",
     "check": "check",
     "describe-task": "describe_task",
+    "tasks": "tasks",
     "history": "history",
     "resume": "resume",
     "download": "download",
@@ -28,6 +34,7 @@ COMMANDS = {
     "listen": "listen",
     "auth": "auth",
     "config": "config",
+    "doctor": "doctor",
     "sandbox": "sandbox",
     "completion": "completion",
 }

@@ -13,6 +13,7 @@ It shares no code with the client, so that a mistake in one is not confirmed by 
     callbacks    delivery to callback URLs
     results      events, results and task records of a job
     links        signed links to images
+    serving      where a database is served beyond one command
     files        images, videos and uploads under their links
     images       images and how each action changes them
     drawing      PNG files, with `scenes` and `font`
@@ -21,5 +22,6 @@ It shares no code with the client, so that a mistake in one is not confirmed by 
 
 from .options import SandboxOptions
 from .sandbox import Sandbox
+from .serving import serving_url
 
-__all__ = ["Sandbox", "SandboxOptions"]
+__all__ = ["Sandbox", "SandboxOptions", "serving_url"]

@@ -16,7 +16,7 @@ from .faults import Faults
 from .fields import RefusalError, bad
 from .images import Image
 from .options import SandboxOptions
-from .store import STEPS, Job, Store, TooManyJobsError
+from .store import STEPS, Job, JobFilter, Store, TooManyJobsError
 
 _EPOCH = 1420070400.0  # image ids count milliseconds from the start of 2015
 _DIRECTIONS = {
@@ -118,7 +118,12 @@ class Endpoints:
         limit = fields.integer(body, "limit", 12, 1, 1000)
         column: Literal["id", "trace_id"] | None
         column = "id" if ids is not None else "trace_id" if trace_ids is not None else None
-        jobs, count = self._store.jobs(column, ids or trace_ids or [], offset, limit)
+        which = JobFilter(
+            kind=fields.text(body, "type"),
+            since=fields.moment(body, "created_at_min"),
+            until=fields.moment(body, "created_at_max"),
+        )
+        jobs, count = self._store.jobs(column, ids or trace_ids or [], offset, limit, which)
         return {"items": [results.record(job, base_url, now) for job in jobs], "count": count}
 
     # -- jobs

@@ -90,6 +90,14 @@ def positive(body: dict[str, Any], name: str) -> None:
         raise bad(f"{name} must be a number above 0")
 
 
+def moment(body: dict[str, Any], name: str) -> float | None:
+    """A field that is a Unix time in seconds, None if it is missing."""
+    value = body.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise bad(f"{name} must be a Unix time")
+    return None if value is None else float(value)
+
+
 def strings(body: dict[str, Any], name: str) -> list[str] | None:
     """A list of strings, None if it is missing."""
     value = body.get(name)

@@ -18,6 +18,7 @@ from . import fields, results
 from .fields import RefusalError
 from .files import UPLOAD_LIMIT, File, byte_range
 from .server import Server
+from .serving import server_header
 from .store import Job
 
 BODY_LIMIT = 20 * 1024 * 1024  # bytes
@@ -50,7 +51,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.remove_connection(self.connection)
 
     def version_string(self) -> str:
-        return "mj-sandbox"
+        return server_header(self.server.server_id)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Print nothing: standard error belongs to the program around the sandbox."""
@@ -134,7 +135,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._upload(name, body)
         request = fields.parse(body)
         if name == "tasks":
-            return self._send_json(200, endpoints.tasks(request, self.server.base_url))
+            return self._send_json(200, endpoints.tasks(request, self.server.links_url))
         streamed = name in ("imagine", "edits", "videos")
         stream = streamed and "application/x-ndjson" in self.headers.get("accept", "").lower()
         accepted = endpoints.submit(name, request, stream=stream, trace_id=self.trace_id)
@@ -261,7 +262,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._sleep_until(job.ends_at)
         # A prompt error makes the response a 400; any other failure of a job comes with status 200.
         refused = job.error.get("code") == "bad_request"
-        self._send_json(400 if refused else 200, results.result(job, self.server.base_url, time.time()))
+        self._send_json(400 if refused else 200, results.result(job, self.server.links_url, time.time()))
 
     def _stream(self, job: Job) -> None:
         chunked = self.request_version != "HTTP/1.0"
@@ -278,7 +279,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         cut_after = self.server.faults.cut_after(len(moments))
         for index, moment in enumerate(moments):
             self._sleep_until(moment)
-            line = encode(results.event(job, index, self.server.base_url, time.time())) + b"\r\n"
+            line = encode(results.event(job, index, self.server.links_url, time.time())) + b"\r\n"
             self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line) if chunked else line)
             if index + 1 == cut_after:
                 self.close_connection = True

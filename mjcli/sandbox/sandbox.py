@@ -14,6 +14,7 @@ from .files import Files
 from .handler import Handler
 from .options import SandboxOptions
 from .server import GRACE, Server
+from .serving import announce, withdraw
 from .store import Store
 
 _DEFAULTS = SandboxOptions()
@@ -23,14 +24,23 @@ class Sandbox:
     """A stand-in for the API over real HTTP, with its state in a SQLite file.
 
     `base_url` is its address. The port is bound immediately (`port` 0 picks a free one); raises `OSError`
-    if the port is in use or the database cannot be used.
+    if the port is in use or the database cannot be used. `links_url` is the address of another sandbox with
+    the same database, to which links lead that have to outlive this one.
     """
 
     def __init__(
-        self, database: Path, options: SandboxOptions = _DEFAULTS, *, host: str = "127.0.0.1", port: int = 0
+        self,
+        database: Path,
+        options: SandboxOptions = _DEFAULTS,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        links_url: str | None = None,
     ) -> None:
+        self._database = database
         self._server = Server(host, port, Handler, options)
         self.base_url: str = self._server.base_url
+        self._server.links_url = links_url or self.base_url
         self._options = options
         try:
             self._store = Store(database)
@@ -40,7 +50,7 @@ class Sandbox:
         self._server.faults = Faults(options)
         self._server.endpoints = Endpoints(self._store, options, self._server.faults)
         self._server.files = Files(self._store)
-        self._server.callbacks = Callbacks(self._store, self.base_url)
+        self._server.callbacks = Callbacks(self._store, self._server.links_url)
         self._callbacks = self._server.callbacks
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -51,6 +61,13 @@ class Sandbox:
         if self._begin():
             self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
             self._thread.start()
+
+    def announce(self) -> None:
+        """Let the links of other sandboxes with this database lead here until this one is closed.
+
+        Raises `OSError` if that cannot be recorded.
+        """
+        announce(self._database, self.base_url, self._server.server_id)
 
     def serve_forever(self) -> None:
         """Serve in this thread until `close` is called; passes `KeyboardInterrupt` on to the caller."""
@@ -85,6 +102,7 @@ class Sandbox:
             if self._closed:
                 return
             self._closed = True
+        withdraw(self._database, self._server.server_id)
         try:
             if finish_callbacks and self._started:
                 self._callbacks.finish(self._options.seconds + GRACE)

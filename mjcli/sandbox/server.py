@@ -37,11 +37,14 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.options = options
         self.stopping = threading.Event()
+        self.server_id = os.urandom(8).hex()
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._connections_lock = threading.Lock()
         super().__init__((host, port), handler)
         name = f"[{host}]" if ":" in host else host
         self.base_url = f"http://{name}:{self.server_address[1]}"
+        #: Where links to images lead; another server of the same database may outlive this one.
+        self.links_url = self.base_url
 
     def add_connection(self, connection: socket.socket) -> None:
         """Register a connection of the current thread, to be closed with the server."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 STEPS = (0, 15, 31, 46, 62, 78, 93)
 """Percentages at which a running job sends an event."""
@@ -96,6 +96,14 @@ class Job:
         """Percentage of a running job."""
         reached = [step for step in STEPS if self.created_at + self.pace * step / 100 <= now]
         return reached[-1] if reached else 0
+
+
+class JobFilter(NamedTuple):
+    """Which jobs are listed; an empty kind and None exclude nothing. Times are Unix seconds, inclusive."""
+
+    kind: str = ""
+    since: float | None = None
+    until: float | None = None
 
 
 _FIELDS = tuple(field.name for field in fields(Job))
@@ -208,14 +216,27 @@ class Store:
         return _job(rows[0]) if rows else None
 
     def jobs(
-        self, column: Literal["id", "trace_id"] | None, ids: list[str], offset: int, limit: int
+        self,
+        column: Literal["id", "trace_id"] | None,
+        ids: list[str],
+        offset: int,
+        limit: int,
+        which: JobFilter,
     ) -> tuple[list[Job], int]:
         """One page of jobs, newest first, and their total number; all jobs if `column` is None."""
-        where, values = "", []
+        conditions: list[tuple[str, object]] = []
         if column is not None:
             # A single value, because SQLite limits the number of placeholders.
-            where = f" WHERE {column} IN (SELECT value FROM json_each(?))"  # noqa: S608
-            values = [json.dumps([_text(value) for value in ids])]
+            in_list = json.dumps([_text(value) for value in ids])
+            conditions.append((f"{column} IN (SELECT value FROM json_each(?))", in_list))  # noqa: S608
+        if which.kind:
+            conditions.append(("kind = ?", _text(which.kind)))
+        if which.since is not None:
+            conditions.append(("created_at >= ?", which.since))
+        if which.until is not None:
+            conditions.append(("created_at <= ?", which.until))
+        where = "".join((" WHERE ", " AND ".join(each for each, _ in conditions))) if conditions else ""
+        values = [value for _, value in conditions]
         order = " ORDER BY created_at DESC, image_id DESC LIMIT ? OFFSET ?"
         rows = self._read(_SELECT + where + order, [*values, limit, offset])
         ((count,),) = self._read(f"SELECT count(*) FROM jobs{where}", values)  # noqa: S608

@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mjcli.errors import ConfigError, MjError, Remedy, UsageError, without_stop
+from mjcli.errors import ConfigError, MjError, Remedy, UnknownProfile, UsageError, without_stop
 from mjcli.files import exclusive, rename
 from mjcli.settings.schema import (
     DEFAULT_PROFILE,
@@ -146,7 +146,7 @@ def check_profile_exists(profile: Setting, profiles: Mapping[str, Any], path: Pa
     if profile.value in profiles or profile.value == DEFAULT_PROFILE:
         return
     known = ", ".join(profiles) or "no profiles"
-    raise ConfigError(
+    raise UnknownProfile(
         f'Profile "{profile.value}" ({profile.source}) is not in {path}; it has {known}.',
         remedy=Remedy.LOG_IN,
         profile=profile.value,

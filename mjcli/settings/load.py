@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mjcli.errors import ConfigError, NoTokenError, Remedy
+from mjcli.errors import ConfigError, NoTokenError, Remedy, UnknownProfile
 from mjcli.settings import paths
 from mjcli.settings.file import check_profile_exists, parse, read
 from mjcli.settings.schema import (
@@ -189,7 +189,7 @@ def profile_in_use(environ: Mapping[str, str], *, profile: str | None = None) ->
     try:
         check_profile_name(chosen.value)
     except ValueError as error:
-        raise ConfigError(f"The profile name from {chosen.source} {error}.") from None
+        raise UnknownProfile(f"The profile name from {chosen.source} {error}.") from None
     return chosen
 
 

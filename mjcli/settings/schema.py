@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mjcli.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
+    from pathlib import Path
 
 Check = Callable[[str], str]
 """Returns the value to use, or raises ValueError with a predicate ("must be ...") for a subject the caller knows."""

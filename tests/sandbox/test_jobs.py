@@ -24,7 +24,7 @@ def test_a_plain_request_waits_for_the_job_and_returns_one_object(run: Run) -> N
     response = client.post("imagine", {"prompt": "a cat"})
     assert time.monotonic() - began >= 0.19
     assert response.status == 200
-    assert response.headers["server"] == "mj-sandbox"
+    assert response.headers["server"].startswith("mj-sandbox/")
     result = response.json
     assert (result["progress"], result["success"], result["sandbox"]) == (100, True, True)
     assert result["actions"] == [
@@ -309,6 +309,24 @@ def test_tasks_are_found_by_id_and_trace_id_and_listed_newest_first(client: Clie
     assert batch(ids=[ids[0], "no-such-task", ids[2]]) == ([ids[2], ids[0]], 2)
     assert batch(trace_ids=[record["trace_id"]]) == ([ids[1]], 1)
     assert batch(ids=[]) == ([], 0)
+
+
+def test_tasks_are_filtered_by_type_and_time(client: Client) -> None:
+    ids = [client.imagine(f"cat {n}")["task_id"] for n in range(3)]
+    client.post("shorten", {"prompt": "a cat"})
+    middle = client.task(ids[1])["created_at"]
+
+    def batch(**fields: Any) -> list[str]:
+        found = client.post("tasks", {"action": "retrieve_batch", **fields}).json
+        assert found["count"] == len(found["items"])
+        return [item["id"] for item in found["items"]]
+
+    assert batch(type="imagine") == ids[::-1]
+    assert batch(type="imagine", created_at_min=middle - 0.001) == ids[:0:-1]
+    assert batch(type="imagine", created_at_max=middle + 0.001) == ids[1::-1]
+    assert len(batch(type="shorten")) == 1
+    for wrong in ({"type": 1}, {"created_at_min": "x"}, {"created_at_max": True}):
+        assert client.post("tasks", {"action": "retrieve_batch", **wrong}).status == 400
 
 
 def test_a_list_of_tasks_has_twelve_by_default(client: Client) -> None:

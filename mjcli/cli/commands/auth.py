@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from mjcli.cli.help.facts import CONSOLE_URL
 from mjcli.cli.hints import command, log_in
 from mjcli.cli.output.terminal import in_foreground
 from mjcli.cli.parser import MjCommand, new_app
-from mjcli.errors import ConfigError, Interrupted, UsageError
+from mjcli.errors import ConfigError, Interrupted, MjError, TokenRefused, UsageError, without_stop
 
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
     from mjcli.cli.output.sink import Output
+    from mjcli.cli.token_check import TokenCheck
     from mjcli.settings.load import Settings
 
 app = new_app("Log in, log out, and show where the token comes from.")
@@ -42,6 +44,8 @@ mj auth login
 pass show acedata | mj auth login
 # Add a second account
 mj auth login --profile work
+# Save a token where there is no network
+mj auth login --no-check
 # Save a separate token for the file endpoint
 mj auth login --files""",
 )
@@ -57,15 +61,23 @@ def login(
     files: Annotated[
         bool, typer.Option("--files", help="Save the token for the file endpoint instead.")
     ] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Save the token without contacting the service.")
+    ] = False,
 ) -> None:
     """Save a token in the active profile.
 
+    Tokens, and the free quota of a new account, are at https://platform.acedata.cloud.
+
     On a terminal, mj prompts for the token without showing it; otherwise it reads one line from standard
     input. No option takes the token, because other users can read the arguments of a running program. It is
-    saved in the config file, which only you can read. The service is not contacted.
+    saved in the config file, which only you can read.
+
+    The token is first checked with a free query. A token that the service refuses is not saved (exit status 3);
+    if the service cannot be reached, the token is saved with a warning.
 
     With --files, mj saves a token for uploads of local images to a file endpoint that does not accept the API
-    token: the one of files_url, by default the service's platform.
+    token: the one of files_url, by default the service's platform. This token is not checked.
     """
     from mjcli.settings import file, load, paths, schema
 
@@ -73,7 +85,7 @@ def login(
     _not_in_the_sandbox(context)
     path = paths.config_file(context.environ)
     profile = load.profile_in_use(context.environ, profile=context.flags.profile).value
-    again = _same_command(files=files, base_url=base_url, token_in=token_in)
+    again = _same_command(files=files, base_url=base_url, token_in=token_in, no_check=no_check)
     if base_url is not None:
         try:
             base_url = schema.check_base_url(base_url)
@@ -81,26 +93,81 @@ def login(
             raise UsageError(f"--base-url {error}.") from None
     output = context.output
     key = _FILES_TOKEN if files else "token"
-    token = _read_token(context, again, files=files)
+    token = _read_token(context, again, files=files, named=base_url is None)
     pasted_header = "bearer" in token.lower() and "bearer" not in schema.bare_token(token).lower()
     try:
         token = schema.check_token(token)
     except ValueError as error:
         raise UsageError(f"The token {error}; nothing was saved.") from None
-    file.set_token(
-        path,
-        token,
-        profile=profile,
-        base_url=base_url,
-        token_in=token_in.value if token_in else None,
-        key=key,
-    )
+    place = token_in.value if token_in else None
+    check = None
+    if not (files or no_check):
+        check = _checked(context, token, base_url, place)
+        if isinstance(check.error, MjError) and check.refused:
+            raise _refused(check.error, again)
+    file.set_token(path, token, profile=profile, base_url=base_url, token_in=place, key=key)
     if pasted_header:
         output.notice('Removed "Bearer", which is not part of the token.')
     for each in (key, "base_url") if base_url is not None else (key,):
         _warn_of_environment(context, each)
-    document = {"profile": profile, key: True, "config_file": str(path)}
-    output.answer(document, [("profile", profile), (key, f"saved in {path}")], [])
+    people = [("profile", profile), (key, f"saved in {path}")]
+    if check is not None:
+        people.append(("check", _finding(context, check)))
+    state = "skipped" if check is None else "accepted" if check.accepted else "failed"
+    output.answer({"profile": profile, key: True, "config_file": str(path), "check": state}, people, [])
+
+
+def _checked(context: Context, token: str, base_url: str | None, token_in: str | None) -> TokenCheck:
+    """Check a new token with the service that it will be used for."""
+    from mjcli.api import Client
+    from mjcli.cli.output.redact import Secret
+    from mjcli.cli.token_check import TokenCheck, check_token
+    from mjcli.settings.load import load_settings
+
+    output = context.output
+    # The service may repeat it in an error.
+    output.secret = Secret(*output.secret.tokens, token)
+    environ = {**context.environ, "MJ_TOKEN": token}
+    if base_url is not None:
+        environ["MJ_BASE_URL"] = base_url
+    try:
+        settings = load_settings(environ, profile=context.flags.profile, new_profile=True)
+        client = Client(
+            token,
+            base_url=settings.base_url.value,
+            token_in=token_in or settings.token_in.value,
+            use_environment=not settings.api_is_local,
+        )
+        try:
+            return check_token(client)
+        finally:
+            client.close()
+    except ConfigError as error:  # saving reports a file that cannot be used
+        return TokenCheck(error, None)
+    except Interrupted as stop:
+        stop.sentence = "Interrupted. No token was saved."
+        raise
+
+
+def _refused(error: MjError, again: str) -> TokenRefused:
+    return TokenRefused(
+        f"The service refused the token, so it was not saved ({error.code}): {error.message}",
+        code=error.code,
+        trace_id=error.trace_id,
+        hint=f"copy the whole token from {CONSOLE_URL}, then log in again\n{again}",
+    )
+
+
+def _finding(context: Context, check: TokenCheck) -> str:
+    """What the check of a saved token found, in a few words; warns of what is not as it should be."""
+    if check.without_balance:
+        context.output.warning(f"The account has no balance left; top it up at {CONSOLE_URL}.")
+    elif check.error is not None:
+        reason = without_stop(check.error.message)
+        context.output.warning(
+            f"The token was saved, but could not be checked: {reason}.", following=command("doctor")
+        )
+    return "the service accepted the token" if check.accepted else "not possible"
 
 
 @app.command(
@@ -113,7 +180,7 @@ mj auth status --quiet || mj auth login""",
 def status(ctx: typer.Context) -> None:
     """Show the active profile and where its token comes from.
 
-    The token itself is not shown, and mj does not check with the service that it is valid. The exit status
+    The token itself is not shown, and the service is not contacted; mj doctor checks the token. The exit status
     is 0 if there is a token and 3 if there is none. The output includes the address that local images are
     uploaded to and which token is sent there, if any.
     """
@@ -191,29 +258,34 @@ def _not_in_the_sandbox(context: Context) -> None:
         )
 
 
-def _same_command(*, files: bool, base_url: str | None, token_in: TokenPlace | None) -> str:
+def _same_command(*, files: bool, base_url: str | None, token_in: TokenPlace | None, no_check: bool) -> str:
     """The command as typed: without its options, the token could be saved for another service."""
     options = ["--files"] if files else []
     if base_url is not None:
         options += ["--base-url", base_url]
     if token_in is not None:
         options += ["--token-in", token_in.value]
+    if no_check:
+        options.append("--no-check")
     return command("auth", "login", *options)
 
 
-def _read_token(context: Context, again: str, *, files: bool) -> str:
+def _read_token(context: Context, again: str, *, files: bool, named: bool) -> str:
     """The token as typed or piped, without its line ending. Raises `UsageError` if there is none.
 
-    `again` is the command to type when there is none.
+    `again` is the command to type when there is none; with `named`, say where tokens come from.
     """
     if context.streams.stdin.isatty():
+        if named and in_foreground(context.output.stdin):
+            context.output.notice(f"Tokens and the free quota of a new account are at {CONSOLE_URL}")
         return _prompt_for_token(context, again, files=files)
     line = _line(context.streams.stdin).removeprefix("\ufeff")
     if not line:
         raise UsageError(
             "No token on standard input; nothing was saved.",
             hint="run it in a terminal, or pipe the token in\n"
-            f"pass show acedata | {context.output.next_command(again)}",
+            f"pass show acedata | {context.output.next_command(again)}"
+            + (f"\ntokens and the free quota of a new account are at {CONSOLE_URL}" if named else ""),
         )
     return line
 

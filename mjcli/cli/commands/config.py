@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -10,10 +10,20 @@ from mjcli.cli.hints import command
 from mjcli.cli.output.redact import MASK
 from mjcli.cli.parser import MjCommand, new_app
 from mjcli.errors import UsageError
+from mjcli.settings.schema import SETTABLE_KEYS
 
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
     from mjcli.settings.schema import Setting
+
+
+class KeyCommand(MjCommand):
+    """A command for a key of the config file."""
+
+    completion_words: ClassVar[dict[str, list[str]]] = {
+        "key": [key for key in SETTABLE_KEYS if "NAME" not in key]
+    }
+
 
 app = new_app("Show and change the settings.")
 
@@ -52,7 +62,7 @@ def list_(ctx: typer.Context) -> None:
 
 @app.command(
     "get",
-    cls=MjCommand,
+    cls=KeyCommand,
     epilog="""mj config get base_url
 # Another profile's value in the config file
 mj config get profiles.work.base_url""",
@@ -86,7 +96,7 @@ def get(
 
 @app.command(
     "set",
-    cls=MjCommand,
+    cls=KeyCommand,
     # A preset's suffix starts with --, but is not an option.
     context_settings={"ignore_unknown_options": True},
     epilog="""mj config set defaults.output ~/Pictures/mj
@@ -105,24 +115,25 @@ def set_(
     The keys are base_url, token_in and files_url, which belong to the active profile; defaults.mode,
     defaults.output, defaults.download and defaults.suffix; presets.NAME.suffix; and profiles.NAME.base_url,
     profiles.NAME.token_in and profiles.NAME.files_url. To set a token, use mj auth login. Comments in the
-    file are preserved.
+    file are preserved. The sandbox uses the same defaults and presets, and no profile.
     """
     from mjcli.settings import file, load, paths
 
     context: Context = ctx.obj
-    _not_in_the_sandbox(context)
     _refuse_not_in_file(key)
+    _refuse_of_a_profile(context, key)
     profile = load.profile_in_use(context.environ, profile=context.flags.profile).value
     path = paths.config_file(context.environ)
     output = context.output
     typed = file.set_value(path, key, value, profile=profile)
     if warning := load.override_warning(context.environ, key):
         output.warning(warning)
+    _note_that_it_is_shared(context)
     output.answer({"key": key, "value": typed, "config_file": str(path)}, [(key, _text(typed))], [])
 
 
 @app.command(
-    "unset", cls=MjCommand, epilog="mj config unset defaults.mode\nmj config unset presets.poster.suffix"
+    "unset", cls=KeyCommand, epilog="mj config unset defaults.mode\nmj config unset presets.poster.suffix"
 )
 def unset(
     ctx: typer.Context,
@@ -135,14 +146,16 @@ def unset(
     from mjcli.settings import file, load, paths
 
     context: Context = ctx.obj
-    _not_in_the_sandbox(context)
     _refuse_not_in_file(key)
+    _refuse_of_a_profile(context, key)
     profile = load.profile_in_use(context.environ, profile=context.flags.profile)
     path = paths.config_file(context.environ)
     output = context.output
-    file.require_profile(path, profile)
+    if not _in_the_sandbox(context):
+        file.require_profile(path, profile)
     removed = file.unset_value(path, key, profile=profile.value)
     state = f"removed from {path}" if removed else f"not set in {path}"
+    _note_that_it_is_shared(context)
     output.answer({"key": key, "removed": removed, "config_file": str(path)}, [(key, state)], [])
 
 
@@ -169,13 +182,25 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _not_in_the_sandbox(context: Context) -> None:
+def _in_the_sandbox(context: Context) -> bool:
     from mjcli.settings.load import sandbox_in_use
 
-    if sandbox_in_use(context.environ, option=context.flags.sandbox).value:
+    return bool(sandbox_in_use(context.environ, option=context.flags.sandbox).value)
+
+
+def _refuse_of_a_profile(context: Context, key: str) -> None:
+    """Refuse to change a profile from within the sandbox, which uses defaults and presets alone."""
+    from mjcli.settings.schema import DEFAULT_PROFILE, locate
+
+    if _in_the_sandbox(context) and locate(key, profile=DEFAULT_PROFILE)[0] == "profiles":
         raise UsageError(
-            "The sandbox has no settings; to change the real ones, omit --sandbox and unset MJ_SANDBOX."
+            f"{key} belongs to a profile, which the sandbox does not use; omit --sandbox and unset MJ_SANDBOX."
         )
+
+
+def _note_that_it_is_shared(context: Context) -> None:
+    if _in_the_sandbox(context):
+        context.output.notice("Defaults and presets are the same with and without the sandbox.")
 
 
 def _refuse_not_in_file(key: str) -> None:

@@ -61,6 +61,8 @@ def sandbox(
     It has the service's HTTP interface: jobs, streams, callbacks, tasks, errors, images. Nothing leaves this
     machine, nothing is billed, and every image is marked as the sandbox's. Tasks and images are saved and
     available when it is started again.
+
+    While it runs, it also serves the images of commands with --sandbox, so that their links keep working.
     """
     from mjcli.errors import Interrupted
     from mjcli.sandbox import Sandbox, SandboxOptions
@@ -78,6 +80,7 @@ def sandbox(
     directory = context.settings.data_dir.value
     try:
         server = Sandbox(directory / "sandbox.db", options, port=port)
+        server.announce()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ConfigError(f"Port {port} is in use.", hint=command("sandbox", "--port", "0")) from error
@@ -85,16 +88,8 @@ def sandbox(
             f'The sandbox cannot start on port {port} with data in "{directory}": {error.strerror or error}.',
             hint="set MJ_DATA_DIR to a writable directory, or choose another --port",
         ) from error
-    token = require_token or "sandbox"
-    variables = {"MJ_BASE_URL": server.base_url, "MJ_TOKEN": token}
-    following = with_variables(command("imagine", "a cat"), variables) if can_be_typed(token) else ""
-    context.output.answer(
-        {"base_url": server.base_url, "token": token},
-        [("address", server.base_url), ("token", token), ("next", following)],
-        [server.base_url],
-    )
-    context.output.notice("The sandbox runs until Ctrl-C; nothing is billed.")
     try:
+        _show_address(context, server.base_url, require_token or "sandbox")
         server.serve_forever()
     except Interrupted as stop:
         # Ctrl-C is the normal way to end it.
@@ -103,3 +98,15 @@ def sandbox(
             raise
     finally:
         server.close()
+
+
+def _show_address(context: Context, base_url: str, token: str) -> None:
+    """Show how to reach the sandbox."""
+    variables = {"MJ_BASE_URL": base_url, "MJ_TOKEN": token}
+    following = with_variables(command("imagine", "a cat"), variables) if can_be_typed(token) else ""
+    context.output.answer(
+        {"base_url": base_url, "token": token},
+        [("address", base_url), ("token", token), ("next", following)],
+        [base_url],
+    )
+    context.output.notice("The sandbox runs until Ctrl-C; nothing is billed.")

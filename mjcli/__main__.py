@@ -22,6 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments == ["--version"] and _print(f"mj {__version__}\n"):
             return 0
+        if arguments[:1] == ["--complete"]:
+            from mjcli.cli.complete import complete
+
+            return complete(arguments[1:])
         return _run(arguments)
     except KeyboardInterrupt:  # before the signal handlers were set
         return 130
@@ -60,6 +64,7 @@ def _run(arguments: list[str]) -> int:
         except Exception as error:
             _report_bug(context, error)
         context.close()
+        context.output.ring()
     except Interrupted as stop:
         return _interrupted(context, stop)
     return context.output.status
@@ -76,7 +81,7 @@ def _show_help(context: Context, arguments: list[str]) -> bool:
         return False
     from mjcli.cli.help.page import print_help
 
-    print_help(path, context.output)
+    print_help(path, context.output, start=not arguments)
     return True
 
 

@@ -8,10 +8,27 @@ from typing import Any
 from mjcli.cli.help import GLOBAL_PANEL
 from mjcli.cli.help.data import Argument, Command, Option
 from mjcli.cli.help.facts import ROOT_DESCRIPTION, ROOT_EXAMPLES
-from mjcli.cli.parser import ValueType, argument_name, help_flags, new_context, subcommands, value_type
+from mjcli.cli.help.values import ValueType
+from mjcli.cli.output.fields import known_fields
+from mjcli.cli.parser import (
+    argument_name,
+    help_flags,
+    is_image_parameter,
+    new_context,
+    subcommands,
+    value_type,
+)
 
 # A list of choices up to this width is itself the metavar: `--mode fast|turbo|relax`.
 _METAVAR_WIDTH = 24
+
+# What completes a value, by the first word of its metavar; see `value` in `mjcli.cli.help.data`.
+_VALUES = {
+    **{name: name.lower() for name in ("IMAGE", "VIDEO", "TASK", "JOB", "KEY")},
+    **{"REF": "job", "VALUE": "setting", "DIR": "dir"},
+    **dict.fromkeys(("FILE", "PATH", "COMMAND"), "path"),
+}
+_VALUES_OF_FLAGS = {"--field": "text", "--profile": "profile", "--preset": "preset"}
 
 _METAVARS = {"whole number": "N", "number": "NUMBER", "": "TEXT"}
 
@@ -26,7 +43,11 @@ def describe(root: Any) -> Command:
 
 def _command(command: Any, context: Any, path: list[str]) -> Command:
     summary, *description = paragraphs(command.help or "") or [""]
-    words: dict[str, list[str]] = getattr(command, "completion_words", {})
+    words: dict[str, list[str]] = {
+        "field": [*known_fields(" ".join(["mj", *path]))],
+        **getattr(command, "completion_words", {}),
+    }
+    notes: dict[str, str] = getattr(command, "completion_notes", {})
     visible = [param for param in command.params if not getattr(param, "hidden", False)]
     options = [_option(param, words, context) for param in visible if param.param_type_name == "option"]
     flags = help_flags(command, context)
@@ -38,7 +59,9 @@ def _command(command: Any, context: Any, path: list[str]) -> Command:
         description=description,
         examples=inspect.cleandoc(command.epilog).splitlines() if command.epilog else [],
         arguments=[
-            _argument(param, words, context) for param in visible if param.param_type_name == "argument"
+            _argument(param, words, notes, context)
+            for param in visible
+            if param.param_type_name == "argument"
         ],
         options=options,
         commands=[
@@ -69,16 +92,18 @@ def paragraphs(text: str) -> list[str]:
     return found
 
 
-def _argument(param: Any, words: dict[str, list[str]], context: Any) -> Argument:
+def _argument(param: Any, words: dict[str, list[str]], notes: dict[str, str], context: Any) -> Argument:
     accepted = value_type(param)
+    suggested = list(words.get(param.name, []))
     return Argument(
         metavar=argument_name(param),
         help=_one_line(param.help),
         required=bool(param.required),
         many=param.nargs == -1,
         choices=accepted.choices,
-        words=list(words.get(param.name, [])),
-        value=accepted.kind,
+        words=suggested,
+        notes={word: notes[word] for word in suggested if word in notes},
+        value=_value(param, argument_name(param), accepted),
         default=_default(param, context),
     )
 
@@ -96,7 +121,7 @@ def _option(param: Any, words: dict[str, list[str]], context: Any) -> Option:
         panel=param.rich_help_panel or "",
         choices=[] if flag else accepted.choices,
         words=[] if flag else list(words.get(param.name, [])),
-        value="" if flag else accepted.kind,
+        value="" if flag else _value(param, _metavar(param, accepted), accepted),
         default=_default(param, context),
     )
 
@@ -132,6 +157,18 @@ def _metavar(param: Any, accepted: ValueType) -> str:
     if joined:
         return joined if len(joined) <= _METAVAR_WIDTH else str(param.name).upper()
     return accepted.kind.upper() if accepted.kind != "text" else _METAVARS[accepted.number]
+
+
+def _value(param: Any, metavar: str, accepted: ValueType) -> str:
+    """What completes the value of a parameter."""
+    if is_image_parameter(param):
+        return "image"
+    for flag in param.opts:
+        if flag in _VALUES_OF_FLAGS:
+            return _VALUES_OF_FLAGS[flag]
+    return (
+        accepted.kind if accepted.kind != "text" else _VALUES.get(metavar.split(" ")[0].strip("[].…"), "text")
+    )
 
 
 def _range(accepted: ValueType) -> str:

@@ -22,6 +22,7 @@ from mjcli.errors import (
 
 if TYPE_CHECKING:
     from mjcli.cli.options import SubmitOptions
+    from mjcli.jobs.ledger import Ledger
 
 _NOTHING_SENT = "Nothing was sent."
 
@@ -56,10 +57,15 @@ def split_note(line: str) -> tuple[str, str]:
 
 def _is_safe(word: str) -> bool:
     if isinstance(word, Outside):
-        from mjcli.jobs.job import is_plain
+        from mjcli.jobs.names import is_plain
 
         return is_plain(word)
     return shell.can_be_typed(word)
+
+
+def links_end() -> str:
+    """The sentence for links that lead to the embedded sandbox of one command."""
+    return f"The link stops working when this command ends, unless {command('sandbox')} runs in another terminal."
 
 
 def imagine(text: str) -> str:
@@ -73,7 +79,7 @@ def _is_prose(character: str) -> bool:
     return character.isalnum() or character in ",._-"
 
 
-# The sandbox uses the real settings, refuses to change them, and has no profiles.
+# The sandbox uses the real defaults and presets, and has no profiles.
 _WITHOUT_SANDBOX = ("mj config set ", "mj config unset ", "mj auth login", "mj auth logout", "mj --profile ")
 
 
@@ -95,6 +101,14 @@ def with_globals(line: str, options: Sequence[str]) -> str:
 def resume(job: str) -> str:
     """Resume a job of the ledger, named by its task or its id prefix."""
     return command("resume", Outside(job))
+
+
+def action_on(action: str, image_id: str) -> str:
+    """Apply an action that the service offers to an image, in the shortest form."""
+    from mjcli.api.actions import short
+
+    verb, *words = short(action)
+    return command(verb, *(map(Outside, words) if verb == "action" else words), Outside(image_id))
 
 
 def follow(task_id: str, output: str | None = None) -> str:
@@ -230,3 +244,12 @@ def before_sending(submit: SubmitOptions) -> Iterator[None]:
             unrecorded = "--no-ledger sends the job without recording it"
             error.hint = "\n".join(each for each in (error.hint, unrecorded) if each)
         raise
+
+
+def no_jobs_yet(profile: str, ledger: Ledger | None) -> str:
+    """The sentence for a profile without jobs; those of the sandbox are easily taken for them."""
+    from mjcli.settings.schema import SANDBOX
+
+    sandbox = ledger.count(SANDBOX) if ledger is not None and profile != SANDBOX else 0
+    more = f" (The sandbox has {sandbox}: add --sandbox.)" if sandbox else ""
+    return f'No jobs yet in profile "{profile}".{more}'

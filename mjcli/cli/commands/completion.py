@@ -37,7 +37,8 @@ def completion(
 ) -> None:
     """Print a shell completion script.
 
-    It completes commands, options and values without starting a process. A package may have installed it
+    It completes commands, options, values and files without starting a process. For jobs and settings, such
+    as @2 or the name of a profile, it reads the ledger and the config file. A package may have installed it
     already.
     """
     from mjcli.cli.help.completion.scripts import render_completion

@@ -17,7 +17,7 @@ from mjcli.cli.options import (
     Translation,
     WaitOptions,
 )
-from mjcli.cli.parser import PromptCommand, given_parameters, new_app, takes
+from mjcli.cli.parser import PromptCommand, new_app, takes, typed_parameters
 
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
@@ -80,7 +80,7 @@ def imagine(
 
     The prompt consists of the images of --image, the words, and Midjourney's parameters, given as options or
     after the words. It is checked before anything is sent; mj check only checks it. The job is billed if it
-    succeeds, and is never sent twice.
+    succeeds, and is never sent twice. Intermediate images are deleted when it ends; links expire after 30 days.
     """
     from mjcli.cli.inputs import expand, words_or_stdin
     from mjcli.cli.keys import KeyedJob, check_permute, typed_prompt
@@ -96,7 +96,7 @@ def imagine(
     check_permute(options, prompt)
     images = image or []
     text = words_or_stdin(stdin, words or [], images, optional=True)
-    typed = Words(text, expand(stdin, images, "image") if images else [], given_parameters(ctx))
+    typed = Words(text, expand(stdin, images, "image") if images else [], typed_parameters(ctx))
     keyed = KeyedJob(
         context,
         lookup,
@@ -110,7 +110,7 @@ def imagine(
     if keyed.join(files, split=split) is not None:
         return
     target = prepare(context.output, context.settings, options, files, split=split)
-    requests = RequestBuilder.of(context, lookup, prompt, check).requests(
+    requests = RequestBuilder.of(context, lookup, prompt, check, image_options.mode).requests(
         typed,
         submit,
         translation=translation,

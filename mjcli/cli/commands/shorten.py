@@ -49,6 +49,6 @@ def shorten(
     if keyed.join() is not None:
         return
     if not check.no_check:
-        text = RequestBuilder.of(context, lookup, check=check).check_words(text)
+        text = RequestBuilder.of(context, lookup, check=check, command="shorten").check_words(text)
     order = Order("shorten", "shorten", {"prompt": text}, text)
     keyed.submit_all([order])

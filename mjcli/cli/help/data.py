@@ -26,8 +26,12 @@ class Argument(TypedDict):
     """All accepted values; empty if any text is accepted."""
     words: list[str]
     """Suggested values; others are accepted, too."""
+    notes: dict[str, str]
+    """What some of the values mean."""
     value: str
-    """`text`, `file`, `dir` or `path` (a file or a directory)."""
+    """What completes it: `text` (nothing), `file`, `dir`, `path` (a file or a directory); `image` (a file, or an
+    image of the ledger), `video`, `task`, `job` (of the ledger); `profile`, `preset`, `key`, `setting` (of the
+    config file: names, keys, and the values of the key before it)."""
     default: str
 
 
@@ -73,7 +77,7 @@ Tree = Command
 
 # What `commands.json` leaves out.
 NO_ARGUMENT = Argument(
-    metavar="", help="", required=False, many=False, choices=[], words=[], value="text", default=""
+    metavar="", help="", required=False, many=False, choices=[], words=[], notes={}, value="text", default=""
 )
 NO_OPTION = Option(
     flags=[], off=[], metavar="", help="", required=False, repeatable=False, panel="", choices=[], words=[],

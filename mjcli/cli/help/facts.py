@@ -7,6 +7,9 @@ from __future__ import annotations
 
 Rows = tuple[tuple[str, str], ...]
 
+# Where tokens and the free quota come from.
+CONSOLE_URL = "https://platform.acedata.cloud"
+
 # The date of the version in `mjcli.__version__`, for the man pages.
 RELEASE_DATE = "2026-11-22"
 
@@ -59,6 +62,10 @@ ENVIRONMENT: Rows = (
         "Set to 1 to colour help and messages even if they are not on a terminal. NO_COLOR overrides them.",
     ),
     ("CLICOLOR", "Set to 0 to disable coloured output, unless FORCE_COLOR or CLICOLOR_FORCE is set."),
+    (
+        "FORCE_HYPERLINK",
+        "Set to 1 to make links on a terminal short and clickable, to 0 to show them whole, whichever terminal it is.",
+    ),
     ("COLUMNS", "Width of the output in columns, instead of the terminal's."),
     ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "Proxies for requests, and hosts to reach without one."),
     ("SSL_CERT_FILE, SSL_CERT_DIR", "CA certificates to trust instead of the bundled ones."),
@@ -95,6 +102,20 @@ FILES: Rows = (
     ("sandbox.db", "The tasks and images of the sandbox, next to the ledger."),
 )
 
+ACTIONS: Rows = (
+    ("upscale1 … upscale4", "`mj upscale 1`, `U1`: one image of a grid, by itself."),
+    ("variation1 … variation4", "`mj vary 1`, `V1`: four variations of one image of a grid."),
+    ("reroll", "`mj reroll`: a new grid from the same prompt."),
+    ("upscale_2x, upscale_4x", "`mj upscale 2x`: a single image, two or four times as large."),
+    (
+        "variation_subtle, variation_strong",
+        "`mj vary subtle`: slight or strong variations of a single image.",
+    ),
+    ("variation_region", "`mj vary region`: redraws what `--mask` or `--region` selects."),
+    ("zoom_out_1_5x, zoom_out_2x", "`mj zoom 2`: a single image drawn smaller, in a wider scene."),
+    ("pan_left, pan_right, pan_up, pan_down", "`mj pan left`: a single image extended to that side."),
+)
+
 PLACEHOLDERS: Rows = (
     ("{prompt}", "The prompt, shortened to a file name."),
     ("{image_id}", "The id of the image."),
@@ -115,9 +136,62 @@ ROOT_EXAMPLES: tuple[str, ...] = (
     "# Create an image and save it",
     'mj imagine "a lighthouse in a storm" --download',
     "# Upscale the fourth image of the grid",
-    "mj action upscale4 @last",
+    "mj upscale 4",
     "# Try everything without an account, for free",
     'mj --sandbox imagine "a cat"',
     "# Use the link in a script",
     'url=$(mj imagine "a cat" --quiet)',
 )
+
+# `mj` alone: what to type, with what it does, in columns that fit a narrow terminal.
+START_SANDBOX = 'mj --sandbox imagine "a cat" --download'
+START_LOGIN = "mj auth login"
+START_COMMANDS: Rows = (
+    ('mj imagine "a cat" -d', "Make and save images"),
+    ("mj upscale 4", "Upscale the fourth"),
+    ("mj history", "List your jobs"),
+    ("mj open", "Show the newest image"),
+    ("mj doctor", "Check your setup"),
+)
+
+# The options that most people use, in the order of the help; of commands with many options only.
+COMMON_OPTIONS: tuple[str, ...] = (
+    "--download", "--output", "--image", "--mode", "--preset", "--no-wait", "--dry-run",
+)  # fmt: skip
+
+# The prompt parameters in a few words, for the table in the help: the value's name (empty: as it is) and the meaning.
+PARAMETER_WORDS: dict[str, tuple[str, str]] = {
+    "--version": ("N", "model version"),
+    "--niji": ("N", "anime model"),
+    "--aspect": ("", "aspect ratio"),
+    "--quality": ("N", "quality"),
+    "--hd": ("", "high definition"),
+    "--sd": ("", "standard, not HD"),
+    "--stylize": ("", "style, 0-1000"),
+    "--chaos": ("", "variety, 0-100"),
+    "--weird": ("", "weirdness, 0-3000"),
+    "--seed": ("", "initial noise"),
+    "--stop": ("", "stop at 10-100 %"),
+    "--repeat": ("", "1-40 paid jobs"),
+    "--no": ("", "what to exclude"),
+    "--style": ("STYLE", "raw or niji's"),
+    "--raw": ("", "--style raw"),
+    "--iw": ("", "image weight, 0-3"),
+    "--sref": ("", "style reference"),
+    "--sw": ("", "weight of --sref"),
+    "--sv": ("", "version of --sref"),
+    "--cref": ("", "character image"),
+    "--cw": ("", "weight of --cref"),
+    "--oref": ("", "omni reference"),
+    "--ow": ("", "weight of --oref"),
+    "--exp": ("", "aesthetics, 0-100"),
+    "--p": ("", "or --personalize"),
+    "--tile": ("", "seamless pattern"),
+    "--draft": ("", "draft mode"),
+    "--video": ("", "video of progress"),
+    "--fast": ("", "fast mode"),
+    "--relax": ("", "relax mode"),
+    "--turbo": ("", "turbo mode"),
+    "--stealth": ("", "hide from gallery"),
+    "--public": ("", "show in gallery"),
+}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mjcli.cli.help.facts import ENVIRONMENT, EXIT_STATUSES, FILES, PLACEHOLDERS, SETTINGS, Rows
+from mjcli.cli.help.facts import ACTIONS, ENVIRONMENT, EXIT_STATUSES, FILES, PLACEHOLDERS, SETTINGS, Rows
 from mjcli.prompt.parameters import PARAMETERS, Parameter
 
 
@@ -59,8 +59,10 @@ _OUTPUT = Section(
     (
         "Standard output carries the result and nothing else. Progress, notices, warnings and errors go to"
         " standard error. On a terminal, a progress bar shows the running job, and the result lists"
-        " the image's link, id and size, the saved files, the available actions and the next command."
-        " Elsewhere, the result is plain `name: value` lines without colour or wrapping.",
+        " the saved files, the image's link, size, actions and ids, and the next command. Links are short and"
+        " can be clicked where the terminal supports that, and actions are grouped."
+        " Elsewhere, the result is plain `name: value` lines without colour or wrapping, with whole links and the"
+        " service's names of the actions.",
         Items(
             (
                 (
@@ -143,10 +145,12 @@ _FILES = Section(
 _PROMPT = Section(
     "PROMPT PARAMETERS",
     (
-        "Prompt parameters are options of the commands that take a prompt, or part of its words:"
-        ' `mj imagine "a cat" --ar 16:9` and `mj imagine "a cat --ar 16:9"` are the same. An option overrides'
-        " the same parameter in the words. Every value is checked before anything is sent; `mj check` only"
-        " checks. Midjourney's `--profile` is `--p` as an option.",
+        "Prompt parameters end the prompt, in quotes or not: `mj imagine a cat --ar 16:9` and"
+        ' `mj imagine "a cat --ar 16:9"` are the same. From the first parameter on, each one takes the words that'
+        " belong to it: `--no` all of them, `--tile` none, most others one. A parameter before the words takes one"
+        " argument. Options of mj may stand anywhere; they end a `--no`. If a parameter is repeated, the last one"
+        " counts, and one that takes several values gets all of them. Every value is checked before anything is"
+        " sent; `mj check` only checks. Midjourney's `--profile` is `--p` as an option.",
         Items(parameter_rows()),
     ),
 )
@@ -171,9 +175,27 @@ _REFERENCES = Section(
     ),
 )
 
+_ACTIONS = Section(
+    "ACTIONS",
+    (
+        "The number of an action is the place in the grid: 1 is top left, 2 top right, 3 bottom left, 4 bottom"
+        " right. Each result lists the actions that its image offers.",
+        Items(ACTIONS),
+        "Upscaling an image of a grid is faster than a variation of it.",
+        "Case does not matter, and a hyphen or space stands for an underscore. The image may come before the"
+        " action. `--version`, `--quality` and `--hd` are sent as fields of the request, if they are given. New"
+        ' words (`mj vary strong @last "at night"`) are sent as the prompt of a variation, zoom or pan; the'
+        " service may refuse them.",
+    ),
+)
+
 _JOBS = Section(
     "JOBS AND BILLING",
     (
+        "The intermediate images of a running job are deleted when the job ends. The links of its result expire"
+        " after 30 days; `mj download` requests fresh ones.",
+        "The API token and the free quota of a new account come from the console,"
+        " https://platform.acedata.cloud; `mj auth login` saves the token.",
         "The service bills a job when it succeeds. Sending the same prompt twice makes two jobs. So mj"
         " never resends a request that may have been accepted:",
         Items(
@@ -262,7 +284,7 @@ _JOBS = Section(
                 (
                     "Damaged ledger",
                     "A damaged job is skipped with a warning. A file that is damaged as a whole is renamed and a"
-                    " new ledger is created. `mj describe-task TASK` still shows the status of earlier jobs.",
+                    " new ledger is created. `mj tasks --import` adds the earlier jobs to it.",
                 ),
             )
         ),
@@ -351,6 +373,12 @@ _SPLITTING = Section(
 # Additional sections of the pages of single commands.
 COMMAND_SECTIONS: dict[str, tuple[Section, ...]] = {
     "imagine": (_CHECKS, _UPLOADS, _PRESETS, _PERMUTATIONS, _SPLITTING),
+    "upscale": (_ACTIONS,),
+    "vary": (_ACTIONS,),
+    "reroll": (_ACTIONS,),
+    "zoom": (_ACTIONS,),
+    "pan": (_ACTIONS,),
+    "action": (_ACTIONS,),
     "blend": (_CHECKS, _UPLOADS),
     "edit": (_CHECKS, _UPLOADS),
     "check": (_CHECKS, _PRESETS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mjcli.cli.help import GLOBAL_PANEL, PARAMETERS_PANEL
 from mjcli.cli.help.data import (
     Argument,
     Command,
@@ -16,6 +17,14 @@ from mjcli.cli.help.data import (
     spelled,
     usage,
 )
+from mjcli.cli.help.facts import (
+    COMMON_OPTIONS,
+    CONSOLE_URL,
+    PARAMETER_WORDS,
+    START_COMMANDS,
+    START_LOGIN,
+    START_SANDBOX,
+)
 
 if TYPE_CHECKING:
     from mjcli.cli.output.sink import Output
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 _NARROWEST, _WIDEST = 40, 100
 _ONE_COLUMN_BELOW = 60
 _WIDEST_LABEL = 30
+_MANY_OPTIONS = 15  # of which the common ones are shown first
 
 
 class HelpLayout(NamedTuple):
@@ -47,10 +57,16 @@ def render_help(path: tuple[str, ...], layout: HelpLayout, tree: Tree | None = N
     return _Page(command, layout).render()
 
 
-def print_help(path: tuple[str, ...], output: Output) -> None:
-    """Print the help of `mj PATH`, laid out for the terminal."""
+def render_start(layout: HelpLayout) -> str:
+    """What `mj` alone prints: how to begin, in at most 20 lines."""
+    return _Page(load(), layout).render_start()
+
+
+def print_help(path: tuple[str, ...], output: Output, *, start: bool = False) -> None:
+    """Print the help of `mj PATH`, or how to begin, laid out for the terminal."""
     stdout = output.stdout
-    output.text(render_help(path, HelpLayout(output.width(stdout), output.colours(stdout))))
+    layout = HelpLayout(output.width(stdout), output.colours(stdout))
+    output.text(render_start(layout) if start else render_help(path, layout))
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -124,20 +140,64 @@ class _Page:
         command = self.command
         self.lines += wrap(command["summary"], self.width)
         self._usage()
+        if command["path"]:
+            self._examples()
         for paragraph in command["description"]:
             self.lines += ["", *self._paragraph(paragraph)]
         self._section(
             "Commands", [_Row([(c["path"][-1], "flag")], c["summary"]) for c in command["commands"]]
         )
         self._section("Arguments", [_argument_row(argument) for argument in command["arguments"]])
-        for panel, options in panels(command):
+        for panel, options in _common_first(panels(command)):
+            if panel == PARAMETERS_PANEL:
+                self._parameters(panel, options)
+                continue
             padded = any(not option["flags"][0].startswith("--") for option in options)
             self._section(
                 panel, [_Row(option_label(option, padded=padded), explained(option)) for option in options]
             )
-        self._examples()
+        if not command["path"]:
+            self._examples()
         self._more()
         return "\n".join(self.lines) + "\n"
+
+    def render_start(self) -> str:
+        self.lines += wrap(self.command["summary"], self.width)
+        self._steps("Try it without an account, for free:", START_SANDBOX)
+        self._steps(f"Log in with a token from {CONSOLE_URL}:", START_LOGIN)
+        self.lines += ["", self._styled("Then:", "heading")]
+        column = max(len(line) for line, _ in START_COMMANDS) + 4
+        fits = column + max(len(text) for _, text in START_COMMANDS) <= self.width
+        for line, text in START_COMMANDS:
+            after = " " * (column - 2 - len(line)) + text if fits else ""
+            self.lines.append("  " + self._styled(line, "flag") + after)
+        self.lines += ["", *wrap("Help: mj COMMAND --help, mj --help (all commands), man mj", self.width)]
+        return "\n".join(self.lines) + "\n"
+
+    def _steps(self, heading: str, line: str) -> None:
+        self.lines += ["", *(self._styled(part, "heading") for part in wrap(heading, self.width))]
+        self.lines += ["  " + self._styled(part, "flag") for part in wrap_command(line, self.width - 2)]
+
+    def _parameters(self, heading: str, options: list[Option]) -> None:
+        """A table of the prompt parameters in as many columns as fit, to be read down each column."""
+        cells = [_parameter_cell(option) for option in options]
+        label = max(len(label) for label, _ in cells) + 2
+        cell = label + max(len(text) for _, text in cells)
+        if 2 + cell > self.width:  # too narrow for the meanings beside the names
+            self._section(heading, [_Row([(label, "flag")], text) for label, text in cells])
+            return
+        columns = max(self.width // (cell + 2), 1)
+        rows = -(-len(cells) // columns)
+        self.lines += ["", self._styled(heading + ":", "heading")]
+        for row in range(rows):
+            line = " "
+            width = 1
+            for column, (name, text) in enumerate(cells[row::rows]):
+                start = 2 + column * (cell + 2)
+                line += " " * (start - width) + self._styled(name, "flag") + " " * (label - len(name)) + text
+                width = start + label + len(text)
+            self.lines.append(line)
+        self.lines += ["", *wrap("Their values and versions: man mj", self.width)]
 
     def _styled(self, text: str, style: str) -> str:
         if not self.colour or not style:
@@ -213,6 +273,30 @@ class _Page:
         name = " ".join(["mj", *self.command["path"]])
         manual = "-".join(["mj", *self.command["path"]])
         self.lines += ["", *wrap(f"Read more: {name} COMMAND --help, man {manual}", self.width)]
+
+
+def _common_first(sections: list[tuple[str, list[Option]]]) -> list[tuple[str, list[Option]]]:
+    """The sections of the options, with those that most people use in front if there are many."""
+    own = [option for panel, options in sections for option in options if panel != GLOBAL_PANEL]
+    if len(own) < _MANY_OPTIONS:
+        return sections
+    common = [option for flag in COMMON_OPTIONS for option in own if flag in option["flags"]]
+    others = [
+        ("Other options" if panel == "Options" else panel, [each for each in options if each not in common])
+        for panel, options in sections
+    ]
+    # The parameters are in the middle: they are used more often than the rest.
+    others.sort(key=lambda section: section[0] != PARAMETERS_PANEL)
+    return [("Common options", common), *((panel, options) for panel, options in others if options)]
+
+
+def _parameter_cell(option: Option) -> tuple[str, str]:
+    """The spellings of a parameter with its value, and its meaning in a few words."""
+    value, text = PARAMETER_WORDS.get(option["flags"][0], ("", option["help"]))
+    value = value or option["metavar"]
+    flags = option["flags"]
+    names = ", ".join(flags) if len(flags[0]) > 3 else flags[0]  # a short name needs no longer one beside it
+    return names + (f" {value}" if value else ""), text
 
 
 def _argument_row(argument: Argument) -> _Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from mjcli.cli.app import root
 from mjcli.cli.from_typer import describe
 from mjcli.cli.help.completion.scripts import FILE_NAMES, SHELLS, render_completion
 from mjcli.cli.help.data import Tree
+from mjcli.jobs.ledger import Ledger
 from tests.support import toy
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +61,56 @@ def tool():
 
 @pytest.fixture
 def trap_directory(tmp_path: Path) -> Path:
-    """A directory for PATH with only an `mj` that creates a file when it runs."""
+    """A directory for PATH with only an `mj` that creates a file when it runs.
+
+    The file is `mark`, or `asked` if it is run to print words of the ledger or the config file.
+    """
+    return _with_program(
+        tmp_path, f"case $1 in --complete) : > {tmp_path}/asked ;; *) : > {tmp_path}/mark ;; esac"
+    )
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """A directory for PATH with only `mj` and `mjcli`, which have a few jobs and profiles."""
+    ledger = Ledger.open(tmp_path / "data" / "ledger.db", notice=pytest.fail)
+    for image, profile, subject in (
+        ("111222", "default", "a cat"),
+        (
+            "333444",
+            "default",
+            f"a:b\\n %F{{red}} 'q' \"r\"; $(touch {tmp_path}/pwned) `touch {tmp_path}/pwned`",
+        ),
+        ("555666", "work", "a dog"),
+    ):
+        uuid = ledger.record(
+            profile=profile,
+            host="https://api.example",
+            kind="imagine",
+            path="/midjourney/imagine",
+            request={"prompt": subject},
+            files_asked=None,
+            parent_image=None,
+            subject=subject,
+        )
+        ledger.mark_done(uuid, {"image_id": image}, image_id=image)
+    ledger.close()
+    (tmp_path / "config.toml").write_text(
+        f"""[profiles.work]\nbase_url = "https://api.example"\n[profiles."it's $(touch {tmp_path}/pwned)"]\n"""
+        '[presets.poster]\nsuffix = "--ar 2:3"\n'
+    )
+    directory = _with_program(
+        tmp_path,
+        f"export PYTHONPATH={REPOSITORY} MJ_DATA_DIR={tmp_path}/data MJ_CONFIG={tmp_path}/config.toml\n"
+        f'exec {sys.executable} -m mjcli "$@"',
+    )
+    (directory / "mjcli").symlink_to("mj")
+    return directory
+
+
+def _with_program(tmp_path: Path, script: str) -> Path:
     directory = tmp_path / "bin"
     directory.mkdir()
-    (directory / "mj").write_text(f"#!/bin/sh\n: > {tmp_path}/mark\n")
+    (directory / "mj").write_text(f"#!/bin/sh\n{script}\n")
     (directory / "mj").chmod(0o755)
     return directory

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from mjcli.cli.from_typer import paragraphs
 from mjcli.cli.help.data import explained, find, spelled, usage, walk
 
@@ -42,7 +44,7 @@ def test_values_have_a_kind(toy_tree):
 def test_arguments_have_the_completion_words_of_their_command(toy_tree):
     act = find(["act"], toy_tree)
     assert [argument["words"][-1] for argument in act["arguments"]] == ["zoom:out", "@2"]
-    assert usage(act) == "mj act [OPTIONS] ACTION IMAGE"
+    assert usage(act) == "mj act [OPTIONS] ACTION TARGET"
 
 
 def test_an_optional_argument_of_many_words_has_brackets_and_dots(toy_tree):
@@ -90,3 +92,25 @@ def test_no_two_options_of_a_command_share_a_spelling(live_tree):
     for command in walk(live_tree):
         flags = [flag for option in command["options"] for flag in option["flags"] + option["off"]]
         assert sorted(set(flags)) == sorted(flags), command["path"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("imagine", "--image", "image"), ("imagine", "--sref", "image"), ("imagine", "--oref", "image"),
+        ("imagine", "--output", "path"), ("imagine", "--profile", "profile"), ("imagine", "--preset", "preset"),
+        ("imagine", "--field", "text"), ("imagine", "--key", "text"), ("imagine", "--seed", "text"),
+        ("edit", "--mask", "path"), ("edit", "IMAGE", "image"), ("blend", "IMAGE IMAGE PROMPT", "image"),
+        ("video", "--end-image", "image"), ("extend-video", "VIDEO", "video"), ("describe-task", "TASK", "task"),
+        ("resume", "JOB", "job"), ("history show", "JOB", "job"), ("config set", "KEY", "key"),
+        ("config set", "VALUE", "setting"), ("listen", "--exec", "path"), ("imagine", "PROMPT", "text"),
+    ],
+)  # fmt: skip
+def test_the_kind_of_a_value_follows_from_its_metavar(live_tree, path, name, value):
+    command = find(path.split(), live_tree)
+    (kind,) = [
+        parameter["value"]
+        for parameter in [*command["arguments"], *command["options"]]
+        if name == parameter["metavar"] or name in parameter.get("flags", [])
+    ]
+    assert kind == value

@@ -95,7 +95,7 @@ def test_the_tables_of_the_readme_are_updated_and_the_rest_is_unchanged(checkout
         "# Title\n\n<!-- generated: exit-status -->\n| status | meaning |\n|---|---|\n| 0 | Success. |\n"
     )
     assert "old" not in text
-    assert "| `mj draw [PROMPT...]` | Draw something. |\n| `mj act ACTION IMAGE` |" in text
+    assert "| `mj draw [PROMPT...]` | Draw something. |\n| `mj act ACTION TARGET` |" in text
     assert "| `mj door close FILE` | Close it. |\n<!-- end generated -->\n" in text
     assert "<!-- generated: something-else -->\nstays\n<!-- end generated -->\n" in text
     readme.write_text(text.replace("Close it", "Slam it"), encoding="utf-8")

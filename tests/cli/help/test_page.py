@@ -8,16 +8,26 @@ import sys
 
 import pytest
 
+from mjcli.cli.help import PARAMETERS_PANEL
 from mjcli.cli.help import data as reference
 from mjcli.cli.help.completion.words import all_flags
 from mjcli.cli.help.data import find, walk
-from mjcli.cli.help.page import HelpLayout, render_help, wrap, wrap_command
+from mjcli.cli.help.facts import PARAMETER_WORDS
+from mjcli.cli.help.page import HelpLayout, render_help, render_start, wrap, wrap_command
+from mjcli.prompt.parameters import PARAMETERS
 
 PLAIN = HelpLayout(width=80, colour=False)
 DRAW = """\
 Draw something.
 
 Usage: mj draw [OPTIONS] [PROMPT...]
+
+Examples:
+  # Draw a cat
+  mj draw "a cat" --download
+  # Nothing but words, and very many of them
+  mj draw 'a picture that needs a great many words to be told' \\
+    --image https://example.org/a.png --mode fast
 
 The first paragraph goes on here. Use --mode for more.
 
@@ -46,20 +56,11 @@ Words:
 
 Global options:
 """
-EXAMPLES = """
-Examples:
-  # Draw a cat
-  mj draw "a cat" --download
-  # Nothing but words, and very many of them
-  mj draw 'a picture that needs a great many words to be told' \\
-    --image https://example.org/a.png --mode fast
-"""
 
 
 def test_the_help_of_a_command_reads_as_expected(toy_tree):
     shown = render_help(("draw",), PLAIN, toy_tree)
     assert shown.startswith(DRAW)
-    assert shown.endswith(EXAMPLES)
 
 
 def test_the_help_of_a_group_lists_its_visible_commands(toy_tree):
@@ -161,3 +162,48 @@ def test_help_is_shown_without_loading_typer_or_the_commands():
         check=True,
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("width", [1, 40, 50, 80, 200])
+def test_the_start_page_has_at_most_20_lines_and_only_commands_that_exist(live_tree, width):
+    shown = render_start(HelpLayout(width, False))
+    lines = shown.splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= max(40, min(width, 100))
+    typed = [line.split() for line in lines if line.startswith("  mj ")]
+    names = {next(word for word in words[1:] if not word.startswith("-")) for words in typed}
+    assert names <= {command["path"][0] for command in live_tree["commands"]}
+    assert {"imagine", "auth"} <= names
+    assert "platform.acedata.cloud" in shown
+    assert "mj --help" in " ".join(shown.split())
+
+
+def test_mj_alone_prints_the_start_page_and_help_prints_every_command():
+    alone = subprocess.run([sys.executable, "-m", "mjcli"], capture_output=True, text=True, check=True)
+    assert alone.stdout == render_start(PLAIN)
+    whole = subprocess.run(
+        [sys.executable, "-m", "mjcli", "--help"], capture_output=True, text=True, check=True
+    )
+    assert whole.stdout == render_help((), PLAIN)
+
+
+@pytest.mark.parametrize("width", [40, 50, 80])
+def test_examples_and_common_options_come_before_the_rest(live_tree, width):
+    shown = render_help(("imagine",), HelpLayout(width, False), live_tree)
+    headings = [line for line in shown.splitlines() if re.fullmatch(r"[A-Z][a-z ]+:", line)]
+    assert headings[:4] == ["Examples:", "Arguments:", "Common options:", "Midjourney parameters:"]
+    assert shown.count("--dry-run") == shown.count("--no-ledger") == 1
+
+
+def test_the_prompt_parameters_are_a_table_of_two_columns_at_80_and_of_one_line_each_at_50(live_tree):
+    names = [parameter.spellings[0] for parameter in PARAMETERS]
+    for width, lines in ((80, (len(names) + 1) // 2), (50, len(names))):
+        shown = render_help(("imagine",), HelpLayout(width, False), live_tree)
+        table = shown.partition("Midjourney parameters:\n")[2].partition("\n\n")[0]
+        assert len(table.splitlines()) == lines
+
+
+def test_every_prompt_parameter_has_its_words_in_the_table(live_tree):
+    imagine = find(("imagine",), live_tree)
+    flags = [option["flags"][0] for option in imagine["options"] if option["panel"] == PARAMETERS_PANEL]
+    assert flags == list(PARAMETER_WORDS)

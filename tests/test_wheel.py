@@ -41,6 +41,8 @@ def test_it_contains_a_man_page_for_the_program_and_each_command(names: dict[str
         "share/bash-completion/completions/mj",
         "share/zsh/site-functions/_mj",
         "share/fish/vendor_completions.d/mj.fish",
+        "share/bash-completion/completions/mjcli",
+        "share/fish/vendor_completions.d/mjcli.fish",
         "share/mj/mj.ps1",
     ],
 )

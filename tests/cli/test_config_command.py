@@ -36,7 +36,7 @@ def test_path_defaults_to_the_platform_s_config_directory(mj: Mj) -> None:
 
 
 def test_list_shows_each_value_with_its_source(mj: Mj) -> None:
-    mj("auth", "login", "--profile", "work", stdin=SECRET)
+    mj("auth", "login", "--no-check", "--profile", "work", stdin=SECRET)
     mj("config", "set", "defaults.mode", "relax")
     mj("config", "set", "presets.poster.suffix", "--ar 2:3")
     env: dict[str, str | None] = {"MJ_OUTPUT_DIR": "shots", "MJ_PROFILE": "work"}
@@ -183,10 +183,31 @@ def test_unset_removes_one_key_and_keeps_the_comments(mj: Mj) -> None:
     assert "mj auth logout --files" in mj("config", "unset", "files_token", check=2).err
 
 
-@pytest.mark.parametrize("arguments", [["set", "defaults.mode", "fast"], ["unset", "defaults.mode"]])
-def test_the_sandbox_has_no_settings_to_change(mj: Mj, arguments: list[str]) -> None:
-    assert "sandbox" in mj("--sandbox", "config", *arguments, check=2).err
+@pytest.mark.parametrize("key", ["base_url", "token_in", "profiles.work.base_url", "token"])
+def test_the_sandbox_has_no_profile_to_change(mj: Mj, key: str) -> None:
+    for arguments in (["set", key, "https://h"], ["unset", key]):
+        assert "sandbox" in mj("--sandbox", "config", *arguments, check=2).err
     assert not Path(mj.env["MJ_CONFIG"]).exists()
+
+
+@pytest.mark.parametrize(("option", "env"), [(["--sandbox"], {}), ([], {"MJ_SANDBOX": "1"})])
+def test_defaults_and_presets_are_learned_in_the_sandbox(
+    mj: Mj, option: list[str], env: dict[str, str | None]
+) -> None:
+    result = mj("config", "set", "presets.poster.suffix", "--ar 2:3", *option, env=env)
+    assert "the same with and without the sandbox" in result.err
+    mj("config", "set", "defaults.suffix", "--chaos 5", *option, env=env)
+    assert mj("config", "get", "presets.poster.suffix", *option, env=env).out == "--ar 2:3\n"
+    assert "presets.poster.suffix: --ar 2:3" in mj("config", "list", *option, env=env).out
+    assert mj("config", "path", *option, env=env).out.strip() == mj.env["MJ_CONFIG"]
+    checked = mj("check", "a cat", "--preset", "poster", *option, env=env).out
+    assert "a cat --chaos 5 --ar 2:3" in checked
+    mj("config", "unset", "presets.poster.suffix", *option, env=env)
+    mj("check", "a cat", "--preset", "poster", *option, env=env, check=2)
+
+
+def test_an_unknown_key_is_named_in_the_sandbox_too(mj: Mj) -> None:
+    assert "profile" not in mj("--sandbox", "config", "set", "defaults.modus", "x", check=2).err
 
 
 @pytest.mark.parametrize(

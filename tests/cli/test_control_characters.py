@@ -68,7 +68,7 @@ def test_control_characters_in_arguments_and_records_are_escaped(
         ["action", "upscale1", f"@{typed}"],
         [f"imagine{typed}"],
         ["imagine", "x", f"--option{typed}"],
-        ["imagine", "x", "--chaos", f"5{typed}"],
+        ["imagine", "x", "--chaos", f"x{typed}"],
         ["imagine", "x", "--image", f"https://e/{typed} "],
         ["imagine", "x", "--field", f"[{typed}"],
         ["imagine", "x", "--profile", f"x{typed}"],

@@ -75,7 +75,7 @@ def test_a_pipe_is_not_read_if_there_are_words(online: Mj, done: Service) -> Non
 @pytest.mark.parametrize(
     "prompt",
     [
-        "a cat --ar 16:9 --v 7 --hd --q 4",
+        "a cat --ar 16:9 --s 50",
         "the bear holds the saw \u2014 and waits",
         "\u201cquoted\u201d words",
         f"{A} {B} the bear holds the saw --iw 2",
@@ -84,9 +84,7 @@ def test_a_pipe_is_not_read_if_there_are_words(online: Mj, done: Service) -> Non
         "ünïcödé 森 🐈",
     ],
 )
-def test_parameters_in_the_prompt_are_sent_unchanged_and_set_no_field(
-    online: Mj, done: Service, prompt: str
-) -> None:
+def test_the_prompt_is_sent_unchanged(online: Mj, done: Service, prompt: str) -> None:
     online("imagine", prompt)
     assert sent(done) == {"action": "generate", "prompt": prompt}
 
@@ -267,12 +265,46 @@ def test_a_parameter_option_is_appended_to_the_prompt_and_sets_its_field(
     assert body == {"action": "generate", **fields}
 
 
-def test_an_option_overrides_the_same_parameter_in_the_prompt_with_a_notice(
-    online: Mj, done: Service
-) -> None:
+def test_of_a_repeated_parameter_the_last_one_counts_with_a_notice(online: Mj, done: Service) -> None:
     result = online("imagine", "a cat --v 6 --tile", "--v", "7")
     assert sent(done) == {"action": "generate", "prompt": "a cat --tile --v 7", "version": "7"}
-    assert '--v on the command line overrides "--v 6" in the prompt' in result.err
+    assert '--v is repeated; using "--v 7".' in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["a cat --v 7 --hd --q 4"], ["a", "cat", "--v", "7", "--hd", "--q", "4"]]
+)
+def test_version_quality_and_hd_are_fields_too_wherever_they_were_typed(
+    online: Mj, done: Service, arguments: list[str]
+) -> None:
+    online("imagine", *arguments)
+    assert sent(done) == {
+        "action": "generate",
+        "prompt": "a cat --v 7 --hd --q 4",
+        "version": "7",
+        "hd": True,
+        "quality": "4",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "prompt"),
+    [
+        ("a cat --no text, logo --ar 3:2 -q", "a cat --no text, logo --ar 3:2"),
+        ("a cat --sref 123 456", "a cat --sref 123 456"),
+        ("--tile -q a cat on a table", "a cat on a table --tile"),
+        ("a cat --p --AR 16:9", "a cat --p --AR 16:9"),
+    ],
+)
+def test_quotes_make_no_difference(online: Mj, done: Service, line: str, prompt: str) -> None:
+    online("imagine", *line.split())
+    online("imagine", prompt)
+    assert [post.body["prompt"] for post in done.posts()] == [prompt, prompt]
+
+
+def test_words_after_an_option_that_ends_no_are_refused(online: Mj, done: Service) -> None:
+    assert '"logo" comes after' in online("imagine", *["a", "cat", "--no", "text", "-q", "logo"], check=2).err
+    assert not done.received
 
 
 def test_a_wrong_value_names_the_option_and_nothing_is_sent(online: Mj, service: Service) -> None:

@@ -21,6 +21,8 @@ from tests.support.program import UNPRIVILEGED, Mj, run_after
 from tests.support.scripts import FIRST
 from tests.support.service import Received, Reply, Service, task_record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cat(service: Service) -> Service:

@@ -21,6 +21,8 @@ from tests.support.pauses import SHORT
 from tests.support.program import Mj, running, wait_for_exit
 from tests.support.service import Received, Reply, Service, fixture, task_record
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_success_is_an_event_and_is_recorded_before_the_response(online: Mj, service: Service) -> None:
     with listening(online) as listener:

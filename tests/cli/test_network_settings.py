@@ -24,6 +24,8 @@ from tests.support.images import png
 from tests.support.program import Mj, Result, run_after
 from tests.support.service import Received, Reply, Service, serve, task_record
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "secret-token"
 NEVER = ("--retries", "0")
 
@@ -32,6 +34,7 @@ IMPATIENT = """
 import sys
 import mjcli.api.connection
 from mjcli.__main__ import main
+
 assert mjcli.api.connection.CONNECT_SECONDS
 mjcli.api.connection.CONNECT_SECONDS = 0.3
 sys.exit(main())

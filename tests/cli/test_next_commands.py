@@ -24,7 +24,16 @@ def never_finish(service: Service) -> None:
 
 
 def test_a_profile_and_a_path_with_spaces_are_quoted(mj: Mj, service: Service) -> None:
-    mj("auth", "login", "--profile", "my-work", "--base-url", service.base_url, stdin="a-token-of-mine\n")
+    mj(
+        "auth",
+        "login",
+        "--no-check",
+        "--profile",
+        "my-work",
+        "--base-url",
+        service.base_url,
+        stdin="a-token-of-mine\n",
+    )
     never_finish(service)
     result = mj("--profile", "my-work", "imagine", "x", "--timeout", "1", "-o", "my cats/", check=7)
     assert next_command(result.err) == "mj --profile my-work resume task-1"
@@ -44,6 +53,14 @@ def test_an_unknown_profile_is_named_once(mj: Mj) -> None:
 def test_the_sandbox_option_is_added_even_if_only_the_environment_sets_it(mj: Mj) -> None:
     out = mj("imagine", "a cat", "--no-wait", env={"MJ_SANDBOX": "1"}).out
     assert "next: mj --sandbox resume " in out
+
+
+@pytest.mark.parametrize("last", ["-o", "--output", "-do", "--key", "--timeout", "--mode", "--image"])
+def test_a_last_option_without_its_value_sends_nothing(online: Mj, service: Service, last: str) -> None:
+    result = online("imagine", "a cat", last, check=2)
+    assert f"{last} needs a value." in result.err
+    assert next_command(result.err) == "mj imagine --help"
+    assert not service.received
 
 
 def test_a_mistake_in_a_command_names_the_help_of_that_command(online: Mj) -> None:
@@ -74,12 +91,6 @@ def test_a_missing_argument_is_answered_with_an_example(mj: Mj, arguments: list[
     assert next_command(result.err) == example
 
 
-def test_an_action_behind_its_image_is_put_first_in_the_suggestion(mj: Mj) -> None:
-    result = mj("action", "@last", "upscale4", check=2)
-    assert "mj: The action comes first.\n" in result.err
-    assert next_command(result.err) == "mj action upscale4 @last"
-
-
 @pytest.mark.parametrize(
     "shell",
     [["bash", "--norc", "-i"], ["zsh", "-fi"], ["fish", "--no-config", "-i"], ["dash", "-i"]],
@@ -90,7 +101,7 @@ def test_everything_after_the_colon_can_be_pasted_into_an_interactive_shell(
 ) -> None:
     if shutil.which(shell[0]) is None:
         pytest.skip(f"{shell[0]} is not installed")
-    mj("auth", "login", "--base-url", service.base_url, stdin="a-token-of-mine\n")
+    mj("auth", "login", "--no-check", "--base-url", service.base_url, stdin="a-token-of-mine\n")
     service.imagine(lambda _, reply: reply.whole(b"<html>", 502))
     err = mj("imagine", "x", check=9).err
     lines = [line.partition(": ")[2] for line in err.splitlines() if line.startswith("  next: ")]

@@ -30,7 +30,7 @@ def test_without_a_terminal_the_result_is_name_value_lines(online: Mj, service: 
     assert f"id: {document['image_id']}" in lines
     assert "size: 2048x2048" in lines
     assert f"actions: {' '.join(document['actions'])}" in lines
-    assert f"next: mj action upscale1 {document['image_id']}" in lines
+    assert f"next: mj upscale 1 {document['image_id']}" in lines
     assert all(": " in line for line in lines)
     assert "\x1b" not in result.out + result.err
 

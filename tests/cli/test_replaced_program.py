@@ -20,6 +20,8 @@ from tests.support.ledger import rows
 from tests.support.program import Mj, files
 from tests.support.service import Received, Reply, Script, Service, fixture, task_record
 
+pytestmark = pytest.mark.slow
+
 REQUEST = {"action": "generate", "prompt": "a cat"}
 
 

@@ -16,6 +16,7 @@ from mjcli.cli.request import MAX_JOBS, MAX_UNCONFIRMED, RequestBuilder, Words
 from mjcli.errors import ConfigError, ExitCode, NoTokenError, PromptRefused, UsageError
 from mjcli.settings.load import FILES_PATH
 from tests.support.images import png
+from tests.support.program import Mj
 from tests.support.service import Received, Reply, Service
 from tests.support.world import Terminal, World, typed
 
@@ -119,14 +120,14 @@ def test_words_make_one_request_with_their_subject(begin: Begin, service: Servic
 def test_image_prompts_come_first_and_parameters_last(begin: Begin, service: Service) -> None:
     service.files["/cat.png"] = png()
     link = f"{service.base_url}/cat.png"
-    words = Words("a hat --chaos 5", [link], {"ar": ["16:9"], "no": ["dogs"]})
+    words = Words("a hat --chaos 5", [link], ["--ar", "16:9", "--no", "dogs"])
     assert begin().prompts(words) == [f"{link} a hat --chaos 5 --ar 16:9 --no dogs"]
 
 
 def test_the_subject_is_what_was_typed(begin: Begin) -> None:
     case = begin(CONFIG)
-    (request,) = case.builder().requests(Words("a cat", (), {"ar": ["16:9"]}), SEND)
-    assert request.subject == "a cat"
+    (request,) = case.builder().requests(Words("a cat", (), ["--ar", "16:9"]), SEND)
+    assert request.subject == "a cat --ar 16:9"
 
 
 def test_fields_that_are_none_are_left_out(begin: Begin) -> None:
@@ -196,7 +197,7 @@ def test_defaults_and_presets_follow_the_words_and_later_ones_win(begin: Begin) 
     noir = PromptOptions(preset=["noir", "wild"])
     (prompt,) = begin(CONFIG).prompts("a cat", prompt=noir)
     assert prompt == "a cat film noir --ar 2:3 --chaos 90"
-    (prompt,) = begin(CONFIG).prompts(Words("a cat", (), {"chaos": ["1"]}), prompt=noir)
+    (prompt,) = begin(CONFIG).prompts(Words("a cat", (), ["--chaos", "1"]), prompt=noir)
     assert "--chaos 1" in prompt
     assert "--chaos 90" not in prompt
 
@@ -311,7 +312,7 @@ def test_a_link_to_a_page_is_refused_wherever_it_is(begin: Begin, service: Servi
     words = {
         "image": Words("a hat", [link]),
         "words": Words(f"{link} a hat"),
-        "parameter": Words("a hat", (), {"sref": [link]}),
+        "parameter": Words("a hat", (), ["--sref", link]),
     }[place]
     with pytest.raises(PromptRefused) as caught:
         begin().bodies(words)
@@ -373,7 +374,7 @@ def test_each_link_is_checked_once(begin: Begin, service: Service) -> None:
 def test_a_file_is_uploaded_once_for_all_permutations(
     begin: Begin, service: Service, uploads: list[Received], cat: str
 ) -> None:
-    prompts = begin().prompts(Words("a {red,blue} hat", [cat], {"sref": [cat]}), prompt=PERMUTE)
+    prompts = begin().prompts(Words("a {red,blue} hat", [cat], ["--sref", cat]), prompt=PERMUTE)
     assert len({each.data for each in uploads}) == 1
     link = f"{service.base_url}/up/1.png"
     assert [each.startswith(f"{link} a ") for each in prompts] == [True, True]
@@ -399,7 +400,7 @@ def test_a_dry_run_uploads_nothing_and_names_the_placeholder(
     assert uploads == []
 
 
-@pytest.mark.parametrize("words", ["a hat --chaos 101", "a {red hat"])
+@pytest.mark.parametrize("words", ["a {red, blue} hat --chaos 101", "a {red hat"])
 def test_nothing_is_uploaded_for_a_refused_prompt(
     begin: Begin, uploads: list[Received], cat: str, words: str
 ) -> None:
@@ -432,3 +433,23 @@ def test_a_file_that_is_missing_or_not_an_image_is_refused(
         with pytest.raises(UsageError):
             begin().bodies(Words("a hat", [str(path)]), submit)
     assert uploads == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["a", "cat", "-o", "--dry-run"], "-o needs a value"),
+        (["a", "cat", "--output", "--ar", "3:2"], "--output needs a value"),
+        (["a", "cat", "--key", "-d"], "--key needs a value"),
+        (["a", "cat", "--no", "red", "-old"], '"-old" may be a word or the option -o'),
+        (["--no", "text,", "logo", "a", "cat"], "--no before the words takes one argument"),
+        (["a", "cat", "-v7"], 'Type "--v 7" instead of "-v7"'),
+        (["a cat -ar16:9"], 'Type "--ar 16:9" instead of "-ar16:9"'),
+        (["--p", "a", "cat"], '"a" may be the code of --p or a word'),
+    ],
+)
+def test_an_argument_with_two_meanings_is_refused_before_anything_is_sent(
+    online: Mj, service: Service, arguments: list[str], told: str
+) -> None:
+    assert told in online("imagine", *arguments, check=2).err
+    assert service.posts() == []

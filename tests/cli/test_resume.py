@@ -284,7 +284,16 @@ def test_a_name_that_matches_no_job_is_refused(
 
 def test_the_jobs_of_another_profile_are_mentioned_and_left_alone(mj: Mj, service: Service) -> None:
     for profile in ("default", "work"):
-        mj("auth", "login", "--profile", profile, "--base-url", service.base_url, stdin="a-token-of-mine\n")
+        mj(
+            "auth",
+            "login",
+            "--no-check",
+            "--profile",
+            profile,
+            "--base-url",
+            service.base_url,
+            stdin="a-token-of-mine\n",
+        )
     service.answer({"task_id": "task-1"})
     mj("--profile", "work", "imagine", "a cat", "--no-wait")
     result = mj("resume")

@@ -19,7 +19,7 @@ from tests.support.program import SOON, Mj, files, running, wait_for_exit
 from tests.support.scripts import FIRST, hold, hold_after_the_task, hold_the_image
 from tests.support.service import Received, Reply, Service, task_record
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the signals of Unix")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="the signals of Unix")]
 
 SIGNALS = [
     pytest.param(signal.SIGINT, 130, id="SIGINT"),

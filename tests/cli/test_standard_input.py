@@ -48,7 +48,6 @@ def loop(mj: Mj, command: str) -> int:
         ('mj video --image "$each" --no-check', "videos", 0),
         ("mj extend-video 1751816807896311", "videos", 0),
         ("mj action upscale1 1751816807896311", "imagine", 1),
-        ("mj imagine a cat --permute", "imagine", 1),
         ("mj history", "imagine", 0),
         ("mj resume", "imagine", 0),
         ("mj", "imagine", 0),

@@ -21,7 +21,10 @@ from tests.support.scripts import hold, hold_after_the_task, hold_the_image
 from tests.support.service import Service
 from tests.support.terminal import Screen
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the signals and file modes of Unix")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the signals and file modes of Unix"),
+]
 
 SIGNALS = [
     pytest.param(signal.SIGINT, 130, id="SIGINT"),

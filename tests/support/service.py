@@ -214,7 +214,10 @@ class Service:
             return self.tasks.get(body["id"], {})
         ids = body.get("ids") or list(reversed(self.tasks))
         items = [self.tasks[each] for each in ids if each in self.tasks]
-        return {"items": items[: body.get("limit", 12)], "count": len(items)}
+        if "trace_ids" in body:
+            items = [each for each in items if each.get("trace_id") in body["trace_ids"]]
+        start = body.get("offset", 0)
+        return {"items": items[start : start + body.get("limit", 12)], "count": len(items)}
 
 
 class _Server(ThreadingHTTPServer):

@@ -31,17 +31,26 @@ for reply in "${COMPREPLY[@]}"; do echo "$reply"; done
 """
 
 
-def ask_bash(bash: str, script: Path, line: str, *, path: str | Path = "") -> list[str]:
+def ask_bash(
+    bash: str, script: Path, line: str, *, path: str | Path = "", cwd: Path | None = None
+) -> list[str]:
     """The words that the script's function offers for a line with the cursor at its end."""
-    return _lines([bash, "--norc", "--noprofile", "-c", _ASK_BASH, "bash", str(script), line], path)
+    return _lines([bash, "--norc", "--noprofile", "-c", _ASK_BASH, "bash", str(script), line], path, cwd)
 
 
 def ask_fish(
-    fish: str, script: Path, line: str, *, path: str | Path = "", cwd: Path | None = None
+    fish: str,
+    script: Path,
+    line: str,
+    *,
+    path: str | Path = "",
+    cwd: Path | None = None,
+    descriptions: bool = False,
 ) -> list[str]:
-    """The words that fish offers for a line, without their descriptions."""
+    """The words that fish offers for a line; `descriptions` adds them after a tab."""
     command = [fish, "--no-config", "-c", "source $argv[1]; complete -C $argv[2]", str(script), line]
-    return [line.split("\t")[0] for line in _lines(command, path, cwd)]
+    lines = _lines(command, path, cwd)
+    return lines if descriptions else [line.split("\t")[0] for line in lines]
 
 
 def _lines(command: list[str], path: str | Path, cwd: Path | None = None) -> list[str]:

@@ -15,7 +15,7 @@ from mjcli.cli.parser import MjCommand, MjGroup, build_command, new_app
 
 
 class ToyAction(MjCommand):
-    completion_words = {"action": ["upscale1", "upscale4", "zoom:out"], "image": ["@last", "@2"]}  # noqa: RUF012
+    completion_words = {"action": ["upscale1", "upscale4", "zoom:out"], "target": ["@last", "@2"]}  # noqa: RUF012
 
 
 draw = new_app()
@@ -66,7 +66,7 @@ act = new_app()
 @act.command("act", cls=ToyAction)
 def act_(
     action: Annotated[str, typer.Argument(help="What to do.")],
-    image: Annotated[str, typer.Argument(help="To what.")],
+    target: Annotated[str, typer.Argument(help="To what.")],
     mode: Annotated[Literal["fast", "relax"] | None, typer.Option(help="How soon.")] = None,
 ) -> None:
     """Do something to it."""

@@ -30,7 +30,7 @@ from mjcli.media.transfer import Limits, LinkExpired, Transfer
 from mjcli.media.web import STALL_SECONDS, GuardedGet
 
 _STEP = 0.5  # seconds within which `stop`, and on Windows Ctrl-C, is noticed
-PARALLEL = 4
+PARALLEL = 6  # more of them only wait for each other
 
 Progress = Callable[[int, int, "int | None"], None]  # index, bytes so far, total bytes if known
 
@@ -155,7 +155,7 @@ class Downloader:
         stale: Callable[[str], bool] = lambda _url: False,
         progress: Progress = lambda *_: None,
     ) -> tuple[list[Saved], list[DownloadError]]:
-        """Save every link, four at a time; returns the saved files in order, and the failures.
+        """Save every link, a few at a time; returns the saved files in order, and the failures.
 
         A file that is already one of the job's `own` is kept, unless `force`. `video` says what the links are
         to lead to. `refresh` returns fresh links for all of `urls` when one has expired or is missing (None);

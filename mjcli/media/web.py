@@ -17,6 +17,8 @@ import httpx
 
 from mjcli import __version__, network
 from mjcli.errors import ConfigError, reason_of, without_stop
+from mjcli.media.direct import DirectTransport
+from mjcli.media.watchdog import Watchdog
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 30.0  # without a byte
@@ -75,6 +77,7 @@ class GuardedGet:
         self._sessions: list[_Session] = []  # those without a request
         self._requests: set[_Request] = set()
         self._certificates: ssl.SSLContext | None = None
+        self._watchdog = Watchdog()
         self._stopped = False
         self._lock = threading.Lock()
 
@@ -120,6 +123,7 @@ class GuardedGet:
         for request in requests:
             request.session.client.close()
         self._close_idle()
+        self._watchdog.close()
 
     def _close_idle(self) -> None:
         with self._lock:
@@ -138,19 +142,48 @@ class GuardedGet:
     ) -> Iterator[httpx.Response]:
         self._refuse_private(address.host)
         for reuse in (True, False):
-            left = math.inf if deadline is None else deadline - time.monotonic()
-            if left <= 0:
-                raise TransportError("timed out")
-            timeout = httpx.Timeout(min(stall, left), connect=min(CONNECT_SECONDS, left))
-            with self._tracked(address, reuse=reuse) as request:
-                with _limited(request, min(left, CONNECT_SECONDS + stall)):
-                    response = request.send(method, address, headers, timeout)
-                if response is None:
-                    continue  # the host had closed the connection that was reused
-                with contextlib.closing(response), _limited(request, left):
-                    response.stream = _WatchedBody(response.stream, request, stall)
+            with self._attempt(method, address, headers, deadline, stall, reuse=reuse) as response:
+                if response is not None:
                     yield response
                     return
+
+    @contextlib.contextmanager
+    def _attempt(
+        self,
+        method: str,
+        address: httpx.URL,
+        headers: Mapping[str, str] | None,
+        deadline: float | None,
+        stall: float,
+        *,
+        reuse: bool,
+    ) -> Iterator[httpx.Response | None]:
+        """Yield the response; None if the host had closed the connection that was reused."""
+        now = time.monotonic()
+        end = math.inf if deadline is None else deadline
+        if end <= now:
+            raise TransportError("timed out")
+        timeout = httpx.Timeout(min(stall, end - now), connect=min(CONNECT_SECONDS, end - now))
+        with self._tracked(address, reuse=reuse) as request:
+            with self._limited(request, lambda: min(end, now + CONNECT_SECONDS + stall)):
+                response = request.send(method, address, headers, timeout)
+            if response is None:
+                yield None
+                return
+            body = response.stream = _TimedBody(response.stream, stall)
+            with contextlib.closing(response), self._limited(request, lambda: min(end, body.due)):
+                yield response
+
+    @contextlib.contextmanager
+    def _limited(self, request: _Request, due: Callable[[], float]) -> Iterator[None]:
+        """Shut the request when the block takes longer. Raises `TransportError` for a request that was shut."""
+        try:
+            with self._watchdog.watching(due, lambda: request.shut("timed out")):
+                yield
+        except httpx.HTTPError:
+            request.raise_if_shut()
+            raise
+        request.raise_if_shut()
 
     @contextlib.contextmanager
     def _tracked(self, address: httpx.URL, *, reuse: bool) -> Iterator[_Request]:
@@ -212,13 +245,21 @@ def _origin(address: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _tokenless_client(certificates: ssl.SSLContext | None, proxy: str | None) -> httpx.Client:
+    transport: httpx.BaseTransport
+    if proxy is None:
+        transport = DirectTransport(certificates, idle=IDLE_CONNECTIONS, seconds=IDLE_SECONDS)
+    else:
+        transport = httpx.HTTPTransport(
+            verify=certificates or False,  # http needs none
+            trust_env=False,
+            proxy=proxy,
+            limits=httpx.Limits(max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
+        )
     return httpx.Client(
-        verify=certificates or False,  # http needs none
+        transport=transport,
         trust_env=False,
-        proxy=proxy,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"user-agent": f"mj/{__version__}", "accept": "*/*", "accept-encoding": "identity"},
-        limits=httpx.Limits(max_keepalive_connections=IDLE_CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
     )
 
 
@@ -329,61 +370,34 @@ class _Request:
                 _shut_socket(stream)
 
 
-@contextlib.contextmanager
-def _limited(request: _Request, seconds: float) -> Iterator[None]:
-    """Shut the request when the block takes longer. Raises `TransportError` for a request that was shut."""
-    timer = None
-    if seconds < math.inf:
-        timer = threading.Timer(max(seconds, 0), request.shut, ["timed out"])
-        timer.daemon = True
-        timer.start()
-    try:
-        yield
-    except httpx.HTTPError:
-        request.raise_if_shut()
-        raise
-    finally:
-        if timer is not None:
-            timer.cancel()
-    request.raise_if_shut()
-
-
-class _WatchedBody(httpx.SyncByteStream):
-    """A body whose request is shut when it brings no data for some seconds.
+class _TimedBody(httpx.SyncByteStream):
+    """A body that knows until when it must bring more data, `seconds` after the reader began to wait.
 
     A read timeout alone would be renewed by every byte of chunk extensions and trailers, which are not data.
     """
 
-    def __init__(self, body: Any, request: _Request, seconds: float) -> None:
-        self._body, self._request, self._seconds = body, request, seconds
-        self._since = math.inf  # when the reader began to wait for data
-        self._over = threading.Event()
+    def __init__(self, body: Any, seconds: float) -> None:
+        self._body, self._seconds = body, seconds
+        self._since: float | None = None  # when the reader began to wait
+
+    @property
+    def due(self) -> float:
+        """A reading of `time.monotonic()`; it is never earlier than it was."""
+        since = self._since
+        return (time.monotonic() if since is None else since) + self._seconds
 
     def __iter__(self) -> Iterator[bytes]:
-        threading.Thread(target=self._watch, daemon=True).start()
         pieces = iter(self._body)
-        try:
-            while True:
-                self._since = time.monotonic()
-                piece = next(pieces, None)
-                self._since = math.inf
-                if piece is None:
-                    return
-                yield piece
-        finally:
-            self._over.set()
+        while True:
+            self._since = time.monotonic()
+            piece = next(pieces, None)
+            self._since = None
+            if piece is None:
+                return
+            yield piece
 
     def close(self) -> None:
-        self._over.set()
         self._body.close()
-
-    def _watch(self) -> None:
-        left = self._seconds
-        while not self._over.wait(min(left, self._seconds, threading.TIMEOUT_MAX)):
-            left = self._since + self._seconds - time.monotonic()
-            if left <= 0:
-                self._request.shut("timed out")
-                return
 
 
 def _acknowledge_at_once(stream: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mjcli.media.download import Downloader
+from mjcli.media.download import PARALLEL, Downloader
 from mjcli.media.names import Target, fields_of
 from mjcli.media.web import GuardedGet, TransportError
 from tests.support.images import png
@@ -48,7 +48,7 @@ def test_many_files_of_one_job_use_few_connections(service: Service, tmp_path: P
         saved, failures = fetch.save_all(urls, Target(tmp_path), FIELDS)
     assert not failures
     assert [each.path.read_bytes() for each in saved] == [png(n) for n in range(40)]
-    assert connections(service) <= 4
+    assert connections(service) <= PARALLEL
 
 
 def test_a_connection_that_the_host_closed_is_replaced_at_once(service: Service, web: GuardedGet) -> None:

@@ -24,7 +24,7 @@ def _never() -> bool:
     return False
 
 
-def _never_for(_: Result) -> bool:
+def _never_for(_: Any) -> bool:
     return False
 
 
@@ -45,7 +45,11 @@ class Hooks(NamedTuple):
     enough: Callable[[Result], bool] = _never_for
     #: After a while without a new event, and when a final event may not be the last. True ends the stream.
     silent: Callable[[], bool] = _never
+    #: After a refusal because of the rate, with the seconds until the retry; may return another number.
+    limited: Callable[[float], float | None] = _ignore
     #: Before the pause of a retry, with its length in seconds and the reason.
     retrying: Callable[[float, str], None] = _ignore
+    #: For the pause itself, in seconds. True: the pause is over, so that the client makes none.
+    pausing: Callable[[float], bool] = _never_for
     #: For something unexpected that was skipped, with one sentence.
     doubt: Callable[[str], None] = _ignore

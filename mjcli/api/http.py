@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -31,7 +32,7 @@ from mjcli.api.responses import (
     refusal_of,
     whole_body,
 )
-from mjcli.api.retries import Retries, retry_after
+from mjcli.api.retries import RATE_LIMITED, Retries, retry_after
 from mjcli.errors import ApiError, LostResponse, MjError, NetworkError, UsageError
 
 READ_SECONDS = 30.0  # for a query, whole; a job's own deadline bounds the paid requests
@@ -83,7 +84,7 @@ class Transport:
 
     def pause(self, retries: Retries, refusal: MjError, response: httpx.Response) -> None:
         """Wait after a rate limit, as its response says. Raises `refusal` when there is no other attempt."""
-        retries.pause(refusal, retry_after(response, self._clock.time()), reason="rate limited")
+        retries.pause(refusal, retry_after(response, self._clock.time()), reason=RATE_LIMITED)
 
     @contextlib.contextmanager
     def submit(
@@ -115,9 +116,25 @@ class Transport:
     def query(self, path: str, body: Mapping[str, Any], deadline: float | None) -> dict[str, Any]:
         """Send a free request and return the JSON object of its response; retried after any fault."""
         client = self._client(keep_alive=8)
+        return self._ask(
+            lambda exchange: self._post(client, path, body, "application/json", exchange), deadline
+        )
+
+    def get(self, path: str, parameters: Mapping[str, str], deadline: float | None) -> dict[str, Any]:
+        """The same for a GET with these query parameters."""
+        client = self._client(keep_alive=8)
+        return self._ask(
+            lambda exchange: self._send(
+                client, exchange, "GET", path, "application/json", parameters=parameters
+            ),
+            deadline,
+        )
+
+    def _ask(self, send: Callable[[Exchange], httpx.Response], deadline: float | None) -> dict[str, Any]:
+        """Repeat a free request until it is answered."""
         retries = Retries(self.retries, self._clock, deadline, factor=0.5)
         while True:
-            answer = self._query_once(client, path, body, deadline)
+            answer = self._ask_once(send, deadline)
             if answer.failure is None:
                 return answer.document
             if answer.is_final:
@@ -161,15 +178,13 @@ class Transport:
                 raise refusal
             self.pause(retries, refusal, response)
 
-    def _query_once(
-        self, client: httpx.Client, path: str, body: Mapping[str, Any], deadline: float | None
-    ) -> _Answer:
+    def _ask_once(self, send: Callable[[Exchange], httpx.Response], deadline: float | None) -> _Answer:
         latest = self._clock.monotonic() + READ_SECONDS
         exchange = Exchange(
             self._clock, latest if deadline is None else min(deadline, latest), Hooks(), self._note_clock
         )
         try:
-            response = self._post(client, path, body, "application/json", exchange)
+            response = send(exchange)
             pause = retry_after(response, self._clock.time())
             if response.status_code != 200:
                 return _Answer(failure=about_tasks(refusal_of(response, exchange)), pause=pause)
@@ -189,13 +204,26 @@ class Transport:
     def _post(
         self, client: httpx.Client, path: str, body: Mapping[str, Any], accept: str, exchange: Exchange
     ) -> httpx.Response:
+        return self._send(client, exchange, "POST", path, accept, body=dict(body))
+
+    def _send(
+        self,
+        client: httpx.Client,
+        exchange: Exchange,
+        method: str,
+        path: str,
+        accept: str,
+        *,
+        body: dict[str, Any] | None = None,
+        parameters: Mapping[str, str] = MappingProxyType({}),
+    ) -> httpx.Response:
         """Send a request. Whatever goes wrong is an `httpx.HTTPError`, but for what a hook raises."""
         try:
             request = client.build_request(
-                "POST",
+                method,
                 self.base_url + path,
-                params=self._query or None,
-                json=dict(body),
+                params={**self._query, **parameters} or None,
+                json=body,
                 headers={**self._headers, "accept": accept},
                 extensions={"trace": exchange},
             )

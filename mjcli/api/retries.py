@@ -10,7 +10,10 @@ import httpx
 from mjcli.api.hooks import Clock, Hooks
 from mjcli.errors import MjError
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between attempts, each twice as long as the one before
 RETRY_AFTER_CAP = 60.0  # the longest `Retry-After` that is honoured
+ENDLESS = 1000  # attempts that only the deadline ends
+RATE_LIMITED = "rate limited"
 
 
 class Retries:
@@ -36,14 +39,19 @@ class Retries:
     def pause(self, failure: MjError, seconds: float | None = None, *, reason: str = "") -> None:
         """Wait before the next attempt. Raises `failure` when there is none."""
         if seconds is None:
-            seconds = min(0.5 * 2 ** min(self._count, 8), 8.0) * random.uniform(0.75, 1.25) * self._factor
+            pause = min(FIRST_PAUSE * 2 ** min(self._count, 8), LONGEST_PAUSE)
+            seconds = pause * random.uniform(0.75, 1.25) * self._factor
         if self._count >= self._limit:
             raise failure
         if self._deadline is not None and self._clock.monotonic() + seconds >= self._deadline:
             raise failure
         self._count += 1
-        self._hooks.retrying(seconds, f"{reason} (retry {self._count} of {self._limit})")
-        self._clock.sleep(seconds)
+        if reason == RATE_LIMITED and (other := self._hooks.limited(seconds)) is not None:
+            seconds = other
+        of = f" of {self._limit}" if self._limit < ENDLESS else ""
+        self._hooks.retrying(seconds, f"{reason} (retry {self._count}{of})")
+        if not self._hooks.pausing(seconds):
+            self._clock.sleep(seconds)
 
 
 def retry_after(response: httpx.Response, now: float) -> float | None:

@@ -2,19 +2,23 @@
 
     MjError
     ├── UsageError        2   arguments, reference
-    │   └── PromptRefused 2   a prompt, with the position of each finding
+    │   ├── PromptRefused 2   a prompt, with the position of each finding
+    │   └── BatchRefused  2   the lines of a batch file, with the number of each
     ├── ConfigError       2   config file, ledger, output directory
+    │   ├── StoreError    2   an object store that cannot be read or written
     │   ├── UnknownProfile 2  a profile that the config file does not have
     │   └── NameInUse     2   a file name that something else has
     ├── NoTokenError      3
     ├── TokenRefused      3   a token that was not saved
     ├── ApiError        3-6   the service's own error object
+    │   └── PlatformRefused   that of the management API, which says nothing about jobs
     ├── UnknownTask       4   a task that the service does not know
     ├── NetworkError      6   the request was not accepted
     ├── StillRunning      7   the deadline passed before the job ended
     ├── DownloadError     8   the job is done, a file is missing
     │   └── OutputError   8   standard output cannot be written
-    └── LostResponse      9   the request was sent, no usable response came back
+    ├── LostResponse      9   the request was sent, no usable response came back
+    └── LimitReached     11   a limit on jobs or their cost; nothing was sent
 
 `Interrupted` is not an `MjError`: like `KeyboardInterrupt` it must pass every `except Exception`.
 """
@@ -23,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class ExitCode(IntEnum):
@@ -39,6 +43,8 @@ class ExitCode(IntEnum):
     RUNNING = 7
     FILE = 8
     UNKNOWN = 9
+    SOME_FAILED = 10
+    LIMIT = 11
     SIGHUP = 129
     SIGINT = 130
     SIGPIPE = 141
@@ -61,6 +67,10 @@ class Remedy(StrEnum):
     FILES_CONNECTION = "retry, or check the address of the file endpoint"
     HOST_IMAGE = "use another file, or pass the link of the image"
     FILES_TOKEN = "set a token for the file endpoint"  # noqa: S105
+    LOG_IN_PLATFORM = "log in to the platform"
+    LOG_OUT_PLATFORM = "log out of the platform"
+    PLATFORM_ADDRESS = "check the address of the platform"
+    DAY_LIMIT = "raise the limit of the day, or wait for the next one"
     LEDGER_REPLACED = "run the command again with the new ledger"
 
 
@@ -129,6 +139,47 @@ class PromptRefused(UsageError):
         return "Prompt error; nothing was sent."
 
 
+class LineProblem(NamedTuple):
+    """What is wrong with a line of a file (from 1), as a sentence."""
+
+    line: int
+    message: str
+
+
+class BatchRefused(UsageError):
+    """Lines of a batch file that cannot be used; nothing was sent.
+
+    `name` is the file as people name it, and `problems` are all of them, sorted by line.
+    """
+
+    SHOWN = 20  # problems in the message
+
+    def __init__(self, name: str, problems: Sequence[LineProblem], *, hint: str | None = None) -> None:
+        self.name = name
+        self.problems = sorted(problems, key=lambda each: each.line)
+        super().__init__("\n".join(self.excerpt), hint=hint)
+
+    @property
+    def excerpt(self) -> list[str]:
+        """The first problems as `FILE:LINE: sentence`, one with several lines once, and how many are left out."""
+        lines: dict[str, list[int]] = {}
+        for number, message in self.problems:
+            lines.setdefault(message, []).append(number)
+        shown = [
+            f"{self.name}:{first}: {message}"
+            + (f" (and {len(more)} more line{'s' if len(more) > 1 else ''})" if more else "")
+            for message, (first, *more) in lines.items()
+        ]
+        left = len(shown) - self.SHOWN
+        return shown if left <= 0 else [*shown[: self.SHOWN], f"… and {left} more"]
+
+    @property
+    def sentence(self) -> str:
+        """The headline; the problems are shown below it."""
+        count = len(self.problems)
+        return f"{count} problem{'s' if count > 1 else ''} in {self.name}; nothing was sent."
+
+
 class ConfigError(MjError):
     """A config file, ledger or output directory that cannot be used; nothing was sent."""
 
@@ -138,6 +189,10 @@ class ConfigError(MjError):
 
 class UnknownProfile(ConfigError):
     """A profile that the config file does not have; `profile` is None if no profile can have the name."""
+
+
+class StoreError(ConfigError):
+    """An object store that cannot be read or written."""
 
 
 class LedgerError(ConfigError):
@@ -239,6 +294,15 @@ class ApiError(MjError):
         return f"The service refused the request; nothing is billed ({self.code}): {self.message}"
 
 
+class PlatformRefused(ApiError):
+    """The refusal of a query about prices, balance or usage; no job is concerned."""
+
+    @property
+    def sentence(self) -> str:
+        """The platform's words."""
+        return f"The platform refused the query ({self.code}): {self.message}"
+
+
 class UnknownTask(MjError):
     """A task that the service does not know."""
 
@@ -286,12 +350,29 @@ class LostResponse(MjError):
     candidates: tuple[str, ...] = ()
 
 
+class TakenElsewhere(MjError):
+    """A job of a batch that another process has claimed, as `taken` says; it was not sent."""
+
+    code = "not_sent"
+
+    def __init__(self, message: str, *, taken: Any, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.taken, self.exit_code = taken, exit_code
+
+
+class LimitReached(MjError):
+    """A job that would exceed one of the user's limits, or whose price is not known; it was not sent."""
+
+    code = "limit"
+    exit_code = ExitCode.LIMIT
+
+
 class Interrupted(BaseException):
     """A signal that ends the program, or a closed standard output (SIGPIPE).
 
     `sent` says that a paid request was sent, `finished` that its job is done; `task_id` and `job` are as in
     `MjError`. The code that runs the job fills them in as the exception passes. `sentence` replaces the usual
-    message.
+    message. `threads_run` says that other threads still use what would be closed: the process has to end at once.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -303,6 +384,7 @@ class Interrupted(BaseException):
         self.job: str | None = None
         self.hint: str | None = None
         self.sentence: str | None = None
+        self.threads_run = False
 
     @property
     def by_choice(self) -> bool:

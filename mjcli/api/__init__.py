@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mjcli.api.client import DEFAULT_BASE_URL, Client
     from mjcli.api.fields import ActionFields, ImageFields, ImagineFields, VideoFields
     from mjcli.api.hooks import Clock, Hooks
+    from mjcli.api.platform import Platform
     from mjcli.api.uploads import FileStore
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Hooks",
     "ImageFields",
     "ImagineFields",
+    "Platform",
     "Result",
     "TaskRecord",
     "VideoFields",
@@ -38,6 +40,10 @@ def __getattr__(name: str) -> Any:
         from mjcli.api.uploads import FileStore
 
         return FileStore
+    if name == "Platform":
+        from mjcli.api.platform import Platform
+
+        return Platform
     if name.endswith("Fields"):
         from mjcli.api import fields
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import fields, results
+from . import fields, platform, results
 from .fields import RefusalError
 from .files import UPLOAD_LIMIT, File, byte_range
 from .server import Server
@@ -291,12 +291,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _get(self) -> None:
         if self._endpoint() is not None:
             self._refuse_method()
+        if self.url_path.startswith(f"{platform.PATH}/"):
+            self._drain_before_get()
+            return self._send_json(200, self._platform())
         file = self.server.files.find(self.url_path, self.query)
         if file is None:
             raise RefusalError(404, "no_api", f"sandbox: there is nothing at {self.url_path}")
+        self._drain_before_get()
+        return self._send_file(file)
+
+    def _drain_before_get(self) -> None:
+        """Read the body that a GET has no use for, so that the next request on the connection is found."""
         if "chunked" in self.headers.get("transfer-encoding", "").lower() or self._length():
             self._drain()
-        self._send_file(file)
+
+    def _platform(self) -> dict[str, Any]:
+        path = self.url_path.removeprefix(platform.PATH).rstrip("/")
+        return self.server.platform.get(path, self.query, self.headers.get("authorization", ""))
 
     def _send_file(self, file: File) -> None:
         length, part = len(file.content), None

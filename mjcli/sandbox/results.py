@@ -35,13 +35,13 @@ def result(job: Job, base_url: str, now: float) -> dict[str, Any]:
     if job.kind == "videos":
         return _video_result(job, base_url, now)
     if not job.image:
-        return {**job.extra, "sandbox": True}
+        return {**job.extra, "trace_id": job.trace_id, "sandbox": True}
     fields = {**_image_fields(job, None, base_url, now), "progress": 100}
     if job.kind == "imagine":
         fields["actions"] = job.actions
     if job.extra.get("split"):
         fields["sub_image_urls"] = [f"{base_url}/{job.job_id}/0_{n}.png" for n in range(4)]
-    return {**fields, "task_id": job.id, "success": True, "sandbox": True}
+    return {**fields, "task_id": job.id, "trace_id": job.trace_id, "success": True, "sandbox": True}
 
 
 def record(job: Job, base_url: str, now: float) -> dict[str, Any]:
@@ -95,6 +95,7 @@ def _video_result(job: Job, base_url: str, now: float) -> dict[str, Any]:
         "video_id": str(job.image_id),
         "video_urls": [f"{base_url}//video/{job.job_id}/0_{n}.mp4" for n in range(4)],
         "task_id": job.id,
+        "trace_id": job.trace_id,
         "success": True,
         "sandbox": True,
     }

@@ -13,6 +13,7 @@ from .faults import Faults
 from .files import Files
 from .handler import Handler
 from .options import SandboxOptions
+from .platform import Platform
 from .server import GRACE, Server
 from .serving import announce, withdraw
 from .store import Store
@@ -50,6 +51,7 @@ class Sandbox:
         self._server.faults = Faults(options)
         self._server.endpoints = Endpoints(self._store, options, self._server.faults)
         self._server.files = Files(self._store)
+        self._server.platform = Platform(self._store)
         self._server.callbacks = Callbacks(self._store, self._server.links_url)
         self._callbacks = self._server.callbacks
         self._thread: threading.Thread | None = None

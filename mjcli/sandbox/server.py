@@ -14,6 +14,7 @@ from .endpoints import Endpoints
 from .faults import Faults
 from .files import Files
 from .options import SandboxOptions
+from .platform import Platform
 
 GRACE = 5.0  # seconds for what is in progress when the server closes
 
@@ -29,6 +30,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     endpoints: Endpoints
     files: Files
     callbacks: Callbacks
+    platform: Platform
     faults: Faults
 
     def __init__(

@@ -242,6 +242,10 @@ class Store:
         ((count,),) = self._read(f"SELECT count(*) FROM jobs{where}", values)  # noqa: S608
         return [_job(row) for row in rows], count
 
+    def all_jobs(self) -> list[Job]:
+        """Every job, newest first."""
+        return [_job(row) for row in self._read(f"{_SELECT} ORDER BY created_at DESC, image_id DESC")]
+
     def pending_callbacks(self) -> list[Job]:
         """Jobs with an event left to deliver, ordered by the time when it is due."""
         rows = self._read(f"{_SELECT} WHERE callback_due IS NOT NULL ORDER BY callback_due")

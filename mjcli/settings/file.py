@@ -28,6 +28,16 @@ from mjcli.settings.schema import (
 _MAX_BYTES = 1 << 20
 _LOCK_SECONDS = 30.0
 _MAX_DOTS = 100
+_LOG_IN = {
+    "token": Remedy.LOG_IN,
+    "files_token": Remedy.LOG_IN_FILES,
+    "platform_token": Remedy.LOG_IN_PLATFORM,
+}
+_LOG_OUT = {
+    "token": Remedy.LOG_OUT,
+    "files_token": Remedy.LOG_OUT_FILES,
+    "platform_token": Remedy.LOG_OUT_PLATFORM,
+}
 # Why a file cannot be replaced although it may be writable: a mount point, a directory of others.
 _NOT_REPLACEABLE = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS)
 _STRINGS = re.compile(
@@ -41,7 +51,7 @@ class _Change(NamedTuple):
 
     tables: tuple[str, ...]
     key: str
-    value: str | bool | None
+    value: str | bool | float | None
 
 
 # --- Read.
@@ -168,7 +178,7 @@ def _reason(error: Exception) -> str:
 # --- Change. Each function raises ConfigError if the file cannot be changed, and then leaves it as it was.
 
 
-def set_value(path: Path, key: str, value: str, *, profile: str) -> str | bool:
+def set_value(path: Path, key: str, value: str, *, profile: str) -> str | bool | float:
     """Set `key`, as `config set` takes it, from text; returns the typed value.
 
     UsageError for an unknown key, an invalid value, or a token, because argument lists are public.
@@ -177,7 +187,7 @@ def set_value(path: Path, key: str, value: str, *, profile: str) -> str | bool:
     if where[-1] in SECRETS:
         raise UsageError(
             "Tokens cannot be passed as arguments, which other users can read.",
-            remedy=Remedy.LOG_IN if where[-1] == "token" else Remedy.LOG_IN_FILES,
+            remedy=_LOG_IN[where[-1]],
         )
     try:
         typed = parse_value(where, value)
@@ -191,8 +201,7 @@ def unset_value(path: Path, key: str, *, profile: str) -> bool:
     """Remove `key` from the file; False if it was not there. UsageError for a token: see `remove_token`."""
     where = locate(key, profile=profile)
     if where[-1] in SECRETS:
-        remedy = Remedy.LOG_OUT if where[-1] == "token" else Remedy.LOG_OUT_FILES
-        raise UsageError("Tokens cannot be removed with mj config unset.", remedy=remedy)
+        raise UsageError("Tokens cannot be removed with mj config unset.", remedy=_LOG_OUT[where[-1]])
     return _edit(path, [_Change(where[:-1], where[-1], None)])
 
 
@@ -319,7 +328,7 @@ def _add_table(parent: MutableMapping[str, Any], name: str, *, is_last: bool) ->
     new.value.body.extend(tail)
 
 
-def _put(table: MutableMapping[str, Any], key: str, value: str | bool) -> None:
+def _put(table: MutableMapping[str, Any], key: str, value: str | bool | float) -> None:
     """Set a key; a new one goes after the last key of its table, before comments on the next table."""
     tail = [] if key in table else _cut_tail(table)
     table[key] = value

@@ -31,12 +31,16 @@ DEFAULT_BASE_URL = "https://api.acedata.cloud"
 FILES_PATH = "/files/upload"  # of the file endpoint, under the base URL; it takes the API token
 # The service's other file endpoint, which takes tokens of its own.
 PLATFORM_FILES_URL = "https://platform.acedata.cloud/api/v1/files/"
+# The management API (prices, balance, usage), which takes platform tokens.
+PLATFORM_URL = "https://platform.acedata.cloud/api/v1"
+PLATFORM_PATH = "/api/v1"  # of the same, under a base URL on this machine
 # The variables that override the file, by key; the first one that is set applies.
 VARIABLES = {
     "token": ("MJ_TOKEN", "ACEDATACLOUD_API_TOKEN"),
     "base_url": ("MJ_BASE_URL",),
     "files_url": ("MJ_FILES_URL",),
     "files_token": ("MJ_FILES_TOKEN",),
+    "platform_token": ("MJ_PLATFORM_TOKEN",),
     "defaults.output": ("MJ_OUTPUT_DIR",),
 }
 
@@ -59,6 +63,10 @@ class Settings(NamedTuple):
     """str: the address that files are uploaded to; None with the sandbox on, as for `base_url`."""
     files_token: Setting
     """str, or None if the file endpoint has no token of its own; see `token_for_files`."""
+    platform_url: Setting
+    """str: the address of the management API; None with the sandbox on, as for `base_url`."""
+    platform_token: Setting
+    """str or None; see `token_for_platform`."""
     mode: Setting
     """`fast`, `relax`, `turbo` or None."""
     output: Setting
@@ -67,6 +75,8 @@ class Settings(NamedTuple):
     """bool: whether images are saved without --download."""
     suffix: Setting
     """str or None: added to the end of every prompt, as a preset's suffix is to some."""
+    max_cost_per_day: Setting
+    """float or None: the most that the jobs of a UTC day may cost, in USD."""
     sandbox: Setting
     """bool: whether the embedded stand-in is used in place of the service."""
     config_file: Path
@@ -98,6 +108,24 @@ class Settings(NamedTuple):
         return bool(self.sandbox.value) or is_loopback(self.files_url.value)
 
     @property
+    def platform_is_local(self) -> bool:
+        """Whether the management API is on the loopback interface."""
+        return bool(self.sandbox.value) or is_loopback(self.platform_url.value)
+
+    @property
+    def token_for_platform(self) -> Setting:
+        """The token for prices, balance and usage: the platform's own; else that of files of the same origin."""
+        if self.platform_token.value or not self.files_token.value:
+            return self.platform_token
+        same = origin(self.files_url.value) == origin(self.platform_url.value)
+        return self.files_token if same else self.platform_token
+
+    @property
+    def tokens(self) -> tuple[str | None, ...]:
+        """Every token, to be masked."""
+        return self.token.value, self.files_token.value, self.platform_token.value
+
+    @property
     def token_for_files(self) -> Setting:
         """The token for uploads: the file endpoint's own; else the API token if both have one origin; else None.
 
@@ -124,10 +152,13 @@ class Settings(NamedTuple):
         yield "token_in", self.token_in
         yield "files_url", self.files_url
         yield "files_token", self.files_token
+        yield "platform_url", self.platform_url
+        yield "platform_token", self.platform_token
         yield "defaults.mode", self.mode
         yield "defaults.output", self.output
         yield "defaults.download", self.download
         yield "defaults.suffix", self.suffix
+        yield "defaults.max_cost_per_day", self.max_cost_per_day
         for name, setting in self.presets.items():
             yield f"presets.{name}.suffix", setting
         yield "sandbox", self.sandbox
@@ -166,10 +197,13 @@ def load_settings(
         token_in=account.token_in,
         files_url=account.files_url,
         files_token=account.files_token,
+        platform_url=account.platform_url,
+        platform_token=account.platform_token,
         mode=defaults.from_file("mode"),
         output=_output(defaults, path),
         download=defaults.from_file("download", False),
         suffix=defaults.from_file("suffix"),
+        max_cost_per_day=defaults.from_file("max_cost_per_day"),
         sandbox=in_sandbox,
         config_file=path,
         data_dir=_data_dir(environ),
@@ -225,6 +259,8 @@ class _Account(NamedTuple):
     token_in: Setting
     files_url: Setting
     files_token: Setting
+    platform_url: Setting
+    platform_token: Setting
 
 
 # Nothing of the real profile, so that the sandbox never sees a real token.
@@ -235,6 +271,8 @@ _SANDBOX_ACCOUNT = _Account(
     token_in=Setting("header", SANDBOX),
     files_url=Setting(None, SANDBOX),
     files_token=Setting(None, SANDBOX),
+    platform_url=Setting(None, SANDBOX),
+    platform_token=Setting("platform-sandbox", SANDBOX),
 )
 
 
@@ -249,6 +287,7 @@ def _account(
     files_token = source.get("files_token", check_token)
     of_platform = files_token.value and origin(base_url.value) == origin(DEFAULT_BASE_URL)
     files_url = PLATFORM_FILES_URL if of_platform else base_url.value + FILES_PATH
+    platform_url = base_url.value + PLATFORM_PATH if is_loopback(base_url.value) else PLATFORM_URL
     return _Account(
         profile=profile,
         token=token,
@@ -256,6 +295,8 @@ def _account(
         token_in=source.from_file("token_in", "header"),
         files_url=source.get("files_url", check_files_url, default=files_url),
         files_token=files_token,
+        platform_url=source.get("platform_url", check_base_url, default=platform_url),
+        platform_token=source.get("platform_token", check_token),
     )
 
 

@@ -24,14 +24,17 @@ SETTABLE_KEYS = (
     "base_url",
     "token_in",
     "files_url",
+    "platform_url",
     "defaults.mode",
     "defaults.output",
     "defaults.download",
     "defaults.suffix",
+    "defaults.max_cost_per_day",
     "presets.NAME.suffix",
     "profiles.NAME.base_url",
     "profiles.NAME.token_in",
     "profiles.NAME.files_url",
+    "profiles.NAME.platform_url",
 )
 
 
@@ -207,6 +210,18 @@ def check_suffix(value: str) -> str:
     return value
 
 
+def check_amount(value: str) -> float:
+    """Return an amount of money; ValueError with a predicate."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value.strip()):
+        raise ValueError("must be an amount in USD such as 5 or 0.50")
+    return float(value)
+
+
+def _is_amount(value: object) -> bool:
+    """Whether a number in the file is an amount of money."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9
+
+
 def _one_of(*allowed: str, echo: bool = True) -> Check:
     def check(value: str) -> str:
         if value not in allowed:
@@ -217,15 +232,17 @@ def _one_of(*allowed: str, echo: bool = True) -> Check:
     return check
 
 
-# --- Keys. The file has tables of these; `defaults.download` is the only value that is not a string.
+# --- Keys. The file has tables of these; the values are strings except `defaults.download` and `_MAX_COST`.
 
-SECRETS = ("token", "files_token")
+SECRETS = ("token", "files_token", "platform_token")
 PROFILE_KEYS: dict[str, Check] = {
     "token": check_token,
     "base_url": check_base_url,
     "token_in": _one_of(*TOKEN_PLACES, echo=False),  # a token put here by mistake is not shown
     "files_url": check_files_url,
     "files_token": check_token,
+    "platform_url": check_base_url,
+    "platform_token": check_token,
 }
 DEFAULTS_KEYS: dict[str, Check] = {
     "mode": _one_of(*MODES),
@@ -236,6 +253,8 @@ PRESET_KEYS: dict[str, Check] = {"suffix": check_suffix}
 _NAMED_SECTIONS = {"profiles": PROFILE_KEYS, "presets": PRESET_KEYS}
 _SECTIONS = ("profiles", "defaults", "presets")
 _DOWNLOAD = ("defaults", "download")
+_MAX_COST = ("defaults", "max_cost_per_day")
+_NOT_STRINGS = (_DOWNLOAD[1], _MAX_COST[1])
 
 
 def is_secret(key: str) -> bool:
@@ -248,7 +267,7 @@ def locate(key: str, *, profile: str) -> tuple[str, ...]:
     parts = key.split(".")
     if key in PROFILE_KEYS:
         return ("profiles", profile, key)
-    if len(parts) == 2 and parts[0] == "defaults" and parts[1] in (*DEFAULTS_KEYS, "download"):
+    if len(parts) == 2 and parts[0] == "defaults" and parts[1] in (*DEFAULTS_KEYS, *_NOT_STRINGS):
         return ("defaults", parts[1])
     # A name may contain dots; the section before it and the key after it do not.
     if len(parts) > 2 and parts[-1] in _NAMED_SECTIONS.get(parts[0], ()):
@@ -261,10 +280,12 @@ def locate(key: str, *, profile: str) -> tuple[str, ...]:
     raise _unknown_key(key)
 
 
-def parse_value(where: tuple[str, ...], text: str) -> str | bool:
+def parse_value(where: tuple[str, ...], text: str) -> str | bool | float:
     """The typed value of the key at `where` (see `locate`); ValueError with a predicate."""
     if where == _DOWNLOAD:
         return _one_of("true", "false")(text) == "true"
+    if where == _MAX_COST:
+        return check_amount(text)
     checks = DEFAULTS_KEYS if where[0] == "defaults" else _NAMED_SECTIONS[where[0]]
     value = checks[where[-1]](text)
     try:
@@ -330,8 +351,11 @@ def _check_keys(
         if (*where, key) == _DOWNLOAD:
             if not isinstance(value, bool):
                 raise ConfigError(f"In {path}, {dotted} must be true or false.")
+        elif (*where, key) == _MAX_COST:
+            if not _is_amount(value):
+                raise ConfigError(f"In {path}, {dotted} must be an amount in USD such as 5 or 0.50.")
         elif key not in checks:
-            known = (*checks, "download") if where == ("defaults",) else tuple(checks)
+            known = (*checks, *_NOT_STRINGS) if where == ("defaults",) else tuple(checks)
             raise _unknown_in_file(path, (*where, key), known)
         elif not isinstance(value, str):
             raise ConfigError(f"In {path}, {dotted} must be a string.")

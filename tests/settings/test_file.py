@@ -227,6 +227,8 @@ def test_a_profile_remains_after_its_token_is_removed(environ: dict[str, str], f
         ("profiles.work.token", (Remedy.LOG_IN, Remedy.LOG_OUT)),
         ("files_token", (Remedy.LOG_IN_FILES, Remedy.LOG_OUT_FILES)),
         ("profiles.work.files_token", (Remedy.LOG_IN_FILES, Remedy.LOG_OUT_FILES)),
+        ("platform_token", (Remedy.LOG_IN_PLATFORM, Remedy.LOG_OUT_PLATFORM)),
+        ("profiles.work.platform_token", (Remedy.LOG_IN_PLATFORM, Remedy.LOG_OUT_PLATFORM)),
     ],
 )
 def test_a_token_is_not_accepted_as_an_argument_and_never_shown(

@@ -279,9 +279,10 @@ def test_a_malformed_token_in_the_environment_is_refused_and_not_echoed(
 def test_a_token_is_taken_from_the_text_it_was_pasted_with(
     environ: dict[str, str], file: Path, text: str
 ) -> None:
-    for variable in ("MJ_TOKEN", "ACEDATACLOUD_API_TOKEN", "MJ_FILES_TOKEN"):
+    for variable in ("MJ_TOKEN", "ACEDATACLOUD_API_TOKEN", "MJ_FILES_TOKEN", "MJ_PLATFORM_TOKEN"):
         settings = load_settings(environ | {variable: text})
-        assert (settings.files_token if "FILES" in variable else settings.token).value == SECRET
+        tokens = (settings.token, settings.files_token, settings.platform_token)
+        assert [each.value for each in tokens if each.value] == [SECRET]
     write(file, f"[profiles.default]\ntoken = {json.dumps(text, ensure_ascii=False)}\n")
     assert load_settings(environ).token.value == SECRET
 
@@ -413,6 +414,73 @@ def test_the_api_token_is_used_for_uploads_to_the_api_s_own_host_and_port_only(
     assert settings.token_for_files.value == (SECRET if sent else None)
     environ["MJ_FILES_TOKEN"] = "other-secret"
     assert load_settings(environ).token_for_files.value == "other-secret"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "platform_url"),
+    [
+        (None, "https://platform.acedata.cloud/api/v1"),
+        ("https://other.example", "https://platform.acedata.cloud/api/v1"),
+        ("http://127.0.0.1:8765", "http://127.0.0.1:8765/api/v1"),
+    ],
+)
+def test_the_platform_is_the_service_s_or_that_of_a_service_on_this_machine(
+    environ: dict[str, str], base_url: str | None, platform_url: str
+) -> None:
+    settings = load_settings(environ | ({"MJ_BASE_URL": base_url} if base_url else {}))
+    assert settings.platform_url == Setting(platform_url, "default")
+    assert settings.platform_token == Setting(None, "default")
+
+
+def test_the_platform_token_comes_from_the_environment_or_the_file(
+    environ: dict[str, str], file: Path
+) -> None:
+    write(file, f'[profiles.work]\nplatform_url = "https://p"\nplatform_token = "{SECRET}"\n')
+    settings = load_settings(environ, profile="work")
+    assert settings.token_for_platform == Setting(SECRET, f"profile work in {file}")
+    assert settings.platform_url.value == "https://p"
+    settings = load_settings(environ | {"MJ_PLATFORM_TOKEN": "other-secret"}, profile="work")
+    assert settings.token_for_platform == Setting("other-secret", "environment MJ_PLATFORM_TOKEN")
+    assert "other-secret" in settings.tokens
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("files_url", "used"),
+    [
+        ("https://platform.acedata.cloud/api/v1/files/", True),
+        ("https://api.acedata.cloud/files/upload", False),
+        ("https://platform.acedata.cloud.example/", False),
+    ],
+)
+def test_the_token_for_files_is_used_for_the_platform_at_its_own_host_only(
+    environ: dict[str, str], files_url: str, used: bool
+) -> None:
+    environ |= {"MJ_TOKEN": "api-token", "MJ_FILES_TOKEN": SECRET, "MJ_FILES_URL": files_url}
+    assert load_settings(environ).token_for_platform.value == (SECRET if used else None)
+    environ["MJ_PLATFORM_TOKEN"] = "other-secret"
+    assert load_settings(environ).token_for_platform.value == "other-secret"
+
+
+def test_the_sandbox_never_receives_the_real_platform_token(environ: dict[str, str], file: Path) -> None:
+    write(file, f'[profiles.default]\nplatform_token = "{SECRET}"\n')
+    settings = load_settings(environ | {"MJ_PLATFORM_TOKEN": SECRET}, sandbox=True)
+    assert SECRET not in settings.tokens
+    assert settings.token_for_platform.value != SECRET
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "true", '"5"', "1e12", "[]"])
+def test_a_daily_limit_that_is_no_amount_is_refused(environ: dict[str, str], file: Path, value: str) -> None:
+    write(file, f"[defaults]\nmax_cost_per_day = {value}\n")
+    with pytest.raises(ConfigError, match=r"defaults\.max_cost_per_day"):
+        load_settings(environ)
+
+
+@pytest.mark.parametrize("value", ["0", "5", "0.5"])
+def test_the_daily_limit_applies_to_the_sandbox_too(environ: dict[str, str], file: Path, value: str) -> None:
+    write(file, f"[defaults]\nmax_cost_per_day = {value}\n")
+    for sandbox in (False, True):
+        assert load_settings(environ, sandbox=sandbox).max_cost_per_day.value == float(value)
 
 
 def test_a_file_endpoint_over_plain_http_on_another_machine_is_refused(environ: dict[str, str]) -> None:

@@ -162,6 +162,46 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX jobs_listed ON jobs (profile, coalesce(listed_after + 0.5, number), created_at, number);
         """,
     ),
+    (
+        "add batches and costs",
+        """
+        -- batch, item: the batch of a job, and what identifies its line and step there; item NULL: made anew since
+        ALTER TABLE jobs ADD COLUMN batch TEXT;
+        ALTER TABLE jobs ADD COLUMN item TEXT;
+        -- USD: reserved when the row was written; charged according to the usage records, by trace_id
+        ALTER TABLE jobs ADD COLUMN estimate REAL;
+        ALTER TABLE jobs ADD COLUMN charged REAL;
+        ALTER TABLE jobs ADD COLUMN trace_id TEXT;
+        -- the sandbox has batches of its own
+        CREATE UNIQUE INDEX jobs_item ON jobs (batch, item, host = 'sandbox') WHERE item IS NOT NULL;
+        CREATE INDEX jobs_submitting ON jobs (host, path) WHERE state = 'submitting';
+        CREATE INDEX jobs_batch ON jobs (batch) WHERE batch IS NOT NULL;
+        CREATE INDEX jobs_trace ON jobs (trace_id) WHERE trace_id IS NOT NULL;
+        -- what limits add up, without reading whole rows
+        CREATE INDEX jobs_cost ON jobs (host = 'sandbox', coalesce(sent_at, created_at), state, estimate, charged)
+            WHERE listed_after IS NULL;
+        CREATE INDEX jobs_batch_cost ON jobs (batch, host = 'sandbox', state, estimate, charged)
+            WHERE item IS NOT NULL;
+        CREATE INDEX jobs_charged ON jobs (profile, host, number) WHERE charged IS NOT NULL;
+        UPDATE jobs SET trace_id = CASE WHEN json_valid(result) THEN json_extract(result, '$.trace_id') END
+            WHERE state = 'done';
+        """,
+    ),
+    (
+        "find unfinished jobs, videos, descriptions and ids without reading every row",
+        # A query uses a partial index only if it has the same condition.
+        """
+        DROP INDEX IF EXISTS jobs_files;
+        DROP INDEX IF EXISTS jobs_described;
+        CREATE INDEX jobs_described ON jobs
+            (profile, coalesce(listed_after + 0.5, number), created_at, number) WHERE kind = 'describe';
+        CREATE INDEX jobs_videos ON jobs (profile, coalesce(listed_after + 0.5, number), created_at, number)
+            WHERE (kind IN ('video', 'extend-video') OR path = '/midjourney/videos');
+        CREATE INDEX jobs_unfinished ON jobs (profile, number)
+            WHERE (state IN ('submitting', 'running', 'unknown') OR state = 'done' AND files_due > 0);
+        CREATE INDEX jobs_task_id ON jobs (task_id) WHERE task_id IS NOT NULL;
+        """,
+    ),
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from mjcli.api import Client, Result, TaskRecord
-from mjcli.api.models import RATE_LIMIT_CODES, ResultKind
+from mjcli.api.models import RATE_LIMIT_CODES, ResultKind, text_of
 from mjcli.errors import (
     ApiError,
     LostResponse,
@@ -26,6 +28,22 @@ UNREACHABLE_SECONDS = 30.0  # how long an outage of the tasks endpoint may last
 LAST_QUERY_SECONDS = 5.0  # limit of a query whose deadline is near or has passed
 CLOCK_STEP = 0.001  # a deadline that is nearer than this has passed
 CALLBACK_SECONDS = 10.0  # how long to wait for a callback before each poll
+
+
+class Follow(Protocol):
+    """Waits for the end of a task, as `follow` does."""
+
+    def __call__(
+        self,
+        client: Client,
+        task_id: str,
+        observer: Observer,
+        *,
+        deadline: float | None,
+        unseen_polls: int = UNSEEN_POLLS,
+        callbacks: CallbackSource | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> TaskRecord: ...
 
 
 def follow(
@@ -54,8 +72,8 @@ def follow(
             record = client.task(task_id, deadline=query_deadline(deadline, clock))
             reachable_at = clock.monotonic()
         except (NetworkError, LostResponse, ApiError) as error:
-            if _is_refusal(error) or clock.monotonic() - reachable_at > UNREACHABLE_SECONDS:
-                raise _unreachable(error, task_id) from error
+            if is_refusal(error) or clock.monotonic() - reachable_at > UNREACHABLE_SECONDS:
+                raise unreachable(error, task_id) from error
             observer.notice(f"{full_stop(error.message)} Retrying; this does not affect the job.")
         else:
             if record is not None and record.state != "running":
@@ -97,14 +115,14 @@ def _reports_end(callbacks: CallbackSource, observer: Observer, deadline: float 
     return False
 
 
-def _is_refusal(error: MjError) -> bool:
+def is_refusal(error: MjError) -> bool:
     """Return whether the service refused the query; this says nothing about the job."""
     limited = error.code in RATE_LIMIT_CODES
     return isinstance(error, ApiError) and error.status < 500 and error.status != 429 and not limited
 
 
-def _unreachable(error: MjError, task_id: str) -> StillRunning:
-    if _is_refusal(error):
+def unreachable(error: MjError, task_id: str) -> StillRunning:
+    if is_refusal(error):
         reason = f"The service refused to return the task ({error.code}: {without_stop(error.message)})."
     else:
         reason = f"The task could not be queried: {full_stop(error.message)}"
@@ -127,7 +145,13 @@ def record_task_result(ledger: Ledger, host: str, record: TaskRecord) -> Job | N
         error = record.error()
         ledger.mark_failed(job.uuid, code=error.code, message=error.message)
     elif result is not None:
-        ledger.mark_done(job.uuid, result.document, image_id=result.id, files_due=len(result.file_urls))
+        ledger.mark_done(
+            job.uuid,
+            result.document,
+            image_id=result.id,
+            files_due=len(result.file_urls),
+            trace_id=text_of(record.document.get("trace_id")),
+        )
     return job
 
 

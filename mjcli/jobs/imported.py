@@ -31,6 +31,7 @@ class ImportedTask(NamedTuple):
     error: Mapping[str, Any] | None
     parent_image: str | None
     subject: str
+    trace_id: str | None
 
 
 class ImportedRows:

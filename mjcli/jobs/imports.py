@@ -113,6 +113,8 @@ def imported_task(task: TaskRecord, *, offset: float, now: float) -> ImportedTas
         error=error,
         parent_image=text_of(request.get("image_id")),
         subject=text_of(request.get("prompt")) or text_of(request.get("content")) or "",
+        trace_id=text_of((result.document if result is not None else {}).get("trace_id"))
+        or text_of(task.document.get("trace_id")),
     )
     return row if created >= 0 and _is_json(row) else None
 

@@ -40,6 +40,9 @@ class Job(NamedTuple):
     `key_fingerprint` identifies the request as it was typed. `files_sha256` is parallel to `files`, with None
     for an unknown hash, or None altogether. `source_sha256` is that of the file that the job starts from.
     `listed_after` is the number of the job after which an imported task is listed; None for a job of this ledger.
+    `batch` is the name of the batch that the job belongs to, and `item` identifies its line and step there.
+    `estimate` is what it was expected to cost and `charged` what the usage records say, in USD; `trace_id` links it
+    to those.
     """
 
     number: int
@@ -72,6 +75,11 @@ class Job(NamedTuple):
     files_sha256: list[str | None] | None = None
     source_sha256: str | None = None
     listed_after: int | None = None
+    batch: str | None = None
+    item: str | None = None
+    estimate: float | None = None
+    charged: float | None = None
+    trace_id: str | None = None
 
     @property
     def prompt(self) -> str:

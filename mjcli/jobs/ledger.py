@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,9 @@ from typing import Any
 from uuid import uuid4
 
 from mjcli.errors import ConfigError
+from mjcli.jobs.budget import NO_LIMITS, Limits, repeats
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
+from mjcli.jobs.costs import Costs
 from mjcli.jobs.damage import identity_of, is_corrupt, replaced, set_aside, unusable
 from mjcli.jobs.database import (
     MIGRATIONS,
@@ -40,16 +41,24 @@ from mjcli.jobs.locks import JobLocks
 from mjcli.jobs.names import UNFINISHED
 from mjcli.jobs.queries import Queries
 from mjcli.jobs.rows import COLUMNS, DamagedRow, decode, job_of, name_of, read_around_damage, stored_hashes
+from mjcli.jobs.transactions import Transactions
 from mjcli.jobs.uploads import Uploads
+
+CLOSE_SECONDS = 1.0  # how long to wait for other threads before the file is left open
 
 # The columns that define a request; a resubmitted job copies them.
 _REQUEST_COLUMNS = (
-    "profile, host, kind, path, request, files_asked, parent_image, subject, key_fingerprint, source_sha256"
+    "profile, host, kind, path, request, files_asked, parent_image, subject, key_fingerprint, source_sha256,"
+    " batch, estimate"
 )
 
 
 class KeyTaken(Exception):
-    """Another job of the profile has the key of a new one."""
+    """Another job of the profile has the key of a new one, or is the same item of the batch."""
+
+
+class EqualInFlight(Exception):
+    """An equal request of the account waits for its task id."""
 
 
 class Ledger(Queries):
@@ -75,7 +84,7 @@ class Ledger(Queries):
         self._identity = identity_of(path)
         self._task_ids: dict[str, str] = {}  # by uuid, of the jobs that this process runs
         self._fault: ConfigError | None = None  # why the file was closed early
-        self._mutex = threading.RLock()  # one transaction at a time on the one connection
+        self._transactions = Transactions(connection, clock)
         self._clock = clock
         self.path = path
         self.hide = hide
@@ -83,6 +92,8 @@ class Ledger(Queries):
         self.uploads = Uploads(self._query, self._execute, clock)
         #: The tasks that were imported from the service.
         self.imported = ImportedRows(self._query, self._execute, self._transaction, clock)
+        #: What the jobs cost, and the limits on it.
+        self.costs = Costs(self._query, self._execute, self._transaction, clock)
         #: The locks on jobs, of this process and of others.
         self.locks = JobLocks(path.with_name("ledger.lock"))
 
@@ -154,7 +165,12 @@ class Ledger(Queries):
 
     def close(self) -> None:
         """Close the file and release the locks on jobs."""
-        self._connection.close()
+        # SQLite crashes if a connection is closed while another thread uses it.
+        if self._transactions.mutex.acquire(timeout=CLOSE_SECONDS):
+            try:
+                self._connection.close()
+            finally:
+                self._transactions.mutex.release()
         self.locks.close()
 
     # -- writing -----------------------------------------------------------------------------------
@@ -173,37 +189,77 @@ class Ledger(Queries):
         key: str | None = None,
         key_fingerprint: str | None = None,
         source_sha256: str | None = None,
+        batch: str | None = None,
+        item: str | None = None,
+        estimate: float | None = None,
+        limits: Limits = NO_LIMITS,
+        replaces: Iterable[str] = (),
     ) -> str:
-        """Insert and lock a new job; return its uuid. Raises `KeyTaken` if a job of the profile has the key.
+        """Insert and lock a new job; return its uuid. The jobs that it `replaces` leave their places in the batch.
+
+        Raises `KeyTaken` if a job of the profile has the key, or a job of the batch is that item, and
+        `LimitReached` if it would exceed a limit: other processes cannot insert another job meanwhile.
 
         The row survives the end of this process at once, but a power failure only when `mark_sent` returns:
         one flush is enough.
         """
         files = None if files_asked is None else json.dumps(dict(files_asked))
         body = json.dumps(dict(request))
-        about = (parent_image, subject, key_fingerprint, source_sha256)
+        about = (parent_image, subject, key_fingerprint, source_sha256, batch, estimate)
         values = (profile, host, kind, path, body, files, *about)
         with self._transaction(durable=False):
+            for uuid in replaces:
+                self._release_item(uuid)
             if key is not None and self._query(
                 "SELECT 1 FROM jobs WHERE profile = ? AND key = ?", (profile, key)
             ):
                 raise KeyTaken
-            return self._insert(", ".join("?" * len(values)), values, key)
+            if item is not None and self._query(
+                "SELECT 1 FROM jobs WHERE batch = ? AND item = ? AND (host = 'sandbox') = ?",
+                (batch, item, host == "sandbox"),
+            ):
+                raise KeyTaken
+            sandbox, named = host == "sandbox", batch if item is not None else None
+            self.costs.check(limits, estimate, sandbox=sandbox, jobs=repeats(request), batch=named)
+            return self._insert(", ".join("?" * len(values)), values, key, item)
 
-    def mark_sent(self, uuid: str) -> bool:
+    def mark_sent(self, uuid: str, *, alone: bool = False, limits: Limits = NO_LIMITS) -> bool:
         """Mark a request as about to be sent, on disk when this returns; return False if it was already.
 
-        Only one process gets True, and that one sends the request.
+        Only one process gets True, and that one sends the request. With `alone`, `EqualInFlight` is raised if an
+        equal request waits for its task id. Raises `LimitReached` for a row of an earlier day, or without limits,
+        that would exceed one now.
         """
-        return self._update(
-            uuid,
-            "state = 'submitting' AND sent_at IS NULL",
-            sent_at=self._clock.time(),
-            boot_id=self._clock.boot_id(),
-            sent_uptime=self._clock.uptime(),
-            clock_offset=None,
-            pid=os.getpid(),
+        with self._transaction():
+            if alone and self.equal_in_flight(uuid):
+                raise EqualInFlight
+            sent = self._update(
+                uuid,
+                "state = 'submitting' AND sent_at IS NULL",
+                sent_at=self._clock.time(),
+                boot_id=self._clock.boot_id(),
+                sent_uptime=self._clock.uptime(),
+                clock_offset=None,
+                pid=os.getpid(),
+            )
+            if sent:
+                self.costs.reserve(uuid, limits)
+            return sent
+
+    def equal_in_flight(self, uuid: str) -> bool:
+        """Return whether a running process has sent an equal request whose task is not known yet."""
+        numbers = self._query(
+            "SELECT other.number FROM jobs, jobs AS other WHERE jobs.uuid = ? AND other.host = jobs.host"
+            " AND other.path = jobs.path AND other.state = 'submitting' AND other.sent_at IS NOT NULL"
+            " AND other.request = jobs.request AND other.number <> jobs.number",
+            (uuid,),
         )
+        return any(self.locks.is_locked(number) for (number,) in numbers)
+
+    def unlock(self, uuid: str) -> None:
+        """Release this process's lock on a job."""
+        for (number,) in self._query("SELECT number FROM jobs WHERE uuid = ?", (uuid,)):
+            self.locks.release(number)
 
     def set_clock_offset(self, uuid: str, offset: float) -> None:
         """Store by how many seconds the service's clock was ahead of ours when the request was sent."""
@@ -213,11 +269,25 @@ class Ledger(Queries):
         """Allow a request to be sent again that was certainly not accepted."""
         self._update(uuid, "state = 'submitting'", sent_at=None)
 
-    def requeue(self, uuid: str) -> bool:
-        """Make a job sendable again that failed before it was sent; return False for any other job."""
-        return self._update(
-            uuid, "state = 'failed' AND sent_at IS NULL", state="submitting", error=None, ended_at=None
+    def withdraw(self, uuid: str) -> None:
+        """Delete a job that was not sent, as if it had not been recorded."""
+        self._execute(
+            "DELETE FROM jobs WHERE uuid = ? AND state = 'submitting' AND sent_at IS NULL AND task_id IS NULL",
+            (uuid,),
         )
+
+    def requeue(self, uuid: str, limits: Limits = NO_LIMITS) -> bool:
+        """Make a job sendable again that failed before it was sent; return False for any other job.
+
+        Raises `LimitReached`, as `resubmit` and `reuse` do.
+        """
+        with self._transaction():
+            queued = self._update(
+                uuid, "state = 'failed' AND sent_at IS NULL", state="submitting", error=None, ended_at=None
+            )
+            if queued:
+                self.costs.reserve(uuid, limits)
+        return queued
 
     def mark_running(self, uuid: str, task_id: str) -> None:
         """Store the task id that the service returned for a job."""
@@ -250,17 +320,27 @@ class Ledger(Queries):
                 )
 
     def mark_done(
-        self, uuid: str, result: Mapping[str, Any], *, image_id: str | None, files_due: int = 0
+        self,
+        uuid: str,
+        result: Mapping[str, Any],
+        *,
+        image_id: str | None,
+        files_due: int = 0,
+        trace_id: str | None = None,
     ) -> None:
-        """Store the final object of a job; `files_due` files are to be saved, if files were requested."""
+        """Store the final object of a job; `files_due` files are to be saved, if files were requested.
+
+        `trace_id` is that of the task, for a result without one.
+        """
         self._check_identity(uuid)
         now = self._clock.time()
         self._execute(
             "UPDATE jobs SET state = 'done', result = ?, image_id = ?, error = NULL, changed_at = ?,"
+            " trace_id = coalesce(?, trace_id),"
             " ended_at = coalesce(ended_at, ?),"
             " files_due = CASE WHEN files_asked IS NULL OR state = 'done' THEN files_due ELSE ? END"
             " WHERE uuid = ?",
-            (json.dumps(dict(result)), image_id, now, now, files_due, uuid),
+            (json.dumps(dict(result)), image_id, now, _trace(result) or trace_id, now, files_due, uuid),
         )
 
     def mark_failed(
@@ -318,7 +398,8 @@ class Ledger(Queries):
 
     def _take_file(self, uuid: str, path: str, digest: str | None) -> None:
         """Remove a file from other jobs that list its path, unless it still holds what they saved."""
-        having = "SELECT number FROM jobs WHERE files <> '[]' AND instr(files, ?)"
+        # As JSON, because a path may have characters that cannot be bound.
+        having = "SELECT job FROM saved_files WHERE path = json_extract(?, '$')"
         for other in self._all(f"WHERE number IN ({having}) AND uuid <> ?", (json.dumps(path), uuid)):
             kept = {
                 each: known
@@ -342,20 +423,25 @@ class Ledger(Queries):
         statement = "DELETE FROM jobs WHERE uuid = ? AND changed_at = ?"
         return self._execute(statement, (job.uuid, job.changed_at)).rowcount == 1
 
-    def resubmit(self, uuid: str, *, state: str = "unknown") -> Job | None:
+    def resubmit(self, uuid: str, *, state: str = "unknown", limits: Limits = NO_LIMITS) -> Job | None:
         """Replace an unknown job by a new one, which is locked; return None if another process did it first.
 
-        With the state "failed" a failed job is replaced. The new job gets the key of the old one.
+        With the state "failed" a failed job is replaced. The new job gets the key and the item of the old one.
         """
         with self._transaction():
             if not self._update(uuid, f"state = '{state}'", state="failed", ended_at=self._clock.time()):
                 return None
-            ((key,),) = self._query("SELECT key FROM jobs WHERE uuid = ?", (uuid,))
-            self._update(uuid, key=None)
-            fresh = self._insert(f"{_REQUEST_COLUMNS} FROM jobs WHERE uuid = ?", (uuid,), key)
+            ((key, item),) = self._query("SELECT key, item FROM jobs WHERE uuid = ?", (uuid,))
+            self._update(uuid, key=None, item=None)
+            fresh = self._insert(f"{_REQUEST_COLUMNS} FROM jobs WHERE uuid = ?", (uuid,), key, item)
             if state == "unknown":
                 message = f"Given up by the user and resubmitted as {fresh[:ID_PREFIX]}."
                 self._update(uuid, error=json.dumps({"code": RESUBMITTED, "message": message, "by": fresh}))
+            try:  # the old job may be billed, too
+                self.costs.reserve(fresh, limits)
+            except BaseException:
+                self.unlock(fresh)  # its number will be another job's
+                raise
         return self.get(fresh)
 
     def replacement(self, uuid: str) -> Job | None:
@@ -364,51 +450,74 @@ class Ledger(Queries):
         by = (job.error or {}).get("by") if job is not None else None
         return self.get(by) if by not in (None, uuid) else None
 
+    def release_items(self, uuids: Iterable[str]) -> None:
+        """Let other jobs take the places of finished ones in their batches."""
+        with self._transaction():
+            for uuid in uuids:
+                self._release_item(uuid)
+
+    def _release_item(self, uuid: str) -> None:
+        self._update(uuid, "item IS NOT NULL AND state IN ('done', 'failed', 'unknown')", item=None)
+
     # -- keys --------------------------------------------------------------------------------------
 
     def by_key(self, profile: str, key: str) -> Job | None:
         """Return the job of a profile that has this key."""
         return self._one("WHERE profile = ? AND key = ?", (profile, key))
 
-    def reuse(self, job: Job, request: Mapping[str, Any], files_asked: Mapping[str, Any] | None) -> bool:
+    def reuse(
+        self,
+        job: Job,
+        request: Mapping[str, Any],
+        files_asked: Mapping[str, Any] | None,
+        limits: Limits = NO_LIMITS,
+    ) -> bool:
         """Make a job sendable with this request that was never accepted and that this process has locked.
 
         Return False if it has changed meanwhile.
         """
         files = None if files_asked is None else json.dumps(dict(files_asked))
-        return self._update(
-            job.uuid,
-            "state = ? AND task_id IS NULL AND accepted_at IS NULL AND changed_at = ?",
-            (job.state, job.changed_at),
-            state="submitting",
-            sent_at=None,
-            error=None,
-            ended_at=None,
-            request=json.dumps(dict(request)),
-            files_asked=files,
-        )
+        with self._transaction():
+            reused = self._update(
+                job.uuid,
+                "state = ? AND task_id IS NULL AND accepted_at IS NULL AND changed_at = ?",
+                (job.state, job.changed_at),
+                state="submitting",
+                sent_at=None,
+                error=None,
+                ended_at=None,
+                request=json.dumps(dict(request)),
+                files_asked=files,
+            )
+            if reused:
+                self.costs.reserve(job.uuid, limits)
+        return reused
 
     def request_files(self, uuid: str, files_asked: Mapping[str, Any]) -> None:
         """Store how the files of a job that has not finished are to be saved."""
         self._update(uuid, "state <> 'done'", files_asked=json.dumps(dict(files_asked)))
 
     def in_flight(self, host: str, *, exclude: str = "") -> list[tuple[str, dict[str, Any]]]:
-        """Return paths and bodies of jobs that running processes submit and whose tasks are not known yet.
+        """Return paths and bodies of requests that running processes have sent and whose tasks are not known yet.
 
         `exclude` is the uuid of a job to leave out.
         """
-        jobs = self._all("WHERE host = ? AND state = 'submitting' AND uuid <> ?", (host, exclude))
+        jobs = self._all(
+            "WHERE host = ? AND state = 'submitting' AND sent_at IS NOT NULL AND uuid <> ?", (host, exclude)
+        )
         return [(job.path, job.request) for job in jobs if self.locks.is_locked(job.number)]
 
     # -- SQL ---------------------------------------------------------------------------------------
 
-    def _insert(self, source: str, values: tuple[object, ...], key: str | None = None) -> str:
+    def _insert(
+        self, source: str, values: tuple[object, ...], key: str | None = None, item: str | None = None
+    ) -> str:
         """Insert a row with the request columns from `source`; it is locked before other processes see it."""
         uuid, now = str(uuid4()), self._clock.time()
         cursor = self._execute(
-            f"INSERT INTO jobs (uuid, state, created_at, changed_at, pid, key, {_REQUEST_COLUMNS})"
-            f" SELECT ?, 'submitting', ?, ?, ?, ?, {source}",
-            (uuid, now, now, os.getpid(), key, *values),
+            f"INSERT INTO jobs (uuid, state, created_at, changed_at, pid, key, item, {_REQUEST_COLUMNS})"
+            f" SELECT ?, 'submitting', ?, ?, ?, ?, ?, {source}",
+            (uuid, now, now, os.getpid(), key, item, *values),
         )
         self.locks.acquire(cursor.lastrowid or 0)
         return uuid
@@ -435,36 +544,17 @@ class Ledger(Queries):
 
     @contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[None]:
-        """Run several statements as one; without `durable` the commit alone does not flush them to disk."""
-        with self._mutex:
-            if not durable:
-                self._execute("PRAGMA synchronous = NORMAL")
-            try:
-                try:
-                    # Inside, because a signal may arrive just after it: only outside a transaction can the
-                    # way of flushing be set back.
-                    self._execute("BEGIN IMMEDIATE")
-                    yield
-                    self._execute("COMMIT")
-                except BaseException:
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise self._unusable(error) from error
-            finally:
-                if not durable:
-                    self._execute("PRAGMA synchronous = FULL")
+        """Run several statements as one change: see `Transactions.change`."""
+        try:
+            with self._transactions.change(durable=durable):
+                yield
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         masked = [self.hide(value) if isinstance(value, str) else value for value in values]
-        try:
-            with self._mutex:
-                return retry_while_busy(
-                    lambda: self._connection.execute(statement, masked), clock=self._clock
-                )
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
+        with self._transaction():
+            return self._connection.execute(statement, masked)
 
     def _unusable(self, error: Exception) -> ConfigError:
         if self._fault is None and os.name == "nt" and is_corrupt(error):
@@ -481,7 +571,7 @@ class Ledger(Queries):
     def _fetch(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         """Return all rows at once, so that no other process waits for this one. Raises `sqlite3.Error`."""
         masked = [self.hide(value) if isinstance(value, str) else value for value in values]
-        with self._mutex:
+        with self._transactions.mutex:
             return retry_while_busy(
                 lambda: self._connection.execute(statement, masked).fetchall(), clock=self._clock
             )
@@ -510,3 +600,9 @@ class Ledger(Queries):
         if name not in self._damaged:
             self._damaged.add(name)
             self._warn(f"Job {name} is damaged in the ledger and was skipped: {fault}.")
+
+
+def _trace(result: Mapping[str, Any]) -> str | None:
+    """The id that links a result to its charge in the usage records."""
+    trace_id = result.get("trace_id")
+    return trace_id if isinstance(trace_id, str) and trace_id else None

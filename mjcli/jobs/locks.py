@@ -7,6 +7,7 @@ followed by any process. The file stays empty.
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 from mjcli.files import lock_byte, open_to_lock, unlock_byte
@@ -20,29 +21,33 @@ class JobLocks:
         # Stays open: closing any descriptor of the file would release every lock of this process.
         self._descriptor: int | None = None
         self._held: set[int] = set()
+        self._mutex = threading.RLock()  # threads of one process share its locks
 
     def acquire(self, number: int) -> bool:
         """Lock a job; return False if another process holds its lock. Locking it again is fine."""
-        if number not in self._held:
-            if not self._lock(number):
-                return False
-            self._held.add(number)
-        return True
+        with self._mutex:
+            if number not in self._held:
+                if not self._lock(number):
+                    return False
+                self._held.add(number)
+            return True
 
     def release(self, number: int) -> None:
         """Release a job's lock, if this process holds it."""
-        if number in self._held:
-            self._held.discard(number)
-            self._unlock(number)
+        with self._mutex:
+            if number in self._held:
+                self._held.discard(number)
+                self._unlock(number)
 
     def is_locked(self, number: int) -> bool:
         """Return whether any process, this one included, holds a job's lock."""
-        if number in self._held:
-            return True
-        if not self._lock(number):
-            return True
-        self._unlock(number)
-        return False
+        with self._mutex:
+            if number in self._held:
+                return True
+            if not self._lock(number):
+                return True
+            self._unlock(number)
+            return False
 
     def close(self) -> None:
         """Release all locks."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+from mjcli.api import TaskRecord
 from mjcli.api.endpoints import endpoint
 from mjcli.api.models import Result, ResultKind
+from mjcli.jobs.budget import NO_LIMITS, Limits
 from mjcli.jobs.job import Job, action_of, name_of
 
 
@@ -22,9 +24,12 @@ class Order(NamedTuple):
 
     `subject` is the text that the job is about, and `files` how its files are to be saved (None: not at all).
     `at_once` means that the response is a task id rather than a result (`async` or `callback_url`). With
-    `callbacks` it is one too, and the job is followed by its callbacks. `timeout` is in seconds. `key` is the
-    job's key, and `key_fingerprint` identifies the request as it was typed. `source_sha256` is the digest of the file
-    that the job starts from.
+    `callbacks` it is one too, and the job is followed by its callbacks; when it is `detached`, by queries.
+    `timeout` is in seconds. `key` is the job's key, and `key_fingerprint` identifies the request as it was
+    typed. `source_sha256` is the digest of the file that the job starts from. `batch` and `item` say which line
+    and step of which batch it is, and `estimate` is what it is expected to cost, in USD. With `limits`, a job
+    that would exceed one is refused when its row is written. `replaces` are the uuids of finished jobs whose places in
+    the batch are free from then on.
     """
 
     kind: str
@@ -35,16 +40,27 @@ class Order(NamedTuple):
     files: Mapping[str, Any] | None = None
     stream: bool = True
     at_once: bool = False
+    detached: bool = False
     timeout: float | None = None
     callbacks: CallbackSource | None = None
     key: str | None = None
     key_fingerprint: str | None = None
     source_sha256: str | None = None
+    batch: str | None = None
+    item: str | None = None
+    estimate: float | None = None
+    limits: Limits = NO_LIMITS
+    replaces: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
         """The path of the endpoint."""
         return endpoint(self.endpoint).path
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether a store decides which of several machines sends it."""
+        return bool((self.files or {}).get("store"))
 
     @property
     def wanted(self) -> ResultKind:
@@ -66,7 +82,11 @@ class Order(NamedTuple):
             subject=job.words,
             parent_image=job.parent_image,
             files=job.files_asked,
+            detached=job.request.get("async") is True,
             timeout=timeout,
+            batch=job.batch,
+            item=job.item,
+            estimate=job.estimate,
         )
 
 
@@ -81,6 +101,25 @@ class Outcome(NamedTuple):
     def job(self) -> str | None:
         """What names the job in a command: see `name_of`; None without a row."""
         return None if self.uuid is None else name_of(self.task_id, self.uuid)
+
+
+class Gate(Protocol):
+    """Decides, together with other machines, whether a job may be sent. See `mjcli.jobs.gate`."""
+
+    def enter(self, order: Order, uuid: str | None) -> str | None:
+        """Called before a connection is made; returns the task to follow instead. Raises to prevent the request."""
+
+    def check(self, order: Order, uuid: str | None) -> None:
+        """Called directly before the first byte of each attempt. Raises to prevent it."""
+
+    def accepted(self, order: Order, task_id: str) -> None:
+        """The task id is in the ledger."""
+
+    def not_sent(self, order: Order) -> None:
+        """The job ended before its request was sent. Raises nothing."""
+
+    def is_foreign(self, order: Order, task: TaskRecord) -> bool:
+        """Whether a task that was found for this job is or may be that of another machine."""
 
 
 class Observer(Protocol):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mjcli.api.endpoints import ENDPOINTS
 from mjcli.api.ndjson import parse_json
+from mjcli.errors import ApiError
 from mjcli.jobs.database import in_batches
 from mjcli.jobs.job import Job
 from mjcli.jobs.names import UNFINISHED, VIDEO_KINDS
@@ -18,6 +19,7 @@ Need = Literal["image", "video", "files", "task", "description"]
 
 TO_RESUME = f"(state IN {UNFINISHED} OR state = 'done' AND files_due > 0)"
 _FIRST_PAGE, _PAGE = 8, 200  # rows that are read at a time: first, then
+_LAST = "\U0010ffff"  # sorts after every other character
 _MOST_PARENTS = 1000  # of an image, in case the ledger is odd
 
 _TEXT = f"kind IN {tuple(each.name for each in ENDPOINTS.values() if each.result == 'text')}"
@@ -31,6 +33,48 @@ _FITS: dict[Need, str] = {
     "description": f"(kind = 'describe' AND state <> 'failed' OR NOT {_TEXT} AND NOT {_VIDEO} AND {_ENDS_WITH_ID})",
     "task": f"(task_id IS NOT NULL OR state IN {UNFINISHED} AND sent_at IS NOT NULL)",
 }
+
+
+class ItemRow(NamedTuple):
+    """What a batch needs to know of one of its jobs before it is looked at: columns of its row, unchecked."""
+
+    item: str
+    uuid: str
+    state: str
+    profile: str
+    sent_at: float | None
+    accepted_at: float | None
+    ended_at: float | None
+    task_id: str | None
+    error: str | None
+    files: str
+    files_due: int
+    estimate: float | None
+    charged: float | None
+    key_fingerprint: str | None
+
+    @property
+    def unsent(self) -> bool:
+        """Whether no byte of the request was sent."""
+        return self.state == "submitting" and self.sent_at is None
+
+    @property
+    def cost(self) -> float:
+        """What it was charged, else what it is expected to cost, in USD; a failed job costs nothing."""
+        if self.charged is not None:
+            return self.charged
+        return (self.estimate or 0.0) if self.state != "failed" else 0.0
+
+    @property
+    def failure(self) -> ApiError:
+        """The error of a failed job."""
+        return error_of(object_of(self.error))
+
+
+def error_of(fields: Mapping[str, Any]) -> ApiError:
+    """The error of a failed job from its code and message."""
+    code, message = str(fields.get("code") or "unknown"), str(fields.get("message") or "The job failed.")
+    return ApiError(message, code=code, accepted=True)
 
 
 class Queries:
@@ -100,15 +144,14 @@ class Queries:
         An exact match is returned alone.
         """
         exact = self._all(
-            "WHERE profile = ? AND ? IN (task_id, image_id, uuid) ORDER BY number DESC LIMIT 1",
-            (profile, prefix),
+            f"WHERE number IN ({_by_id('= ?1')}) AND profile = ?2 ORDER BY number DESC LIMIT 1",
+            (prefix, profile),
         )
         if exact:
             return exact
-        begins = " OR ".join(f"substr({column}, 1, ?2) = ?3" for column in ("task_id", "image_id", "uuid"))
         return self._all(
-            f"WHERE profile = ?1 AND ({begins}) ORDER BY number DESC LIMIT ?4",
-            (profile, len(prefix), prefix, limit),
+            f"WHERE number IN ({_by_id('BETWEEN ?1 AND ?2')}) AND profile = ?3 ORDER BY number DESC LIMIT ?4",
+            (prefix, f"{prefix}{_LAST}", profile, limit),
         )
 
     # -- by what they made or came from ------------------------------------------------------------
@@ -125,7 +168,7 @@ class Queries:
         """Return the job of a profile that showed this image while it ran; a prefix is enough if it is unique."""
         numbers = self._query(
             "SELECT DISTINCT job FROM intermediates WHERE image_id >= ? AND image_id < ? LIMIT 2",
-            (image_id, f"{image_id}\U0010ffff"),
+            (image_id, f"{image_id}{_LAST}"),
         )
         return self._numbered(profile, [number for (number,) in numbers]) if len(numbers) == 1 else None
 
@@ -167,7 +210,7 @@ class Queries:
             if not rows or rows[0][0] in seen:
                 break
             seen.add(rows[0][0])
-            parent = job._replace(subject=_text(rows[0][1]), request=_object(rows[0][2]))
+            parent = job._replace(subject=_text(rows[0][1]), request=object_of(rows[0][2]))
             parent = parent._replace(parent_image=_text(rows[0][3]) or None)
             if parent.words:
                 return job._replace(subject=parent.words)
@@ -175,6 +218,34 @@ class Queries:
             if image is None:
                 break
         return job
+
+    # -- batches -----------------------------------------------------------------------------------
+
+    def by_item(self, batch: str, item: str, *, sandbox: bool) -> Job | None:
+        """Return the job that is an item of a batch; the sandbox has batches of its own."""
+        return self._one("WHERE batch = ? AND item = ? AND (host = 'sandbox') = ?", (batch, item, sandbox))
+
+    def items_of(self, batch: str, *, sandbox: bool) -> dict[str, ItemRow]:
+        """Return what is known of each item of a batch."""
+        columns = ", ".join(ItemRow._fields)
+        rows = self._query(
+            f"SELECT {columns} FROM jobs WHERE batch = ? AND item IS NOT NULL AND (host = 'sandbox') = ?",  # noqa: S608
+            (batch, sandbox),
+        )
+        return {row.item: row for row in (ItemRow(*each) for each in rows)}
+
+    def subjects_outside(self, batch: str, subjects: Collection[str]) -> set[str]:
+        """Return those of these words of prompts that jobs outside of a batch have; failed jobs do not count."""
+        found: set[str] = set()
+        for some in in_batches(subjects):
+            marks = ",".join("?" * len(some))
+            rows = self._query(
+                f"SELECT DISTINCT subject FROM jobs WHERE subject IN ({marks})"  # noqa: S608
+                " AND batch IS NOT ? AND state <> 'failed'",
+                (*some, batch),
+            )
+            found.update(subject for (subject,) in rows)
+        return found
 
     # -- by state ----------------------------------------------------------------------------------
 
@@ -214,11 +285,17 @@ class Queries:
         return next(self._jobs(self._rows(where, values)), None)
 
 
+def _by_id(comparison: str) -> str:
+    """SQL that selects the numbers of the jobs one of whose ids compares like this, by an index for each."""
+    columns = ("task_id", "image_id", "uuid")
+    return " UNION ALL ".join(f"SELECT number FROM jobs WHERE {each} {comparison}" for each in columns)  # noqa: S608
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _object(value: object) -> dict[str, Any]:
+def object_of(value: object) -> dict[str, Any]:
     """An object in JSON; empty if it is damaged."""
     try:
         found = parse_json(_text(value), lenient=True)

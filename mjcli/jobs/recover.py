@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mjcli.api import Client, TaskRecord
@@ -46,7 +46,14 @@ _TEXTS = (
 )  # compared with white space folded, zero-width characters dropped, and Unicode normalised
 # Invisible, and often lost: spaces and joiners without a width, and the byte order mark.
 _ZERO_WIDTH = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
-_NOT_RECORDED = ("callback_url", "async", "timeout", "mask")
+NOT_RECORDED = ("callback_url", "async", "timeout", "mask")
+
+
+Foreign = Callable[[TaskRecord], bool]
+
+
+def _none_foreign(_: TaskRecord) -> bool:
+    return False
 
 
 class LostRequest(NamedTuple):
@@ -76,13 +83,14 @@ def find_lost_task(
     *,
     deadline: float | None = None,
     tasks: Sequence[TaskRecord] | None = None,
+    foreign: Foreign = _none_foreign,
     clock: Clock = SYSTEM_CLOCK,
 ) -> str:
     """Find the task of a job in the ledger whose response was lost, assign it, and return its id.
 
     `deadline` is a reading of `clock.monotonic()`; one search is made even if it has passed. `tasks` are all
-    tasks of the account, if the caller has listed them; the service is then not searched. Raises
-    `LostResponse` if there is no match or more than one.
+    tasks of the account, if the caller has listed them; the service is then not searched. `foreign` says that a
+    task is or may be that of another machine. Raises `LostResponse` if there is no match or more than one.
     """
     lost = LostRequest(job.path, job.request, job.sent_at or job.created_at, job.uuid, job.clock_offset)
     uptime, boot_id = clock.uptime(), clock.boot_id()
@@ -90,7 +98,9 @@ def find_lost_task(
         # The uptime shows when it was sent whether our clock was set since or not.
         lost = lost._replace(sent_at=clock.time() - ((uptime or 0) - (job.sent_uptime or 0)))
     cause = LostResponse(NO_TASK_ID)
-    return find_task(client, ledger, host, lost, cause, deadline=deadline, tasks=tasks, clock=clock)
+    return find_task(
+        client, ledger, host, lost, cause, deadline=deadline, tasks=tasks, foreign=foreign, clock=clock
+    )
 
 
 def find_task(
@@ -102,13 +112,14 @@ def find_task(
     *,
     deadline: float | None = None,
     tasks: Sequence[TaskRecord] | None = None,
+    foreign: Foreign = _none_foreign,
     clock: Clock = SYSTEM_CLOCK,
 ) -> str:
     """Find the one recent task of a lost request, assign it to the job in the ledger, and return its id.
 
     `cause` is how the response was lost. `deadline` is a reading of `clock.monotonic()`; past it, one search of
-    a few seconds is made. `tasks` are as for `find_lost_task`. Raises `LostResponse` if there is no match or more
-    than one.
+    a few seconds is made. `tasks` and `foreign` are as for `find_lost_task`. Raises `LostResponse` if there is no
+    match or more than one.
     """
     failure: MjError | None = None
     contested = False
@@ -128,14 +139,16 @@ def find_task(
                 break
             for task_id, task in found.items():
                 # The process that is sending the same request will soon know whether the task is its own.
-                contested = _is_contested(ledger, host, lost, task)
+                contested = _is_contested(ledger, host, lost, task) or foreign(task)
                 if not contested and _adopt(ledger, host, lost, task_id):
                     return task_id
         except (NetworkError, LostResponse, ApiError) as error:
             failure = error
             if isinstance(error, NetworkError) and error.permanent:
                 break
-        except ConfigError as error:  # without the ledger, the owner of a task cannot be determined
+        except (
+            ConfigError
+        ) as error:  # without the ledger or the store, the owner of a task cannot be determined
             failure = error
             break
     _note_clock(client, ledger, lost)
@@ -168,7 +181,7 @@ def matches_request(task: TaskRecord, path: str, body: Mapping[str, Any]) -> boo
     return all(
         _equal(name, value, recorded.get(name))
         for name, value in body.items()
-        if name in _IDENTIFYING or (name in recorded and name not in _NOT_RECORDED)
+        if name in _IDENTIFYING or (name in recorded and name not in NOT_RECORDED)
     )
 
 

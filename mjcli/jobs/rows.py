@@ -134,6 +134,10 @@ def _is_span(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value) and abs(value) <= _LONGEST
 
 
+def _is_amount(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+
+
 def _is_object(value: object) -> bool:
     return isinstance(value, dict)
 
@@ -183,6 +187,11 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     "files_sha256": _is_list_of_hashes,
     "source_sha256": _is_text,
     "listed_after": _is_number,
+    "batch": _is_text,
+    "item": _is_text,
+    "estimate": _is_amount,
+    "charged": _is_amount,
+    "trace_id": _is_text,
 }
 _JSON = ("request", "result", "error", "files_asked", "files", "files_sha256")
 _OPTIONAL = (
@@ -203,6 +212,11 @@ _OPTIONAL = (
     "files_sha256",
     "source_sha256",
     "listed_after",
+    "batch",
+    "item",
+    "estimate",
+    "charged",
+    "trace_id",
 )
 
 

@@ -13,31 +13,41 @@ import contextlib
 from collections.abc import Callable
 
 from mjcli.api import Client, Hooks, Result, TaskRecord
+from mjcli.api.models import text_of
 from mjcli.api.responses import STOPPED
 from mjcli.errors import (
     ApiError,
     ConfigError,
     Interrupted,
+    LimitReached,
     LostResponse,
     MjError,
     NetworkError,
     StillRunning,
+    TakenElsewhere,
     full_stop,
 )
+from mjcli.jobs.budget import NO_LIMITS, Limits
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
-from mjcli.jobs.follow import DEADLINE_SECONDS, UNSEEN_POLLS, follow, query_briefly, result_of
+from mjcli.jobs.follow import DEADLINE_SECONDS, UNSEEN_POLLS, Follow, follow, query_briefly, result_of
 from mjcli.jobs.job import ID_PREFIX, INTERRUPTED, Job
-from mjcli.jobs.ledger import Ledger
-from mjcli.jobs.order import Observer, Order, Outcome
+from mjcli.jobs.ledger import EqualInFlight, Ledger
+from mjcli.jobs.order import Gate, Observer, Order, Outcome
+from mjcli.jobs.pace import Pace, Stopped
 from mjcli.jobs.recover import NO_TASK_ID, LostRequest, find_lost_task, find_task
 
 UNSEEN_SECONDS = 120.0  # after a job was accepted, by when its task must be visible
 UNSEEN_POLLS_LATER = 3  # polls that may not find the task after that
 LOCK_PAUSE = 0.2  # seconds between attempts to lock a job
+NOT_SENT = "Interrupted before it was sent."
 
 
 class Runner:
-    """Runs jobs for one profile, for tasks at `host`. `ledger` is None if no record is kept."""
+    """Runs jobs for one profile, for tasks at `host`; threads may share one. `ledger` is None if no record is kept.
+
+    `follow` waits for the end of a task, and `pace` gives the turns of requests that were refused. Each request
+    passes `gate`, which may prevent it.
+    """
 
     def __init__(
         self,
@@ -47,25 +57,32 @@ class Runner:
         profile: str,
         host: str,
         clock: Clock = SYSTEM_CLOCK,
+        follow: Follow = follow,
+        pace: Pace | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._client = client
         self._ledger = ledger
         self._profile = profile
-        self._host = host
+        #: Where the tasks are.
+        self.host = host
         self._clock = clock
+        self._follow = follow
+        self._pace = pace
+        self._gate = gate
 
     def run(self, order: Order, observer: Observer) -> Outcome:
         """Send a job and follow it until it finishes; with `at_once`, until its task id is known.
 
         Raises `ApiError` (refused or failed), `NetworkError` (not accepted), `StillRunning` (deadline),
         `LostResponse` (unknown), `ConfigError` (the ledger cannot be written; nothing was sent), `KeyTaken`
-        (another job has the order's key; nothing was sent).
+        (another job has the order's key; nothing was sent), `LimitReached`, `Stopped` (nothing was sent).
         """
-        run = self._new_run(order, observer)
+        run, uuid = self._new_run(order, observer), None
         if self._ledger is not None:
-            run.uuid = self._ledger.record(
+            run.uuid = uuid = self._ledger.record(
                 profile=self._profile,
-                host=self._host,
+                host=self.host,
                 kind=order.kind,
                 path=order.path,
                 request=order.body,
@@ -75,12 +92,31 @@ class Runner:
                 key=order.key,
                 key_fingerprint=order.key_fingerprint,
                 source_sha256=order.source_sha256,
+                batch=order.batch,
+                item=order.item,
+                estimate=order.estimate,
+                limits=order.limits,
+                replaces=order.replaces,
             )
-        result = run.complete(run.send)
-        return Outcome(run.uuid, run.task_id or result.task_id, result)
+        try:
+            result = run.complete(run.send)
+            return Outcome(run.uuid, run.task_id or result.task_id, result)
+        except (LimitReached, TakenElsewhere):  # since the row was written
+            run.withdraw()
+            raise
+        finally:
+            if self._ledger is not None and uuid is not None:  # also after a change that could not be stored
+                with contextlib.suppress(ConfigError):
+                    self._ledger.unlock(uuid)
 
     def resume(
-        self, job: Job, observer: Observer, *, timeout: float | None = None, at_once: bool = False
+        self,
+        job: Job,
+        observer: Observer,
+        *,
+        timeout: float | None = None,
+        at_once: bool = False,
+        limits: Limits = NO_LIMITS,
     ) -> Outcome:
         """Resume a job of the ledger in any state, and return its final result; `at_once`, its task id.
 
@@ -88,7 +124,7 @@ class Runner:
         in several processes at once, is safe. `timeout` is in seconds. Raises as `run` does.
         """
         assert self._ledger is not None
-        run = self._new_run(Order.of(job, timeout)._replace(at_once=at_once), observer)
+        run = self._new_run(Order.of(job, timeout)._replace(at_once=at_once, limits=limits), observer)
         run.uuid = job.uuid
         try:
             result = run.complete(lambda: run.resume(job))
@@ -97,7 +133,17 @@ class Runner:
             self._ledger.locks.release(job.number)
 
     def _new_run(self, order: Order, observer: Observer) -> _Run:
-        return _Run(self._client, self._ledger, self._host, order, observer, self._clock)
+        return _Run(
+            self._client,
+            self._ledger,
+            self.host,
+            order,
+            observer,
+            self._clock,
+            self._follow,
+            self._pace,
+            self._gate,
+        )
 
 
 class _SentElsewhere(Exception):
@@ -115,18 +161,23 @@ class _Run:
         order: Order,
         observer: Observer,
         clock: Clock,
+        follow: Follow,
+        pace: Pace | None,
+        gate: Gate | None,
     ) -> None:
         self._client, self._ledger, self._host, self._clock = client, ledger, host, clock
         self._order, self._observer = order, observer
+        self._follow_task, self._pace, self._gate = follow, pace, gate
         self.uuid: str | None = None
         self.task_id: str | None = None
         self._sent = False
         self._sent_at = 0.0  # reading of the monotonic clock
         self._warned = False
         self._intermediates: set[str] = set()  # ids of images, not in the ledger yet
+        self._trace_id: str | None = None  # of the task
         self._record: TaskRecord | None = None  # of a task that ended while the stream brought nothing new
-        seconds = DEADLINE_SECONDS if order.timeout is None else order.timeout
-        self._deadline = clock.monotonic() + seconds
+        self._seconds = DEADLINE_SECONDS if order.timeout is None else order.timeout
+        self._deadline = clock.monotonic() + self._seconds
 
     def complete(self, work: Callable[[], Result]) -> Result:
         """Return the result of `work` after storing it; however `work` ends, the ledger is updated.
@@ -157,7 +208,11 @@ class _Run:
         if result.state() == "done" or not self._order.at_once:
             self._store(
                 lambda ledger, uuid: ledger.mark_done(
-                    uuid, result.document, image_id=result.id, files_due=len(result.file_urls)
+                    uuid,
+                    result.document,
+                    image_id=result.id,
+                    files_due=len(result.file_urls),
+                    trace_id=self._trace_id,
                 )
             )
         return result
@@ -167,15 +222,34 @@ class _Run:
         """What names the job in a command, if it is in the ledger."""
         return Outcome(self.uuid, self.task_id, Result({})).job
 
+    def withdraw(self) -> None:
+        """Delete the row of a job that was not sent, so that nothing sends it later."""
+        self._store(lambda ledger, uuid: ledger.withdraw(uuid), warn=False)
+
     def send(self) -> Result:
         """Send the job and return its result."""
+        if self._gate is None and self._order.is_shared:
+            raise ConfigError(
+                "This job belongs to a batch of several machines, so only mj batch sends it.", job=self._job
+            )
         try:
-            result = self._post()
+            self._check_stop()
+            if self._gate is not None and (task_id := self._gate.enter(self._order, self.uuid)) is not None:
+                return self._join(task_id)
+            result = self._post_alone()
         except _SentElsewhere:
             return self.resume(self._row())
+        except TakenElsewhere:
+            self._store(lambda ledger, uuid: ledger.mark_unsent(uuid))
+            raise
         except (Interrupted, ConfigError) as stop:
             if not self._sent:
                 self._mark_not_sent(stop)
+                if self._gate is not None:
+                    self._gate.not_sent(self._order)
+            raise
+        except Stopped:
+            self._mark_failed(MjError(NOT_SENT, code=INTERRUPTED), warn=False)
             raise
         except (StillRunning, LostResponse) as error:
             if error.task_id:
@@ -194,7 +268,7 @@ class _Run:
             raise failure
         if result.state(self._order.wanted) == "done":
             return result
-        if self._order.callbacks is not None and result.task_id:
+        if (self._order.callbacks is not None or self._order.detached) and result.task_id:
             return self._follow()
         try:
             return self._recover(LostResponse("The response ended before the job finished."))
@@ -222,9 +296,10 @@ class _Run:
                 self._host,
                 job,
                 deadline=self._deadline,
+                foreign=self._is_foreign,
                 clock=self._clock,
             )
-            self._observer.accepted(self.task_id)
+            self._announce(self.task_id)
         if self._order.at_once:
             return Result({"task_id": self.task_id})
         self._observer.sent()
@@ -235,7 +310,9 @@ class _Run:
         """Requeue a job that was interrupted before it was sent; return whether it may be sent now."""
         interrupted = (job.error or {}).get("code") == INTERRUPTED
         ledger = self._require_ledger()
-        return interrupted and ledger.locks.acquire(job.number) and ledger.requeue(job.uuid)
+        return (
+            interrupted and ledger.locks.acquire(job.number) and ledger.requeue(job.uuid, self._order.limits)
+        )
 
     def _locked(self, job: Job) -> Job:
         """Lock a job that is being submitted, waiting for the process that holds it; return its current row."""
@@ -264,6 +341,16 @@ class _Run:
 
     # -- sending -----------------------------------------------------------------------------------
 
+    def _post_alone(self) -> Result:
+        """Send the request of a batch when no equal one waits for its task id: a lost one could not be told apart."""
+        while True:
+            try:
+                return self._post()
+            except EqualInFlight:
+                while self._ledger is not None and self._ledger.equal_in_flight(self.uuid or ""):
+                    self._check_stop()
+                    self._clock.sleep(LOCK_PAUSE)
+
     def _post(self) -> Result:
         """Send the request and return the last object of the response."""
         hooks = Hooks(
@@ -274,7 +361,9 @@ class _Run:
             unterminated=self._note_task_id,
             enough=self._is_enough,
             silent=self._has_ended,
+            limited=self._wait_for_turn,
             retrying=self._before_retry,
+            pausing=self._pause,
             doubt=self._observer.warning,
         )
         if self._order.stream:
@@ -287,7 +376,8 @@ class _Run:
     def _is_enough(self, result: Result) -> bool:
         """Note the task id of an object of the response; return whether no more than the id is needed."""
         self._note_task_id(result)
-        return self.task_id is not None and (self._order.at_once or self._order.callbacks is not None)
+        order = self._order
+        return self.task_id is not None and (order.at_once or order.detached or order.callbacks is not None)
 
     def _stream(self, hooks: Hooks) -> Result:
         # A final object is held back until the stream ends: the last one is the result, not an event.
@@ -349,17 +439,45 @@ class _Run:
         if offset is not None:
             self._store(lambda ledger, uuid: ledger.set_clock_offset(uuid, offset))
 
+    def _check_stop(self) -> None:
+        """Raise `Stopped` if no job is to be sent any more."""
+        if self._pace is not None:
+            self._pace.check()
+
     def _before_send(self) -> None:
         """Mark the job as sent; if the ledger cannot store that, nothing is sent."""
-        if self._ledger is not None and self.uuid is not None and not self._ledger.mark_sent(self.uuid):
+        self._check_stop()
+        alone = self._order.item is not None
+        if (
+            self._ledger is not None
+            and self.uuid is not None
+            and not self._ledger.mark_sent(self.uuid, alone=alone, limits=self._order.limits)
+        ):
             raise _SentElsewhere
+        if self._gate is not None:
+            self._gate.check(self._order, self.uuid)
         self._sent, self._sent_at = True, self._clock.monotonic()
 
     def _before_retry(self, seconds: float, reason: str) -> None:
         if self._sent:  # the request was refused, so it counts as unsent
             self._sent = False
             self._store(lambda ledger, uuid: ledger.mark_unsent(uuid))
+        self._check_stop()
         self._observer.notice(f"The request was not accepted: {reason}. Retrying in {seconds:.1f} s.")
+
+    def _wait_for_turn(self, seconds: float) -> float | None:
+        """Note that the service limits the rate; return the seconds until the next turn of all jobs together."""
+        if self._pace is None:
+            return None
+        self._pace.refused(seconds)
+        return self._pace.take()
+
+    def _pause(self, seconds: float) -> bool:
+        """Pause before a retry, until nothing more is to be sent; return False if the client does it."""
+        if self._pace is None:
+            return False
+        self._pace.wait(seconds)
+        return True
 
     def _note_task_id(self, result: Result) -> None:
         """Accept the first task id of the response, and warn about a different one."""
@@ -377,7 +495,27 @@ class _Run:
     def _accept(self, task_id: str) -> None:
         self.task_id = task_id
         self._store(lambda ledger, uuid: ledger.mark_running(uuid, task_id))
+        if self._pace is not None:
+            self._pace.accepted()
+        if self._order.detached:  # the time that it waited for its turn does not count
+            self._deadline = self._clock.monotonic() + self._seconds
+        self._announce(task_id)
+
+    def _announce(self, task_id: str) -> None:
+        """Report the task id, once it is in the ledger."""
+        if self._gate is not None:
+            self._gate.accepted(self._order, task_id)
         self._observer.accepted(task_id)
+
+    def _join(self, task_id: str) -> Result:
+        """Follow the task that another process has made of this job."""
+        self._sent, self.task_id = True, task_id
+        self._store(lambda ledger, uuid: ledger.mark_running(uuid, task_id))
+        self._observer.sent()
+        self._observer.accepted(task_id)
+        if self._order.at_once:
+            return Result({"task_id": task_id})
+        return self._follow(UNSEEN_POLLS_LATER)
 
     # -- recovering --------------------------------------------------------------------------------
 
@@ -406,14 +544,18 @@ class _Run:
                 lost,
                 cause,
                 deadline=deadline,
+                foreign=self._is_foreign,
                 clock=self._clock,
             )
         finally:
             self._note_clock()
-        self._observer.accepted(self.task_id)
+        self._announce(self.task_id)
+
+    def _is_foreign(self, task: TaskRecord) -> bool:
+        return self._gate is not None and self._gate.is_foreign(self._order, task)
 
     def _follow(self, unseen_polls: int = UNSEEN_POLLS) -> Result:
-        record = follow(
+        record = self._follow_task(
             self._client,
             self.task_id or "",
             self._observer,
@@ -426,6 +568,7 @@ class _Run:
 
     def _result_of(self, record: TaskRecord) -> Result:
         """Return the result of a task that has ended. Raises its failure."""
+        self._trace_id = text_of(record.document.get("trace_id"))
         if record.state == "failed":
             raise record.error()
         result = result_of(record, self._order.wanted)
@@ -465,7 +608,7 @@ class _Run:
             if row is not None and self.uuid is None:  # the ledger failed, so the job is still queued
                 stop.job = row[:ID_PREFIX]
         elif stop.by_choice:
-            self._mark_failed(MjError("Interrupted before it was sent.", code=INTERRUPTED), warn=False)
+            self._mark_failed(MjError(NOT_SENT, code=INTERRUPTED), warn=False)
 
     def _mark_failed(self, error: MjError, *, warn: bool = True) -> None:
         accepted = isinstance(error, ApiError) and error.accepted

@@ -86,7 +86,7 @@ def test_every_commit_except_the_first_is_flushed_before_the_call_returns(ledger
     assert flushed is False
     statements.clear()
     assert ledger.mark_sent(uuid)
-    assert [each.split()[0] for each in statements] == ["UPDATE"]
+    assert [each.split()[0] for each in statements] == ["BEGIN", "UPDATE", "COMMIT"]
     ((synchronous,),) = ledger._connection.execute("PRAGMA synchronous").fetchall()
     ((journal,),) = ledger._connection.execute("PRAGMA journal_mode").fetchall()
     assert synchronous == 2  # FULL
@@ -525,6 +525,9 @@ def test_the_newest_image_is_not_a_video(ledger: Ledger) -> None:
 
 def test_only_jobs_that_a_process_holds_are_in_flight(ledger: Ledger, path: Path) -> None:
     held, sent, free = record(ledger, "held"), record(ledger, "sent"), record(ledger, "free")
+    record(ledger, "unsent")
+    for each in (held, sent, free):
+        ledger.mark_sent(each)
     ledger.mark_running(sent, "t1")
     job = ledger.get(free)
     assert job is not None
@@ -555,8 +558,17 @@ def test_a_signal_at_the_edge_of_a_transaction_is_not_lost(
 ) -> None:
     uuid = record(ledger)
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "_connection", InterruptedAfter(ledger._connection, statement))
+        patch.setattr(ledger._transactions, "_connection", InterruptedAfter(ledger._connection, statement))
         with pytest.raises(Interrupted):
             ledger.note_intermediates(uuid, ["i-1"])
     ledger.mark_running(uuid, "t-1")  # no transaction was left open
     assert rows(path) == [("running", "t-1")]
+
+
+def test_a_path_that_is_not_text_is_taken_from_the_job_that_had_it(ledger: Ledger) -> None:
+    first, second = record(ledger), record(ledger)
+    path = "/x/caf\udce9.png"  # a name in Latin-1, as Python reads it
+    ledger.set_files(first, [path, "/x/other.png"], sha256=["ab", "ef"])
+    ledger.set_files(second, [path], sha256=["cd"])
+    jobs = [ledger.get(each) for each in (first, second)]
+    assert [each.files for each in jobs if each is not None] == [["/x/other.png"], [path]]

@@ -439,3 +439,48 @@ def test_hashes_stay_with_their_files(ledger: Ledger) -> None:
     job = ledger.get(uuid)
     assert job is not None
     assert job.files_sha256 is None
+
+
+def test_closing_it_waits_for_the_statement_of_another_thread(path: Path) -> None:
+    """SQLite crashes if a connection is closed while a statement of another thread runs."""
+    ledger = Ledger.open(path, notice=unexpected)
+    errors: list[BaseException] = []
+    counted = threading.Event()
+
+    def count() -> None:
+        try:
+            while True:
+                ledger.count("default")
+                counted.set()
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    assert counted.wait(10)
+    ledger.close()
+    thread.join(10)
+    (error,) = errors
+    assert isinstance(error, ConfigError)
+
+
+def test_a_ledger_that_another_thread_uses_is_not_closed(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mjcli.jobs.ledger.CLOSE_SECONDS", 0.01)
+    begun, closed, found = threading.Event(), threading.Event(), list[str]()
+
+    def use() -> None:
+        with ledger._transaction():
+            begun.set()
+            closed.wait()
+            found.append(record(ledger))
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    begun.wait()
+    ledger.close()
+    closed.set()
+    thread.join()
+    assert rows(ledger.path, "uuid") == [(uuid,) for uuid in found]
+    assert found

@@ -246,8 +246,15 @@ def test_of_several_matching_tasks_none_is_assigned(scene: Scene) -> None:
     assert (scene.row.state, scene.row.task_id) == ("unknown", None)
 
 
+def test_a_request_that_was_not_sent_yet_owns_no_task(scene: Scene) -> None:
+    scene.record()
+    scene.client.responses = [[lambda: scene.task(response=FINAL), LostResponse("Reset.")]]
+    assert scene.run().task_id == "t1"
+
+
 def test_a_task_that_another_process_may_own_is_not_assigned(scene: Scene) -> None:
     other = scene.record()
+    scene.ledger.mark_sent(other)
     scene.client.responses = [[scene.task, LostResponse("Reset.")]]
     error = scene.fails(LostResponse)
     assert "another mj process is sending the same request" in error.message
@@ -257,6 +264,7 @@ def test_a_task_that_another_process_may_own_is_not_assigned(scene: Scene) -> No
 
 def test_a_task_is_assigned_once_the_other_process_has_its_own(scene: Scene) -> None:
     other = scene.record()
+    scene.ledger.mark_sent(other)
     scene.clock.events.append((1.0, lambda: scene.ledger.mark_running(other, "t0")))
     scene.client.responses = [[lambda: scene.task(response=FINAL), LostResponse("Reset.")]]
     assert scene.run().task_id == "t1"

@@ -140,7 +140,7 @@ def test_a_job_that_another_process_sends_first_is_followed(
     uuid = scene.record()
     mark_sent = scene.ledger.mark_sent
 
-    def too_late(_uuid: str) -> bool:
+    def too_late(_uuid: str, **_more: object) -> bool:
         mark_sent(uuid)
         scene.ledger.mark_running(uuid, "t1")
         return mark_sent(uuid)

@@ -29,6 +29,12 @@ REAL: Mapping[str, Value] = {}
 SHORT: Mapping[str, Value] = {
     # Retries, polls, the search for a lost job, and turns at a lock.
     SLEEP: 0.02,
+    # Several jobs: submissions a second, common queries, and the turn of a job that was refused.
+    "mjcli.jobs.batch:RATE": 25.0,
+    "mjcli.jobs.poller:PERIOD": 0.02,
+    "mjcli.jobs.poller:POLL_FIRST": 0.03,
+    "mjcli.jobs.poller:POLL_LAST": 0.1,
+    "mjcli.jobs.poller:UNSEEN_SECONDS": 0.1,
     # How long a response may stay open once it is complete.
     "mjcli.api.responses:FINAL_GRACE": 0.2,
     # The receiver of callbacks: pauses before it queries a task that a callback reports.

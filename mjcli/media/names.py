@@ -75,7 +75,7 @@ def parse_target(output: str | None, directory: Path) -> Target:
         path = path / DEFAULT_TEMPLATE
     elif not path.suffix and "{ext}" not in path.name:
         path = path.with_name(f"{path.name}.{{ext}}")
-    _check_template(str(path))
+    check_template(str(path))
     literal = list(itertools.takewhile(lambda part: "{" not in part, path.parts[:-1]))
     parts = path.parts[len(literal) :]
     if ".." in parts:
@@ -83,7 +83,8 @@ def parse_target(output: str | None, directory: Path) -> Target:
     return Target(Path(*literal), "/".join(parts))
 
 
-def _check_template(template: str) -> None:
+def check_template(template: str) -> None:
+    """Refuse unknown placeholders and unmatched braces. Raises `UsageError`."""
     try:
         fields = [
             (name, spec, conversion) for _, name, spec, conversion in string.Formatter().parse(template)

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -68,6 +68,32 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def stopping(stop: Callable[[], None]) -> Iterator[Callable[[], int]]:
+    """Let the first Ctrl-C within the block call `stop` instead of ending the program.
+
+    Yields a function that returns the number of the signal, 0 before one came.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    came = 0
+
+    def first(number: int, _frame: object) -> None:
+        nonlocal came
+        came = number
+        signal.signal(number, before)
+        stop()
+
+    if before is signal.SIG_IGN:
+        yield lambda: 0
+        return
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield lambda: came
+    finally:
+        if signal.getsignal(signal.SIGINT) is first:
+            signal.signal(signal.SIGINT, before)
 
 
 class User(Protocol):

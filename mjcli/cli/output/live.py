@@ -1,39 +1,26 @@
-"""Live displays on a terminal: the bar of a job, the bars of downloads. The only module that loads rich.
+"""The surface of live displays on a terminal: rows that are drawn again and again below all other output.
 
-Rich lays out the rows. They are drawn here, since its own display is left on the screen by a stop or a resize.
+They are drawn here, since the display of rich is left on the screen by a stop or a resize.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import NamedTuple, TextIO
-
-from rich.console import Console, ConsoleDimensions
-from rich.measure import Measurement
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple, Protocol, TextIO
 
 from mjcli.cli.output.features import NO_PROGRESS, progress_mark
 from mjcli.cli.output.terminal import discard, in_foreground, write_all
 from mjcli.cli.output.text import encode
 from mjcli.cli.signals import hold, let_go, undisturbed
 
-NARROW = 44  # columns below which there is no room for a bar
 MARGIN = 2  # columns left free at the end of a row, where terminals differ in how they wrap
 PERIOD = 0.125  # seconds between two frames
 PATIENCE = 1.0  # seconds that a signal waits for a frame to be written
+NEWS = 100  # lines that wait for the next frame; faster ones cannot be read
 
 # A frame ends with the cursor shown and at its first character. So the cursor is never left hidden, even by
 # SIGKILL, and wherever the terminal moves the text when it is resized, the display begins at the cursor.
@@ -55,55 +42,21 @@ class Screen(NamedTuple):
     size: Callable[[], tuple[int, int]]
     marks: bool = False
 
+    @property
+    def has_unicode(self) -> bool:
+        """Whether the terminal shows more than ASCII."""
+        return (self.stream.encoding or "").lower().startswith("utf")
 
-class Rows:
-    """The rows of a display: the tasks of a `Progress` of rich, which are drawn here instead of by rich.
 
-    `parts` are the columns of each row; those that are `expendable` are omitted, in that order, without room.
-    """
-
-    def __init__(
-        self, screen: Screen, parts: Sequence[ProgressColumn], expendable: Sequence[ProgressColumn]
-    ) -> None:
-        self._parts, self._expendable = parts, expendable
-        # Rich fails at a COLUMNS such as "²", so it does not get the environment.
-        self._console = Console(
-            file=screen.stream,
-            highlight=False,
-            force_terminal=True,
-            color_system="standard" if screen.colour else None,
-            _environ={},
-        )
-        self.progress = Progress(console=self._console, auto_refresh=False, disable=True)
+class Display(Protocol):
+    """What a live display shows."""
 
     def texts(self, columns: int) -> list[str]:
-        """The visible rows, each in at most `columns` columns, with colours."""
-        console = self._console
-        console.size = ConsoleDimensions(columns, 1)
-        table = self._table(columns)
-        if not table.row_count:
-            return []
-        with console.capture() as captured:
-            console.print(table, end="", no_wrap=True, overflow="ellipsis", crop=True)
-        return captured.get().rstrip("\n").split("\n")
+        """The rows, each in at most `columns` columns, with colours."""
 
-    def _table(self, columns: int) -> Table:
-        """All rows, with a bar where there is room for one."""
-        has_bars = columns >= NARROW
-        parts = [each for each in self._parts if has_bars or not isinstance(each, BarColumn)]
-        anywhere = self._console.options.update(max_width=NARROW * 2)
-        omitted = iter(self._expendable)
-        while True:
-            self.progress.columns = tuple(parts)
-            table = self.progress.make_tasks_table(self.progress.tasks)
-            table.expand = has_bars
-            for column in table.columns:
-                column.overflow = "crop"  # an ellipsis would not be ASCII
-            fits = has_bars or Measurement.get(self._console, anywhere, table).maximum <= columns
-            next_omitted = None if fits else next(omitted, None)
-            if next_omitted is None:
-                return table
-            parts.remove(next_omitted)
+    @property
+    def fraction(self) -> float | None:
+        """How much is done, from 0 to 1; None if that is not known yet."""
 
 
 class Live:
@@ -112,9 +65,11 @@ class Live:
     It is drawn only while the program is in the foreground of its terminal.
     """
 
-    def __init__(self, screen: Screen, rows: Rows, tasks: Sequence[TaskID]) -> None:
+    def __init__(self, screen: Screen, display: Display) -> None:
         self._screen = screen
-        self._rows, self._tasks = rows, tasks
+        self._display = display
+        self._news: deque[str] = deque(maxlen=NEWS)
+        self._missed = 0  # lines that found no place in `_news`
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._paused = False
@@ -123,56 +78,38 @@ class Live:
         with undisturbed():
             threading.Thread(target=self._keep_drawing, daemon=True).start()
         hold(self)
-        self._draw()
-
-    @classmethod
-    def for_job(cls, screen: Screen, *, bar: bool) -> Live:
-        """Stage, percentage and elapsed time of a job; a spinner when no percentage will come."""
-        label = TextColumn("{task.description}", markup=False)
-        percentage = TextColumn("{task.percentage:>3.0f}%", markup=False)
-        encoding = (screen.stream.encoding or "").lower()
-        spinner = SpinnerColumn("dots" if encoding.startswith("utf") else "line")
-        elapsed = TimeElapsedColumn()
-        if bar:
-            rows = Rows(screen, [label, BarColumn(bar_width=None), percentage, elapsed], [label, elapsed])
-        else:
-            rows = Rows(screen, [spinner, label, elapsed], [elapsed, label])
-        return cls(screen, rows, [rows.progress.add_task("sent   " if bar else "waiting", total=100)])
-
-    @classmethod
-    def for_files(cls, screen: Screen, labels: Sequence[str]) -> Live:
-        """One bar for each file."""
-        label = TextColumn("{task.description}", markup=False)
-        rows = Rows(screen, [label, BarColumn(bar_width=None), DownloadColumn()], [label])
-        # Shown once bytes arrive: the file may already exist.
-        return cls(screen, rows, [rows.progress.add_task(each, total=None, visible=False) for each in labels])
-
-    def update(self, percent: int) -> None:
-        """Show the progress of the job at once, so that no step is skipped."""
-        self._rows.progress.update(self._tasks[0], completed=percent, description="drawing")
-        self._draw()
-
-    def file_progress(self, index: int, received: int, total: int | None) -> None:
-        """Show the bytes received of file `index`."""
-        progress, task = self._rows.progress, self._tasks[index]
-        appears = not progress.tasks[index].visible
-        progress.update(task, completed=received, total=total, visible=True)
-        if appears:
-            self._draw()
+        self.draw()
 
     def above(self, text: str) -> None:
-        """Write a line above the display."""
+        """Write lines above the display."""
         with self._lock:
-            erase = _ERASE if self._drawn and in_foreground(self._screen.stream) else ""
-            self._write(f"{erase}{text}\n{self._frame()}")
+            self._write(f"{self._top()}{text}\n{self._frame()}")
+
+    def add(self, line: str) -> None:
+        """Write a line above the display with its next frame; of very many only the newest are shown."""
+        with self._lock:
+            self._missed += len(self._news) == NEWS
+            self._news.append(line)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Remove the display while something else writes whole lines to the same terminal."""
+        with self._lock:
+            if top := self._top():
+                self._write(top)
+            self._drawn = False
+            try:
+                yield
+            finally:
+                self.draw()
 
     def stop(self) -> None:
         """End the display and remove it from the screen."""
         self._over.set()
         with undisturbed(), self._lock:
             let_go(self)
-            if self._drawn and in_foreground(self._screen.stream):
-                self._write(_ERASE)
+            if top := self._top():
+                self._write(top)
             if (
                 self._mark
             ):  # the mark is not part of the text, so it may be removed from the background as well
@@ -203,12 +140,24 @@ class Live:
 
     def _keep_drawing(self) -> None:
         while not self._over.wait(PERIOD):
-            self._draw()
+            self.draw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Show the present state now."""
         with self._lock:
-            if frame := self._frame():
-                self._write(frame)
+            top = self._top() if self._news else ""
+            if text := top + self._frame():
+                self._write(text)
+
+    def _top(self) -> str:
+        """What removes the display and writes the lines that wait; empty in the background, where they wait on."""
+        if self._paused or not in_foreground(self._screen.stream):
+            return ""
+        more = [f"({self._missed} more)"] if self._missed else []
+        lines = [*more, *self._news]
+        self._news.clear()
+        self._missed = 0
+        return (_ERASE if self._drawn else "") + "".join(f"{line}\n" for line in lines)
 
     def _frame(self) -> str:
         """What draws the display over its last state; empty if nothing is to be drawn now."""
@@ -216,7 +165,7 @@ class Live:
             self._drawn = False
             return ""
         columns, lines = self._screen.size()
-        texts = self._rows.texts(max(columns - MARGIN, 1))[-lines:]
+        texts = self._display.texts(max(columns - MARGIN, 1))[-lines:]
         self._drawn = bool(texts)
         up = f"\x1b[{len(texts) - 1}A" if len(texts) > 1 else ""
         if not texts:
@@ -227,10 +176,8 @@ class Live:
         """What shows the progress of all tasks outside the text; empty if it is shown already, or cannot be."""
         if not self._screen.marks:
             return ""
-        tasks = [task for task in self._rows.progress.tasks if task.visible]
-        done, total = sum(task.completed for task in tasks), sum(task.total or 0 for task in tasks)
-        known = done > 0 and all(task.total for task in tasks)
-        mark = progress_mark(min(int(100 * done / total), 100) if known else None)
+        fraction = self._display.fraction
+        mark = progress_mark(None if fraction is None else min(int(100 * fraction), 100))
         if mark == self._mark:
             return ""
         self._mark = mark

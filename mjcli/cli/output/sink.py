@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from _thread import RLock  # without the module threading, which help does not need
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -31,6 +32,7 @@ from mjcli.cli.output.text import (
 )
 from mjcli.cli.shell import with_variables
 from mjcli.errors import (
+    BatchRefused,
     DownloadError,
     ExitCode,
     Interrupted,
@@ -102,6 +104,7 @@ class Output:
         self.status: int = ExitCode.OK
         #: Why standard output failed; everything that would be printed later is missing, too.
         self._broken: str | None = None
+        self._printing = RLock()  # several jobs may print at a time
         self._field: list[str | int] | None = None
         if mode.field is not None:
             try:
@@ -280,7 +283,12 @@ class Output:
         if self._broken is not None:
             raise OutputError(self._broken)
         try:
-            write_all(self.stdout, data, flush=flush)
+            with self._printing:
+                if self.live is not None and self.stdout_is_terminal:
+                    with self.live.aside():
+                        write_all(self.stdout, data)
+                else:
+                    write_all(self.stdout, data, flush=flush)
         except BrokenPipeError:
             discard(self.stdout)
             raise Interrupted(ExitCode.SIGPIPE - 128) from None
@@ -325,7 +333,7 @@ class Output:
     def alarm(self, problem: str | MjError) -> None:
         """Show a problem that did not stop the work, even under --quiet; of an error, also what to type next."""
         text, more = (
-            (problem.message, self._hints(problem)) if isinstance(problem, MjError) else (problem, [])
+            (problem.sentence, self._hints(problem)) if isinstance(problem, MjError) else (problem, [])
         )
         self._say("\n".join([f"{self._paint('warning:', '33')} {visible(text)}", *more]))
 
@@ -376,6 +384,14 @@ class Output:
         """
         self.fail(error.exit_code)
         self._failure_for_people(error)
+        self._failure_for_scripts(error, document)
+
+    def failure_among(self, place: str, error: MjError, document: Mapping[str, Any]) -> None:
+        """The same for one of very many jobs, in one line; it does not decide the exit status."""
+        self._say(f"{self._paint('mj:', '1;31')} {visible(place)}: {visible(error.sentence)}")
+        self._failure_for_scripts(error, document)
+
+    def _failure_for_scripts(self, error: MjError, document: Mapping[str, Any] | None) -> None:
         if self.json:
             self._document({**(document or {}), **failure_document(error)})
         elif self.carries_image:
@@ -394,6 +410,8 @@ class Output:
                     f"  {visible(finding.message)}",
                     *self._place(error.prompt, finding.start, finding.end),
                 ]
+        if isinstance(error, BatchRefused):
+            lines += [f"  {visible(each)}" for each in error.excerpt]
         if error.task_id:
             lines.append(f"  task: {visible(error.task_id)}")
         if error.trace_id:
@@ -535,4 +553,6 @@ def failure_document(error: MjError) -> dict[str, Any]:
         document["trace_id"] = error.trace_id
     if isinstance(error, PromptRefused):
         document |= {"prompt": error.prompt, "findings": [dict(each._asdict()) for each in error.findings]}
+    if isinstance(error, BatchRefused):
+        document["problems"] = [dict(each._asdict()) for each in error.problems]
     return document

@@ -13,6 +13,7 @@ from mjcli.errors import DownloadError
 
 if TYPE_CHECKING:
     from mjcli.api.models import Result
+    from mjcli.cli.output.bars import FileBars, JobBar
     from mjcli.cli.output.live import Screen
 
 
@@ -28,12 +29,14 @@ class JobWatch:
         self._bar = bar
         self._print_events = print_events
         self._percent = -1
+        self._shown: JobBar | None = None
 
     def __enter__(self) -> JobWatch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        _end(self._output)
+        if self._shown is not None:
+            end_live(self._output)
 
     def sent(self) -> None:
         output = self._output
@@ -42,12 +45,12 @@ class JobWatch:
         crowded = self._print_events and output.stdout_is_terminal
         if output.animates and not crowded and output.live is None:
             try:
-                from mjcli.cli.output.live import Live
+                from mjcli.cli.output.bars import JobBar
             except ImportError:  # the program was replaced since; the job matters, not its bar
                 return
             # A signal between drawing and storing the display would leave it on the screen.
             with undisturbed():
-                output.live = Live.for_job(_screen(output), bar=self._bar)
+                output.live = self._shown = JobBar(screen_of(output), bar=self._bar)
 
     def accepted(self, task_id: str) -> None:
         if self._output.live is None:
@@ -70,9 +73,9 @@ class JobWatch:
         if percent is None or percent <= self._percent:
             return
         self._percent = percent
-        if self._output.live is not None:
-            self._output.live.update(percent)
-        elif not self._print_events:
+        if self._shown is not None:
+            self._shown.update(percent)
+        elif self._output.live is None and not self._print_events:
             self._output.notice(f"progress: {percent}%")
 
     def notice(self, sentence: str) -> None:
@@ -89,24 +92,26 @@ class FilesWatch:
         self._output = output
         numbers = range(1, count + 1)
         self._labels: Sequence[str] = [f"file {n}/{count}" for n in numbers] if count > 1 else ["file"]
+        self._shown: FileBars | None = None
 
     def __enter__(self) -> Callable[[int, int, int | None], None]:
         output = self._output
         if not output.animates or output.live is not None:
             return lambda *_: None
         try:
-            from mjcli.cli.output.live import Live
+            from mjcli.cli.output.bars import FileBars
         except ImportError:  # as above
             return lambda *_: None
         with undisturbed():
-            output.live = live = Live.for_files(_screen(output), self._labels)
-        return live.file_progress
+            output.live = self._shown = FileBars(screen_of(output), self._labels)
+        return self._shown.update
 
     def __exit__(self, *_: object) -> None:
-        _end(self._output)
+        if self._shown is not None:
+            end_live(self._output)
 
 
-def _screen(output: Output) -> Screen:
+def screen_of(output: Output) -> Screen:
     """Standard error for a live display."""
     from mjcli.cli.output.features import shows_progress
     from mjcli.cli.output.live import Screen
@@ -117,7 +122,7 @@ def _screen(output: Output) -> Screen:
     )
 
 
-def _end(output: Output) -> None:
+def end_live(output: Output) -> None:
     """Remove the live display."""
     if output.live is not None:
         try:

@@ -9,7 +9,8 @@ import pytest
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
 from mjcli.cli.output import terminal
-from mjcli.cli.output.live import Rows, Screen
+from mjcli.cli.output.bars import Rows
+from mjcli.cli.output.live import Screen
 from mjcli.cli.output.sink import Mode, Output, Streams
 from mjcli.cli.output.table import display_width
 from mjcli.cli.output.terminal import folded, obeys_escapes, terminal_size

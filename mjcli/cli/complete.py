@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _XDG = ("linux",)  # platforms whose directories are known without loading platformdirs
 # Those of `mjcli.settings.schema`, which loads more.
-NAMED_KEYS = {"presets": ("suffix",), "profiles": ("base_url", "token_in", "files_url")}
+NAMED_KEYS = {"presets": ("suffix",), "profiles": ("base_url", "token_in", "files_url", "platform_url")}
 _LONGEST = 60  # characters of a description
 _MOST = 100  # words
 _LONGEST_FILE = 1 << 20  # bytes of a config file

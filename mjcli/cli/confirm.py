@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mjcli.errors import UsageError
@@ -13,13 +13,19 @@ if TYPE_CHECKING:
 MAX_UNCONFIRMED = 40  # jobs that one command may start without --yes
 
 
-def confirm_jobs(output: Output, jobs: Sequence[str], *, yes: bool) -> None:
-    """Show the jobs and ask on a terminal, unless there is one or `yes`. Raises `UsageError` if refused."""
+def confirm_jobs(output: Output, jobs: Sequence[str], cost: Callable[[], str], *, yes: bool) -> None:
+    """Show the jobs and ask on a terminal, unless there is one or `yes`. Raises `UsageError` if refused.
+
+    `cost` returns what they are expected to cost, or nothing.
+    """
     if len(jobs) < 2 or yes or not output.can_ask:
         return
     for number, each in enumerate(jobs, start=1):
         output.notice(f"{number}. {each}")
-    if not output.ask(f"This starts {len(jobs)} jobs, each billed separately. Continue?"):
+    expected = cost()
+    if not output.ask(
+        f"Start {len(jobs)} jobs{f' for {expected}' if expected else ', each billed separately'}?"
+    ):
         raise UsageError("Cancelled; nothing was sent.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
-    from mjcli.api import Client, FileStore
+    from mjcli.api import Client, FileStore, Platform
+    from mjcli.cli.cost import CommandCosts
     from mjcli.jobs.ledger import Ledger
     from mjcli.media.download import Downloader
     from mjcli.sandbox import Sandbox
@@ -49,6 +50,8 @@ class Context:
         self.environ = environ
         self.streams = streams
         self.flags = Flags()
+        #: The words of the command line, without `mj`.
+        self.arguments: Sequence[str] = ()
         self.resuming = False
         self._resources = contextlib.ExitStack()
         self._hurry = False
@@ -79,9 +82,7 @@ class Context:
         settings = load_settings(self.environ, profile=self.flags.profile, sandbox=self.flags.sandbox)
         if settings.sandbox.value and self.flags.profile not in (None, "sandbox"):
             self.output.notice("The sandbox has no profiles, so --profile is ignored.")
-        self.output.secret = Secret(
-            *self.output.secret.tokens, settings.token.value, settings.files_token.value
-        )
+        self.output.secret = Secret(*self.output.secret.tokens, *settings.tokens)
         for warning in settings.warnings:
             self.output.warning(warning)
         return settings
@@ -125,6 +126,38 @@ class Context:
         return store
 
     @cached_property
+    def platform(self) -> Platform | None:
+        """The management API of the active profile, None without a platform token. Raises `ConfigError`."""
+        from mjcli.api.platform import Platform
+        from mjcli.settings.load import PLATFORM_PATH
+
+        settings = self.settings
+        token = settings.token_for_platform.value
+        if not token:
+            return None
+        platform = Platform(
+            token,
+            base_url=self._sandbox.base_url + PLATFORM_PATH
+            if settings.sandbox.value
+            else settings.platform_url.value,
+            use_environment=not settings.platform_is_local,
+        )
+        self._resources.callback(platform.close)
+        return platform
+
+    @cached_property
+    def costs(self) -> CommandCosts:
+        """What the jobs of this run cost, and the limits on it."""
+        from mjcli.cli.cost import CommandCosts
+
+        return CommandCosts(
+            self.output,
+            self.settings,
+            ledger=lambda: self.existing_ledger,
+            platform=lambda: self.platform,
+        )
+
+    @cached_property
     def downloader(self) -> Downloader:
         """What downloads results, without a token."""
         from mjcli.media.download import Downloader
@@ -165,10 +198,27 @@ class Context:
                 raise
             return self._ledger_for_reading
 
+    def for_profile(self, name: str) -> Context:
+        """A context for another profile (or this one) that shares the output and the ledger with this one."""
+        if name == self.settings.profile.value:
+            return self
+        other = Context(self.environ, self.streams)
+        vars(other.flags).update(vars(self.flags), profile=name)
+        other.__dict__["output"] = self.output
+        if (ledger := self.existing_ledger) is not None:
+            other.__dict__["ledger"] = other.__dict__["_ledger_for_reading"] = ledger
+        self._resources.callback(other.close)
+        return other
+
     @property
     def links_end(self) -> bool:
         """Whether links to images stop working when this command ends."""
         return bool(self.settings.sandbox.value) and self._links_url is None
+
+    def report_costs(self) -> None:
+        """Show what the jobs of this run cost, if there were any and that is wanted."""
+        if "costs" in self.__dict__:
+            self.costs.report()
 
     def close(self, *, hurry: bool = False) -> None:
         """Close the client, the ledger and the sandbox; with `hurry`, wait for nothing."""

@@ -15,7 +15,7 @@ from mjcli.cli import doctor_machine as machine
 from mjcli.cli.doctor_machine import OK, PROBLEM, WARNING, Finding
 from mjcli.cli.hints import command, for_error, log_in, split_note
 from mjcli.cli.output.redact import Secret
-from mjcli.cli.token_check import TokenCheck, check_token
+from mjcli.cli.token_check import TokenCheck, check_platform_token, check_token
 from mjcli.errors import ConfigError, ExitCode, LedgerError, MjError, reason_of, without_stop
 from mjcli.files import existing_parent
 
@@ -49,6 +49,7 @@ class Doctor:
             ("certificates", self._certificates),
             ("network", self._network),
             ("token", self._token),
+            ("platform", self._platform),
             ("clock", self._clock),
             ("ledger", self._ledger),
             ("output", self._output),
@@ -76,7 +77,7 @@ class Doctor:
         # Its warnings are findings here.
         self.settings = context.settings = settings
         output = context.output
-        output.secret = Secret(*output.secret.tokens, settings.token.value, settings.files_token.value)
+        output.secret = Secret(*output.secret.tokens, *settings.tokens)
         if settings.warnings:
             sentence, _, line = settings.warnings[0].partition("; run: ")
             return Finding("config", WARNING, f"{sentence}.", (line,) if line else ())
@@ -191,6 +192,30 @@ class Doctor:
                 return Finding("token", PROBLEM, text, (), (hint,), ExitCode.AUTH)
             return Finding("token", PROBLEM, text, (log_in(profile),), exit_status=ExitCode.AUTH)
         return Finding("token", WARNING, f"set ({source}), but not checked: {reason}")
+
+    def _platform(self) -> Finding:
+        """Without this token, only the costs are not known, so nothing here is a problem."""
+        settings = self.settings
+        if settings is None:
+            return Finding("platform", WARNING, "not checked, because the settings cannot be used")
+        if settings.sandbox.value:
+            return Finding("platform", OK, "the sandbox needs no platform token")
+        token = settings.token_for_platform
+        if not token.value:
+            return Finding("platform", OK, "no platform token, so mj spend shows estimates only")
+        try:
+            platform = self.context.platform
+            assert platform is not None
+            error = check_platform_token(platform).error
+        except MjError as problem:
+            error = problem
+        if error is None:
+            return Finding("platform", OK, f"token accepted ({token.source})")
+        reason = f"{without_stop(error.message)} ({error.code})"
+        if error.exit_code == ExitCode.AUTH:
+            text = f"token refused: {reason}; it comes from {token.source}"
+            return Finding("platform", WARNING, text, (log_in(str(settings.profile.value), platform=True),))
+        return Finding("platform", WARNING, f"token set ({token.source}), but not checked: {reason}")
 
     def _clock(self) -> Finding:
         offset = None if self.probe is None else self.probe.clock_offset

@@ -98,6 +98,18 @@ def with_globals(line: str, options: Sequence[str]) -> str:
     return f"{start} {line[3:]}" if start else ""
 
 
+def without_globals(words: Sequence[str]) -> list[str]:
+    """The words of a command line without those that `with_globals` adds."""
+    kept: list[str] = []
+    values = iter(words)
+    for word in values:
+        if word == "--profile":
+            next(values, None)
+        elif word != "--sandbox" and not word.startswith("--profile="):
+            kept.append(word)
+    return kept
+
+
 def resume(job: str) -> str:
     """Resume a job of the ledger, named by its task or its id prefix."""
     return command("resume", Outside(job))
@@ -171,10 +183,11 @@ def _for_lost(error: LostResponse) -> list[str]:
     ]
 
 
-def log_in(profile: str | None = None, *, files: bool = False, note: str = "") -> str:
+def log_in(profile: str | None = None, *, files: bool = False, platform: bool = False, note: str = "") -> str:
     """Save a token in a profile (None: the active one)."""
     named = profile is not None and profile != "default"
-    options = [*(["--files"] if files else []), *(["--profile", str(profile)] if named else [])]
+    kind = ["--files"] if files else ["--platform"] if platform else []
+    options = [*kind, *(["--profile", str(profile)] if named else [])]
     return command("auth", "login", *options, note=note)
 
 
@@ -224,6 +237,19 @@ def _for_remedy(remedy: Remedy, profile: str | None) -> list[str]:
         Remedy.FILES_TOKEN: [
             log_in(files=True, note="saves a token for the file endpoint; so does MJ_FILES_TOKEN"),
             _HOST_IT,
+        ],
+        Remedy.LOG_IN_PLATFORM: [
+            log_in(profile, platform=True, note="saves a platform token; so does MJ_PLATFORM_TOKEN")
+        ],
+        Remedy.LOG_OUT_PLATFORM: [command("auth", "logout", "--platform")],
+        Remedy.PLATFORM_ADDRESS: [
+            command("config", "get", "platform_url", note="shows the address of the platform")
+        ],
+        Remedy.DAY_LIMIT: [
+            command(
+                "config", "get", "defaults.max_cost_per_day", note="shows the limit; config set changes it"
+            ),
+            command("spend", "--since", "1d", note="shows what was spent"),
         ],
         Remedy.LEDGER_REPLACED: [
             "run the command again",

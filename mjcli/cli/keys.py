@@ -81,6 +81,8 @@ class KeyedJob:
         self._check_same(job)
         if job.state != "done":
             self._lookup.check_host(job)
+        if job.never_accepted or (job.state == "failed" and self._options.submit.retry_failed):
+            self._check_cost(job)
         job = self._retried(ledger, job)
         self._context.output.notice(f'Joining job {job.reference}, which has the key "{self._key}".')
         settings, options = self._context.settings, self._options
@@ -178,8 +180,17 @@ class KeyedJob:
             failure = job.failure()
             failure.hint = "--retry-failed sends it again, as a new job"
             raise failure
-        fresh = ledger.resubmit(job.uuid, state="failed") or ledger.by_key(self._profile, self._key or "")
+        limits = self._context.costs.limits
+        fresh = ledger.resubmit(job.uuid, state="failed", limits=limits) or ledger.by_key(
+            self._profile, self._key or ""
+        )
         return fresh or job
+
+    def _check_cost(self, job: Job) -> None:
+        """Refuse to send a job again that exceeds --max-cost or --max-jobs. Raises `LimitReached`."""
+        from mjcli.jobs.order import Order
+
+        self._context.costs.plan([Order.of(job)._replace(key=self._key)], self._options.submit)
 
     def _claimed(self, ledger: Ledger, job: Job, target: Target | None, *, force: bool) -> Job:
         """A job that was never accepted, made sendable by this process unless another one is sending it."""
@@ -189,7 +200,8 @@ class KeyedJob:
             if ledger.locks.acquire(job.number):
                 body = {name: value for name, value in job.request.items() if name not in _WAITING}
                 body |= self._submitter.waiting_fields(job.path, self._options)
-                ledger.reuse(job, body, target_record(target, force=force))
+                limits = self._context.costs.limits
+                ledger.reuse(job, body, target_record(target, force=force), limits)
                 return ledger.get(job.uuid) or job
             if job.unsent:
                 return job  # the runner waits for the process that is sending it

@@ -117,6 +117,13 @@ class SubmitOptions(NamedTuple):
             metavar="NAME", help="Join the job with this key if there is one; else the job gets it."
         ),
     ] = None
+    max_cost: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="USD", help="Send nothing if the jobs may cost more."),
+    ] = None
+    max_jobs: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Send nothing if there are more jobs.")
+    ] = None
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Send the job of --key again if it failed.")
     ] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mjcli.cli.confirm import MAX_UNCONFIRMED, confirm_jobs
@@ -64,9 +64,11 @@ class RequestBuilder:
         check: CheckOptions = CheckOptions(),  # noqa: B008
         mode: str | None = None,
         command: str | None = None,
+        expected: Callable[[Sequence[Mapping[str, Any]], SubmitOptions, str | None], str] | None = None,
     ) -> None:
         self._output, self._settings, self._lookup, self._uploader = output, settings, lookup, uploader
         self._prompt, self._check, self._mode, self._command = prompt, check, mode, command
+        self._expected = expected  # what requests cost, for the question before several
 
     @classmethod
     def of(
@@ -84,7 +86,17 @@ class RequestBuilder:
         suggested.
         """
         uploader = Uploader.of(context)
-        return cls(context.output, context.settings, lookup, uploader, prompt, check, mode, command)
+        return cls(
+            context.output,
+            context.settings,
+            lookup,
+            uploader,
+            prompt,
+            check,
+            mode,
+            command,
+            lambda bodies, submit, mode: context.costs.expected(bodies, submit, mode),
+        )
 
     def image_links(self, *, refresh: bool) -> ImageLinks:
         """The links of the images of one request."""
@@ -118,7 +130,8 @@ class RequestBuilder:
         if submit.dry_run:
             images.report_placeholders()
         else:
-            confirm_jobs(self._output, texts, yes=self._prompt.yes)
+            bodies = [{"prompt": text, **_body_fields(text, endpoint), **fields} for text in texts]
+            confirm_jobs(self._output, texts, lambda: self._cost(bodies, submit), yes=self._prompt.yes)
             if not self._check.no_check:
                 self._check_links(prompts, images.trusted)
             body = self._uploaded(images, linked, submit)
@@ -131,6 +144,9 @@ class RequestBuilder:
             )
             for prompt, text in zip(prompts, texts, strict=True)
         ]
+
+    def _cost(self, bodies: Sequence[Mapping[str, Any]], submit: SubmitOptions) -> str:
+        return self._expected(bodies, submit, self._mode) if self._expected is not None else ""
 
     def image_request(self, image_fields: Mapping[str, str], submit: SubmitOptions) -> dict[str, Any]:
         """The body of a request without a prompt, its images resolved, checked and uploaded as in `requests`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mjcli.errors import ApiError, ExitCode, MjError
 
 if TYPE_CHECKING:
-    from mjcli.api import Client
+    from mjcli.api import Client, Platform
 
 CHECK_SECONDS = 10.0  # for the connection and the response
 
@@ -52,3 +52,12 @@ def check_token(client: Client) -> TokenCheck:
     finally:
         client.retries = retries
     return TokenCheck(None, client.clock_offset)
+
+
+def check_platform_token(platform: Platform) -> TokenCheck:
+    """Query the balance of the account. Never raises `MjError`."""
+    try:
+        platform.applications(seconds=CHECK_SECONDS)
+    except MjError as error:
+        return TokenCheck(error, None)
+    return TokenCheck(None, None)

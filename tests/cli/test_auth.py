@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.platform import TOKEN as PLATFORM_TOKEN
+from tests.support.platform import Account
 from tests.support.program import Mj, Result
 from tests.support.service import Script, Service
 
@@ -234,6 +236,9 @@ def test_status_shows_where_the_token_comes_from_but_not_the_token(mj: Mj) -> No
         "files_url": "https://api.acedata.cloud/files/upload",
         "files_token": True,
         "files_token_source": place,
+        "platform_url": "https://platform.acedata.cloud/api/v1",
+        "platform_token": False,
+        "platform_token_source": None,
     }
     result = without_token(mj("auth", "status", "--field", "token_source", env={"MJ_TOKEN": SECRET}))
     assert result.out == "environment MJ_TOKEN\n"
@@ -383,6 +388,52 @@ def test_login_checks_the_token_with_one_free_query(mj: Mj, service: Service) ->
     body = {"action": "retrieve_batch", "offset": 0, "limit": 1}
     assert queries(service) == [(service.TASKS, body, f"Bearer {SECRET}")]
     assert saved(mj)["profiles"]["default"]["token"] == SECRET
+
+
+def test_the_platform_token_is_saved_beside_the_others(mj: Mj) -> None:
+    mj("auth", "login", "--no-check", stdin="api-token-0123")
+    mj("auth", "login", "--no-check", "--files", stdin="files-token-0123")
+    result = without_token(mj("auth", "login", "--no-check", "--platform", stdin=f"Bearer {SECRET}\n"))
+    assert result.out == f"profile: default\nplatform_token: saved in {mj.env['MJ_CONFIG']}\n"
+    tokens = {"token": "api-token-0123", "files_token": "files-token-0123", "platform_token": SECRET}
+    assert saved(mj)["profiles"]["default"] == tokens
+    place = f"profile default in {mj.env['MJ_CONFIG']}"
+    status = without_token(mj("auth", "status", "--json")).answer
+    assert (status["platform_token"], status["platform_token_source"]) == (True, place)
+    assert f"platform_token: set ({place})\n" in without_token(mj("auth", "status")).out
+    result = mj("auth", "logout", "--platform", env={"MJ_PLATFORM_TOKEN": "x"})
+    assert f"platform_token: removed from {mj.env['MJ_CONFIG']}\n" in result.out
+    assert "MJ_PLATFORM_TOKEN is still set in the environment" in result.err
+    assert "platform_token" not in saved(mj)["profiles"]["default"]
+    assert (
+        "--files cannot be combined with --platform"
+        in mj("auth", "login", "--files", "--platform", stdin=SECRET, check=2).err
+    )
+
+
+@posix
+def test_a_platform_token_is_in_a_private_file_like_the_api_token(mj: Mj) -> None:
+    file = Path(mj.env["MJ_CONFIG"])
+    mj("auth", "login", "--no-check", "--platform", stdin=SECRET)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    file.chmod(0o644)
+    assert "Other users can read the token" in mj("config", "list").err
+
+
+def test_the_platform_token_is_checked_with_the_balance(mj: Mj, service: Service) -> None:
+    mj("auth", "login", "--no-check", "--base-url", service.base_url, stdin="api-token-0123")
+    Account(service)
+    result = without_token(mj("auth", "login", "--platform", "--json", stdin=SECRET, check=3))
+    assert result.answer["error"]["code"] == "invalid_token"
+    assert "it was not saved" in result.err
+    assert "mj auth login --platform" in result.err
+    assert "platform_token" not in saved(mj)["profiles"]["default"]
+    assert [each.path for each in service.received] == ["/api/v1/applications/"]
+    result = mj("auth", "login", "--platform", "--json", stdin=PLATFORM_TOKEN)
+    assert result.answer["check"] == "accepted"
+    assert PLATFORM_TOKEN not in result.out + result.err
+    assert saved(mj)["profiles"]["default"]["platform_token"] == PLATFORM_TOKEN
 
 
 @pytest.mark.parametrize(

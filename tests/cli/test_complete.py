@@ -169,7 +169,8 @@ def test_profiles_presets_keys_and_values_come_from_the_config_file(mj: Mj) -> N
     assert offered(mj, "preset=p") == {"poster": "--ar 2:3"}
     assert offered(mj, "key=presets.") == {"presets.poster.suffix": "--ar 2:3"}
     assert list(offered(mj, "key=profiles.w")) == [
-        "profiles.work.base_url", "profiles.work.token_in", "profiles.work.files_url"
+        *("profiles.work.base_url", "profiles.work.token_in"),
+        *("profiles.work.files_url", "profiles.work.platform_url"),
     ]  # fmt: skip
     assert "secret" not in mj("--complete", "key=", "mj").out
 

@@ -49,10 +49,13 @@ def test_list_shows_each_value_with_its_source(mj: Mj) -> None:
         "token_in: header (default)",
         "files_url: https://api.acedata.cloud/files/upload (default)",
         "files_token: not set",
+        "platform_url: https://platform.acedata.cloud/api/v1 (default)",
+        "platform_token: not set",
         f"defaults.mode: relax (defaults in {file})",
         "defaults.output: shots (environment MJ_OUTPUT_DIR)",
         "defaults.download: false (default)",
         "defaults.suffix: not set",
+        "defaults.max_cost_per_day: not set",
         f"presets.poster.suffix: --ar 2:3 (presets in {file})",
         "sandbox: false (default)",
         f"data_dir: {mj.env['MJ_DATA_DIR']} (environment MJ_DATA_DIR)",
@@ -60,8 +63,32 @@ def test_list_shows_each_value_with_its_source(mj: Mj) -> None:
     lines = mj("config", "list", "--json", env=env).json
     assert lines[0] == {"key": "profile", "value": "work", "source": "environment MJ_PROFILE"}
     assert lines[1] == {"key": "token", "value": "********", "source": f"profile work in {file}"}
-    assert lines[8] == {"key": "defaults.download", "value": False, "source": "default"}
+    assert lines[10] == {"key": "defaults.download", "value": False, "source": "default"}
     assert "poster.suffix=--ar 2:3" in mj("config", "list", "-q").out
+
+
+def test_list_shows_the_platform_and_hides_its_token(mj: Mj) -> None:
+    env: dict[str, str | None] = {"MJ_PLATFORM_TOKEN": SECRET}
+    result = mj("config", "list", env=env)
+    assert "platform_token: ******** (environment MJ_PLATFORM_TOKEN)\n" in result.out
+    assert SECRET not in result.out + mj("config", "list", "--json", env=env).out
+    mj("config", "set", "platform_url", "https://p/api")
+    place = f"profile default in {mj.env['MJ_CONFIG']}"
+    assert f"platform_url: https://p/api ({place})\n" in mj("config", "list").out
+
+
+@pytest.mark.parametrize(("text", "value"), [("5", 5.0), ("0.50", 0.5), ("0", 0.0)])
+def test_the_daily_limit_is_stored_as_a_number(mj: Mj, text: str, value: float) -> None:
+    mj("config", "set", "defaults.max_cost_per_day", text)
+    assert mj("config", "list", "--json").json[-3]["value"] == value
+    mj("config", "unset", "defaults.max_cost_per_day")
+    assert "defaults.max_cost_per_day: not set" in mj("config", "list").out
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "5 USD", "1e3", "1_0", "", "٥"])
+def test_a_daily_limit_that_is_no_amount_is_refused(mj: Mj, text: str) -> None:
+    result = mj("config", "set", "--", "defaults.max_cost_per_day", text, check=2)
+    assert "must be an amount in USD such as 5 or 0.50" in result.err
 
 
 def test_list_shows_the_file_endpoint_and_hides_its_token(mj: Mj) -> None:
@@ -103,9 +130,21 @@ def test_get_prints_only_the_value_in_effect(mj: Mj) -> None:
     }
 
 
-@pytest.mark.parametrize("key", ["token", "profiles.work.token", "files_token", "profiles.work.files_token"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("token", "profiles.work.token", "files_token", "profiles.work.files_token"),
+        *("platform_token", "profiles.work.platform_token"),
+    ],
+)
 def test_get_never_prints_a_token(mj: Mj, key: str) -> None:
-    result = mj("config", "get", key, env={"MJ_TOKEN": SECRET, "MJ_FILES_TOKEN": SECRET}, check=2)
+    result = mj(
+        "config",
+        "get",
+        key,
+        env={"MJ_TOKEN": SECRET, "MJ_FILES_TOKEN": SECRET, "MJ_PLATFORM_TOKEN": SECRET},
+        check=2,
+    )
     assert result.out == ""
     assert "Tokens are never shown." in result.err
     assert "next: mj auth status\n" in result.err
@@ -154,6 +193,7 @@ def test_set_warns_if_the_environment_overrides_the_value(mj: Mj) -> None:
         ("token", SECRET, "next: mj auth login\n"),
         ("profiles.work.token", SECRET, "mj auth login"),
         ("files_token", SECRET, "next: mj auth login --files\n"),
+        ("platform_token", SECRET, "next: mj auth login --platform\n"),
         ("files_url", "http://example.com", "unencrypted"),
         ("mode", "fast", "did you mean defaults.mode?"),
         ("defaults.mode", "quick", 'defaults.mode must be fast, relax or turbo, not "quick"'),
@@ -181,6 +221,7 @@ def test_unset_removes_one_key_and_keeps_the_comments(mj: Mj) -> None:
     assert mj("config", "unset", "defaults.mode", "--json").answer["removed"] is False
     assert "mj auth logout" in mj("config", "unset", "token", check=2).err
     assert "mj auth logout --files" in mj("config", "unset", "files_token", check=2).err
+    assert "mj auth logout --platform" in mj("config", "unset", "platform_token", check=2).err
 
 
 @pytest.mark.parametrize("key", ["base_url", "token_in", "profiles.work.base_url", "token"])

@@ -18,8 +18,8 @@ from tests.support.service import Script, Service
 
 SECRET = "sk-very-secret-0123456789"
 CHECKS = (
-    *("version", "config", "proxy", "certificates", "network", "token", "clock", "ledger", "output"),
-    *("terminal", "completion", "pillow"),
+    *("version", "config", "proxy", "certificates", "network", "token", "platform", "clock"),
+    *("ledger", "output", "terminal", "completion", "pillow"),
 )
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file modes")
 
@@ -246,6 +246,30 @@ def test_in_the_sandbox_nothing_is_needed(mj: Mj) -> None:
         "--sandbox", "doctor", "--json", env={"MJ_TOKEN": SECRET, "HTTPS_PROXY": "http://127.0.0.1:9"}
     )
     assert states(result) == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "message"),
+    [
+        (200, None, "token accepted (environment MJ_PLATFORM_TOKEN)"),
+        (401, "warning", "token refused: No ******** (invalid_token)"),
+        (500, "warning", "but not checked"),
+    ],
+)
+def test_the_platform_token_is_checked_but_is_never_a_problem(
+    account: Mj, service: Service, status: int, state: str | None, message: str
+) -> None:
+    token = f"platform-{SECRET}"
+    documents: dict[int, Any] = {
+        200: {"items": []},
+        401: {"error": {"code": "invalid_token", "message": f"No {token}."}},
+        500: {"error": {"code": "api_error", "message": "down"}},
+    }
+    service.files["/api/v1/applications/"] = lambda _request, reply: reply.json(documents[status], status)
+    result = account("doctor", "--json", env={"MJ_PLATFORM_TOKEN": token})
+    assert states(result) == ({"platform": state} if state else {})
+    assert message in found(result)["platform"]["message"]
+    assert found(result)["platform"]["next"] == (["mj auth login --platform"] if status == 401 else [])
 
 
 def test_a_terminal_that_cannot_show_every_character_is_a_warning(account: Mj) -> None:

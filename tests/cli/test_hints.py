@@ -159,6 +159,10 @@ REMEDIES = {
     Remedy.FILES_CONNECTION: ["try again", "mj config list", "or host the image"],
     Remedy.FILES_TOKEN: ["mj auth login --files", "or host the image"],
     Remedy.HOST_IMAGE: ["host the image yourself"],
+    Remedy.LOG_IN_PLATFORM: ["mj auth login --platform --profile work"],
+    Remedy.LOG_OUT_PLATFORM: ["mj auth logout --platform"],
+    Remedy.PLATFORM_ADDRESS: ["mj config get platform_url"],
+    Remedy.DAY_LIMIT: ["mj config get defaults.max_cost_per_day", "mj spend --since 1d"],
     Remedy.LEDGER_REPLACED: ["run the command again", "mj describe-task TASK --wait --download"],
 }
 

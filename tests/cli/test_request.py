@@ -14,6 +14,7 @@ from mjcli.cli.lookup import Lookup
 from mjcli.cli.options import CheckOptions, PromptOptions, SubmitOptions
 from mjcli.cli.request import MAX_JOBS, MAX_UNCONFIRMED, RequestBuilder, Words
 from mjcli.errors import ConfigError, ExitCode, NoTokenError, PromptRefused, UsageError
+from mjcli.jobs.budget import LIST_DATE
 from mjcli.settings.load import FILES_PATH
 from tests.support.images import png
 from tests.support.program import Mj
@@ -279,7 +280,8 @@ def test_at_a_terminal_several_jobs_are_confirmed(begin: Begin, tmp_path: Path, 
         case.context.streams.stderr.detach()
     shown = file.read_text()
     assert "1. a red cat" in shown
-    assert "This starts 2 jobs, each billed separately. Continue?" in shown
+    cost = f"about 0.05 USD (list prices of {LIST_DATE})"
+    assert f"Start 2 jobs for {cost}?" in shown
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 app = new_app("Log in, log out, and show where the token comes from.")
 
 _MAX_LINE = 1 << 16  # characters
-_FILES_TOKEN = "files_token"  # noqa: S105 - the key of a setting
+_FILES_TOKEN, _PLATFORM_TOKEN = "files_token", "platform_token"  # keys of settings
+_PROMPTS = {
+    "token": "Token",
+    _FILES_TOKEN: "Token for the file endpoint",
+    _PLATFORM_TOKEN: "Platform token",
+}
+_OPTIONS = {_FILES_TOKEN: ["--files"], _PLATFORM_TOKEN: ["--platform"]}
 
 
 class TokenPlace(StrEnum):
@@ -47,7 +53,9 @@ mj auth login --profile work
 # Save a token where there is no network
 mj auth login --no-check
 # Save a separate token for the file endpoint
-mj auth login --files""",
+mj auth login --files
+# Save a platform token, for mj balance and mj spend
+mj auth login --platform""",
 )
 def login(
     ctx: typer.Context,
@@ -60,6 +68,9 @@ def login(
     ] = None,
     files: Annotated[
         bool, typer.Option("--files", help="Save the token for the file endpoint instead.")
+    ] = False,
+    platform: Annotated[
+        bool, typer.Option("--platform", help="Save a platform token, for costs and balance, instead.")
     ] = False,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Save the token without contacting the service.")
@@ -78,22 +89,26 @@ def login(
 
     With --files, mj saves a token for uploads of local images to a file endpoint that does not accept the API
     token: the one of files_url, by default the service's platform. This token is not checked.
+
+    With --platform, mj saves a platform token, which begins with platform- and is created in the console of the
+    service. mj balance and mj spend use it. It is checked with a query of the balance.
     """
     from mjcli.settings import file, load, paths, schema
+
+    key = _key(files=files, platform=platform)
 
     context: Context = ctx.obj
     _not_in_the_sandbox(context)
     path = paths.config_file(context.environ)
     profile = load.profile_in_use(context.environ, profile=context.flags.profile).value
-    again = _same_command(files=files, base_url=base_url, token_in=token_in, no_check=no_check)
+    again = _same_command(key, base_url=base_url, token_in=token_in, no_check=no_check)
     if base_url is not None:
         try:
             base_url = schema.check_base_url(base_url)
         except ValueError as error:
             raise UsageError(f"--base-url {error}.") from None
     output = context.output
-    key = _FILES_TOKEN if files else "token"
-    token = _read_token(context, again, files=files, named=base_url is None)
+    token = _read_token(context, again, key, named=base_url is None)
     pasted_header = "bearer" in token.lower() and "bearer" not in schema.bare_token(token).lower()
     try:
         token = schema.check_token(token)
@@ -101,8 +116,8 @@ def login(
         raise UsageError(f"The token {error}; nothing was saved.") from None
     place = token_in.value if token_in else None
     check = None
-    if not (files or no_check):
-        check = _checked(context, token, base_url, place)
+    if key != _FILES_TOKEN and not no_check:
+        check = _checked(context, token, base_url, place, key)
         if isinstance(check.error, MjError) and check.refused:
             raise _refused(check.error, again)
     file.set_token(path, token, profile=profile, base_url=base_url, token_in=place, key=key)
@@ -117,11 +132,13 @@ def login(
     output.answer({"profile": profile, key: True, "config_file": str(path), "check": state}, people, [])
 
 
-def _checked(context: Context, token: str, base_url: str | None, token_in: str | None) -> TokenCheck:
+def _checked(
+    context: Context, token: str, base_url: str | None, token_in: str | None, key: str
+) -> TokenCheck:
     """Check a new token with the service that it will be used for."""
-    from mjcli.api import Client
+    from mjcli.api import Client, Platform
     from mjcli.cli.output.redact import Secret
-    from mjcli.cli.token_check import TokenCheck, check_token
+    from mjcli.cli.token_check import TokenCheck, check_platform_token, check_token
     from mjcli.settings.load import load_settings
 
     output = context.output
@@ -132,6 +149,14 @@ def _checked(context: Context, token: str, base_url: str | None, token_in: str |
         environ["MJ_BASE_URL"] = base_url
     try:
         settings = load_settings(environ, profile=context.flags.profile, new_profile=True)
+        if key == _PLATFORM_TOKEN:
+            with Platform(
+                token,
+                base_url=settings.platform_url.value,
+                retries=0,
+                use_environment=not settings.platform_is_local,
+            ) as platform:
+                return check_platform_token(platform)
         client = Client(
             token,
             base_url=settings.base_url.value,
@@ -189,6 +214,7 @@ def status(ctx: typer.Context) -> None:
     settings.require_token()
     profile, token = settings.profile.value, settings.token
     base_url, files_token = settings.base_url.value, settings.token_for_files
+    platform_token = settings.token_for_platform
     in_sandbox = "assigned when the sandbox starts"
     document = {
         "profile": profile,
@@ -199,6 +225,9 @@ def status(ctx: typer.Context) -> None:
         "files_url": settings.files_url.value,
         "files_token": bool(files_token.value),
         "files_token_source": files_token.source if files_token.value else None,
+        "platform_url": settings.platform_url.value,
+        "platform_token": bool(platform_token.value),
+        "platform_token_source": platform_token.source if platform_token.value else None,
     }
     people = [
         ("profile", profile),
@@ -207,6 +236,13 @@ def status(ctx: typer.Context) -> None:
         ("token_in", settings.token_in.value),
         ("files_url", settings.files_url.value or in_sandbox),
         ("files_token", _files_token_state(settings)),
+        ("platform_url", settings.platform_url.value or in_sandbox),
+        (
+            "platform_token",
+            f"set ({platform_token.source})"
+            if platform_token.value
+            else f"not set; mj spend shows estimates only ({log_in(platform=True)} saves one)",
+        ),
     ]
     context.output.answer(document, people, [])
 
@@ -217,11 +253,13 @@ def logout(
     files: Annotated[
         bool, typer.Option("--files", help="Remove the token for the file endpoint instead.")
     ] = False,
+    platform: Annotated[bool, typer.Option("--platform", help="Remove the platform token instead.")] = False,
 ) -> None:
     """Remove a token from the active profile.
 
-    The other settings of the profile stay, including the token for the file endpoint. With --files, that
-    token is removed and the API token stays. A token from the environment is not affected.
+    The other settings of the profile stay, including its other tokens. With --files, the token for the file
+    endpoint is removed and the API token stays; with --platform, the platform token is. A token from the
+    environment is not affected.
     """
     from mjcli.settings import file, load, paths
 
@@ -230,7 +268,7 @@ def logout(
     path = paths.config_file(context.environ)
     profile = load.profile_in_use(context.environ, profile=context.flags.profile)
     file.require_profile(path, profile)
-    key = _FILES_TOKEN if files else "token"
+    key = _key(files=files, platform=platform)
     removed = file.remove_token(path, profile=profile.value, key=key)
     if variable := load.overriding_variable(context.environ, key):
         context.output.warning(f"{variable} is still set in the environment and provides a token.")
@@ -258,9 +296,16 @@ def _not_in_the_sandbox(context: Context) -> None:
         )
 
 
-def _same_command(*, files: bool, base_url: str | None, token_in: TokenPlace | None, no_check: bool) -> str:
+def _key(*, files: bool, platform: bool) -> str:
+    """The setting of the token that the options name. Raises `UsageError`."""
+    if files and platform:
+        raise UsageError("--files cannot be combined with --platform.")
+    return _FILES_TOKEN if files else _PLATFORM_TOKEN if platform else "token"
+
+
+def _same_command(key: str, *, base_url: str | None, token_in: TokenPlace | None, no_check: bool) -> str:
     """The command as typed: without its options, the token could be saved for another service."""
-    options = ["--files"] if files else []
+    options = list(_OPTIONS.get(key, []))
     if base_url is not None:
         options += ["--base-url", base_url]
     if token_in is not None:
@@ -270,7 +315,7 @@ def _same_command(*, files: bool, base_url: str | None, token_in: TokenPlace | N
     return command("auth", "login", *options)
 
 
-def _read_token(context: Context, again: str, *, files: bool, named: bool) -> str:
+def _read_token(context: Context, again: str, key: str, *, named: bool) -> str:
     """The token as typed or piped, without its line ending. Raises `UsageError` if there is none.
 
     `again` is the command to type when there is none; with `named`, say where tokens come from.
@@ -278,7 +323,7 @@ def _read_token(context: Context, again: str, *, files: bool, named: bool) -> st
     if context.streams.stdin.isatty():
         if named and in_foreground(context.output.stdin):
             context.output.notice(f"Tokens and the free quota of a new account are at {CONSOLE_URL}")
-        return _prompt_for_token(context, again, files=files)
+        return _prompt_for_token(context, again, key)
     line = _line(context.streams.stdin).removeprefix("\ufeff")
     if not line:
         raise UsageError(
@@ -303,7 +348,7 @@ def _line(stdin: TextIO) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def _prompt_for_token(context: Context, again: str, *, files: bool) -> str:
+def _prompt_for_token(context: Context, again: str, key: str) -> str:
     output = context.output
     if not in_foreground(output.stdin):
         raise UsageError(
@@ -311,7 +356,7 @@ def _prompt_for_token(context: Context, again: str, *, files: bool) -> str:
             hint=f"run it in the foreground, or pipe the token in\n{output.next_command(again)}",
         )
     try:
-        token = _hidden_line(output, f"Token{' for the file endpoint' if files else ''} (not shown): ")
+        token = _hidden_line(output, f"{_PROMPTS[key]} (not shown): ")
     except Interrupted as stop:
         stop.sentence = "Interrupted. No token was saved."
         raise

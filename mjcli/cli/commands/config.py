@@ -101,6 +101,8 @@ def get(
     context_settings={"ignore_unknown_options": True},
     epilog="""mj config set defaults.output ~/Pictures/mj
 mj config set defaults.download true
+# Send no job that would make the day cost more than 5 USD
+mj config set defaults.max_cost_per_day 5
 mj config set presets.poster.suffix "--ar 2:3 --style raw"
 # A key without dots belongs to the active profile
 mj config set token_in query --profile work""",
@@ -112,9 +114,9 @@ def set_(
 ) -> None:
     """Change a setting in the config file.
 
-    The keys are base_url, token_in and files_url, which belong to the active profile; defaults.mode,
-    defaults.output, defaults.download and defaults.suffix; presets.NAME.suffix; and profiles.NAME.base_url,
-    profiles.NAME.token_in and profiles.NAME.files_url. To set a token, use mj auth login. Comments in the
+    The keys are base_url, token_in, files_url and platform_url, which belong to the active profile; defaults.mode,
+    defaults.output, defaults.download, defaults.suffix and defaults.max_cost_per_day; presets.NAME.suffix; and
+    profiles.NAME.base_url, .token_in, .files_url and .platform_url. To set a token, use mj auth login. Comments in the
     file are preserved. The sandbox uses the same defaults and presets, and no profile.
     """
     from mjcli.settings import file, load, paths
@@ -173,7 +175,7 @@ def _document(key: str, setting: Setting) -> dict[str, Any]:
     value = setting.value
     if key in SECRETS:
         value = MASK if value else None
-    elif not isinstance(value, bool | None):
+    elif not isinstance(value, bool | float | None):
         value = str(value)
     return {"key": key, "value": value, "source": setting.source}
 

@@ -27,9 +27,9 @@ mj doctor --json | jq -r 'select(.status == "problem").check'""",
 def doctor(ctx: typer.Context) -> None:
     """Check what works on this machine and what does not.
 
-    The checks are: version, config, proxy, certificates, network, token, clock, ledger, output, terminal,
-    completion and pillow. Each is ok, a warning or a problem, with what to type next. One free query is sent to
-    the service, nothing is changed, and no token is shown.
+    The checks are: version, config, proxy, certificates, network, token, platform, clock, ledger, output,
+    terminal, completion and pillow. Each is ok, a warning or a problem, with what to type next. One free query is
+    sent to the service, and one with a platform token if there is one; nothing is changed, and no token is shown.
 
     The exit status is 0 if there is no problem, else that of the first one: 2 for settings and files, 3 for the
     token, 5 for the balance, 6 for the network. With --quiet, only problems are printed.

@@ -9,6 +9,7 @@ from mjcli import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from mjcli.cli.context import Context
     from mjcli.errors import Interrupted, MjError
@@ -51,6 +52,7 @@ def _run(arguments: list[str]) -> int:
     from mjcli.errors import Interrupted, MjError
 
     context = Context.of_process()
+    context.arguments = arguments
     _catch_signals(context)
     # An error or --help can precede the flag that says how to show it, and a script still wants its JSON.
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
@@ -63,6 +65,7 @@ def _run(arguments: list[str]) -> int:
             _report(context, error)
         except Exception as error:
             _report_bug(context, error)
+        context.report_costs()
         context.close()
         context.output.ring()
     except Interrupted as stop:
@@ -154,12 +157,26 @@ def _interrupted(context: Context, stop: Interrupted) -> int:
     """Report a signal or a closed output pipe; the exit status is 128 + signal."""
     from mjcli.errors import DownloadError, Interrupted
 
-    context.close(hurry=True)
+    if not stop.threads_run:
+        context.close(hurry=True)
     try:
         context.output.interrupted(stop, resuming=context.resuming)
     except (Interrupted, DownloadError):
         pass  # standard output is gone as well
+    if stop.threads_run:  # a descriptor that they use must not be closed: it could become another file's
+        _end_at_once(128 + stop.signal_number)
     return 128 + stop.signal_number
+
+
+def _end_at_once(status: int) -> NoReturn:
+    """End the process, before its threads do anything more."""
+    import contextlib
+    import os
+
+    for each in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            each.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

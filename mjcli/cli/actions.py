@@ -136,7 +136,14 @@ def act(
     check_count(len(orders), yes=options.yes)
     if not groups.submit.dry_run and groups.submit.key is None:
         listed = [f"{order.body['action']} {order.body['image_id']}" for order in orders]
-        confirm_jobs(context.output, listed, yes=options.yes)
+        confirm_jobs(
+            context.output,
+            listed,
+            lambda: context.costs.expected(
+                [order.body for order in orders], groups.submit, groups.image.mode
+            ),
+            yes=options.yes,
+        )
     keyed.submit_all(orders, target, files, split=options.split)
 
 
@@ -394,7 +401,7 @@ def _order(action: str, image: Image, options: ActionOptions, fields: dict[str, 
     from mjcli.jobs.order import Order
 
     body = {
-        "action": spelling(action, _offered(image) or []),
+        "action": spelling(action, offered_actions(image) or []),
         "image_id": image.id,
         **_mask(options.area, image),
         **fields,
@@ -416,7 +423,7 @@ def _mask(area: MaskOptions, image: Image) -> dict[str, str]:
 # -- what images offer -----------------------------------------------------------------------------
 
 
-def _offered(image: Image) -> list[str] | None:
+def offered_actions(image: Image) -> list[str] | None:
     """The actions that an image offers, None where the ledger does not know."""
     return _offered_by(image.job) if image.job is not None else None
 
@@ -432,7 +439,7 @@ def _offered_by(job: Job) -> list[str] | None:
 
 def _check_offered(context: Context, action: str, image: Image, options: ActionOptions) -> None:
     """Refuse an action that the image, as far as it is known, does not offer. Raises `UsageError`."""
-    offered = _offered(image)
+    offered = offered_actions(image)
     if offered is None or modern(action) in map(modern, offered):
         return
     those = f"it offers {', '.join(offered)}" if offered else "it offers no actions"

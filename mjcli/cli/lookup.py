@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -451,6 +451,16 @@ class Lookup:
         ledger = self._ledger()
         recent = islice(ledger.newest_first(self.profile), RECENT) if ledger is not None else ()
         return next((job for job in recent if job.has_image and fits(job)), None)
+
+    def image_ids_by_link(self) -> Iterator[tuple[str, str]]:
+        """Yield the links of all images in the ledger, each with the id of its image, the newest first."""
+        from mjcli.api.models import Result
+
+        ledger = self._ledger()
+        for job in ledger.newest_first(self.profile, "state = 'done'") if ledger is not None else ():
+            link = Result(job.result or {}).image_link
+            if link is not None and job.image_id is not None and job.has_image:
+                yield link, job.image_id
 
     def is_stale(self, url: str) -> bool:
         """Whether the link of an earlier job has probably expired; a sandbox's links end with its run."""

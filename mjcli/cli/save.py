@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
+from _thread import RLock
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,6 +188,11 @@ def check_names(
         check_free(target, fields, count=count, extensions=_VIDEOS if video else _IMAGES)
 
 
+def names_jobs(target: Target) -> bool:
+    """Whether the names of files contain what tells their jobs apart."""
+    return "{image_id}" in target.template or "{task_id}" in target.template
+
+
 def stored_target(job: Job) -> Target | None:
     """Where the files of a job were to go, as `target_record` stored it; None when none were requested."""
     stored = job.files_asked or {}
@@ -216,6 +223,15 @@ def target_record(target: Target | None, *, force: bool) -> dict[str, Any] | Non
 # -- finishing -------------------------------------------------------------------------------------
 
 
+class PlacedFiles:
+    """The files that were saved in this run, each with what names its job; several savers may share them."""
+
+    def __init__(self) -> None:
+        self.names: dict[Path, object] = {}
+        #: Held while a job is saved whose files may replace those of another.
+        self.replacing = RLock()
+
+
 class Saver:
     """Finishes jobs: one way for a new job, a resumed one, a download, a task and a callback.
 
@@ -231,13 +247,14 @@ class Saver:
         *,
         ledger: Callable[[], Ledger | None],
         downloader: Callable[[], Downloader],
+        placed: PlacedFiles | None = None,
     ) -> None:
         self._output, self._settings, self._lookup = output, settings, lookup
         self._ledger, self._downloader = ledger, downloader
-        self._placed: dict[Path, object] = {}  # files saved in this run, each with what names its job
+        self._placed = placed or PlacedFiles()
 
     @classmethod
-    def of(cls, context: Context, lookup: Lookup) -> Saver:
+    def of(cls, context: Context, lookup: Lookup, placed: PlacedFiles | None = None) -> Saver:
         """The saver of this run."""
         return cls(
             context.output,
@@ -245,7 +262,20 @@ class Saver:
             lookup,
             ledger=lambda: context.existing_ledger,
             downloader=lambda: context.downloader,
+            placed=placed,
         )
+
+    def without_ledger(self) -> Saver:
+        """This saver, for files that the ledger does not list."""
+        mine = copy.copy(self)
+        mine._ledger = lambda: None
+        return mine
+
+    def for_output(self, output: Output) -> Saver:
+        """This saver, for a job that has an output of its own."""
+        mine = copy.copy(self)
+        mine._output = output
+        return mine
 
     def finish(
         self,
@@ -363,6 +393,12 @@ class Saver:
 
     def _downloaded(self, job: FinishedJob, target: Target, *, force: bool) -> Fetched:
         """The same, for errors that have a meaning."""
+        # Jobs that may get the same name, and would replace each other's file, are saved one after the other.
+        alone = force and not names_jobs(target)
+        with self._placed.replacing if alone else contextlib.nullcontext():
+            return self._fetched(job, target, force=force)
+
+    def _fetched(self, job: FinishedJob, target: Target, *, force: bool) -> Fetched:
         from mjcli.media.download import OwnFiles
         from mjcli.media.place import sweep
 
@@ -371,7 +407,8 @@ class Saver:
             return [], []
         sweep(target.directory)  # partial files of an mj that was killed
         name = job.task_id or result.task_id or job
-        busy = [path for path, other in self._placed.items() if other != name]
+        # A copy, because other threads add to it.
+        busy = [path for path, other in dict(self._placed.names).items() if other != name]
         own = OwnFiles(self._own_files(job), busy=busy, until=_forced_at(job), mixed=bool(result.video_urls))
 
         def fetch(urls: Sequence[str | None], links: Links, *, video: bool) -> Fetched:
@@ -393,7 +430,7 @@ class Saver:
         if target.split and len(result.links) == len(files) == 1:
             files += self._quadrants(result, files[0].path, failures, own, force=force)
         self._report(files)
-        self._placed.update({file.path: name for file in files if not file.kept})
+        self._placed.names.update({file.path: name for file in files if not file.kept})
         return files, failures
 
     def _own_files(self, job: FinishedJob) -> dict[str, str | None]:

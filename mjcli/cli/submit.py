@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mjcli.api.endpoints import endpoint as endpoint_named
 from mjcli.cli.finished import FinishedJob
@@ -18,10 +19,8 @@ from mjcli.cli.pipe import check_one_image
 from mjcli.cli.save import Saver, check_fixed_name, check_names, file_target, preload, target_record
 from mjcli.errors import (
     DownloadError,
-    ExitCode,
     Interrupted,
     MjError,
-    NameInUse,
     StillRunning,
     UsageError,
 )
@@ -29,25 +28,21 @@ from mjcli.errors import (
 if TYPE_CHECKING:
     from mjcli.api import Client
     from mjcli.cli.context import Context
+    from mjcli.cli.cost import CommandCosts
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.options import FileOptions
     from mjcli.cli.output.sink import Output
+    from mjcli.jobs.batch import Account, Ended
     from mjcli.jobs.job import Job
     from mjcli.jobs.ledger import Ledger
     from mjcli.jobs.order import Order, Outcome
+    from mjcli.jobs.pace import Pace
+    from mjcli.jobs.poller import Poller
     from mjcli.jobs.runner import Runner
     from mjcli.media.names import Target
     from mjcli.settings.load import Settings
 
-T = TypeVar("T")
-
 _PLACEHOLDER_URL = "https://callback.invalid/"  # for the receiver that a dry run does not open
-
-# After one of these the next of several jobs can still succeed.
-_ONE_JOB_ONLY = (ExitCode.REFUSED, ExitCode.RUNNING, ExitCode.FILE, ExitCode.UNKNOWN)
-
-# The jobs of `mj resume` have their own output directories, so that one of these need not concern the next.
-ONE_RESUMED_JOB_ONLY = (*_ONE_JOB_ONLY, ExitCode.USAGE)
 
 
 class JobOptions(NamedTuple):
@@ -124,7 +119,9 @@ class Submitter:
         client: Callable[[], Client],
         ledger: Callable[[], Ledger],
         links_end: Callable[[], bool],
+        costs: CommandCosts,
     ) -> None:
+        self._costs = costs
         self._output, self._settings, self._saver = output, settings, saver
         self._client, self._ledger, self._links_end = client, ledger, links_end
         self._warned_of: str | None = None  # a callback URL
@@ -143,6 +140,7 @@ class Submitter:
             client=lambda: context.client,
             ledger=lambda: context.ledger,
             links_end=lambda: context.links_end,
+            costs=context.costs,
         )
 
     def at_end(self, *, notify: bool, show: bool) -> None:
@@ -175,14 +173,54 @@ class Submitter:
                     split_images=options.image.split_images,
                 )
 
-        def submit(numbered: tuple[int, Order]) -> None:
-            number, order = numbered
-            self._another = number < len(orders)
-            if len(orders) > 1 and not options.submit.dry_run:
-                self._output.heading(number, len(orders), _title(order))
-            self.submit(order, options, target, files)
+        orders = self._planned(orders, options)
+        if len(orders) == 1 or options.submit.dry_run:
+            for order in orders:
+                self.submit(order, options, target, files, planned=True)
+        else:
+            self._submit_several(orders, options, target, files)
 
-        one_by_one(self._output, list(enumerate(orders, start=1)), submit, verb="sent")
+    def _submit_several(
+        self,
+        orders: Sequence[Order],
+        options: JobOptions,
+        target: Target | None,
+        files: FileOptions | None,
+    ) -> None:
+        """Submit several orders at the same time."""
+        from mjcli.cli.several import Several, Task
+
+        self._prepare(options, files=target is not None)
+
+        def task(number: int, order: Order) -> Task:
+            order = self._ready(order, options, target, files)
+            listening = contextlib.ExitStack()
+
+            def finish(output: Output, ended: Ended) -> None:
+                assert ended.outcome is not None
+                with listening:
+                    mine = self._for_output(output, another=number < len(orders))
+                    mine._conclude(order, ended.outcome, options, target, files)
+
+            def failed(_job: Job | None, error: MjError) -> None:
+                listening.close()
+                self._explain(error, options, files)
+
+            return Task(
+                _title(order),
+                watch=lambda output: self._for_output(output)._watch(order, options),
+                finish=finish,
+                order=lambda: listening.enter_context(self._listening(order, options.wait)),
+                failed=failed,
+            )
+
+        # A receiver at a port of the user's serves one job at a time.
+        jobs = 1 if options.wait.listen and options.wait.port else None
+        account = self._account(record=not options.submit.no_ledger, listens=options.wait.listen, jobs=jobs)
+        ledger = None if options.submit.no_ledger else self._ledger()
+        tasks = [task(number, order) for number, order in enumerate(orders, start=1)]
+        crowded = self._prints_events(options) and self._output.stdout_is_terminal
+        Several(self._output, tasks, account, ledger, verb="sent").run(board=not crowded)
 
     def submit(
         self,
@@ -192,32 +230,75 @@ class Submitter:
         files: FileOptions | None = None,
         *,
         show: bool = True,
+        planned: bool = False,
     ) -> Outcome | None:
-        """Submit an order, finish its job, and print the result if `show`; None when nothing was sent."""
-        stream = options.streams(order.endpoint)
-        body = {**order.body, **self._shared_fields(order, options)}
+        """Submit an order, finish its job, and print the result if `show`; None when nothing was sent.
+
+        Its cost is checked unless it was `planned` with others.
+        """
+        if not planned:
+            (order,) = self._planned([order], options)
         if options.submit.dry_run:
-            self._dry_run(order.path, body, options, stream=stream)
+            self._dry_run(order.path, dict(order.body), options, stream=options.streams(order.endpoint))
             return None
-        force, output = (files.force, files.output) if files is not None else (False, None)
-        order = order._replace(
-            body=body,
-            files=target_record(target, force=force),
-            stream=stream,
+        order = self._ready(order, options, target, files)
+        self._prepare(options, files=target is not None)
+        with self._listening(order, options.wait) as order:
+            outcome = self._run(order, options, files)
+        self._conclude(order, outcome, options, target, files, show=show)
+        return outcome
+
+    def _ready(
+        self, order: Order, options: JobOptions, target: Target | None, files: FileOptions | None
+    ) -> Order:
+        """The order as it is sent."""
+        return order._replace(
+            files=target_record(target, force=files is not None and files.force),
+            stream=options.streams(order.endpoint),
             at_once=options.at_once,
             timeout=options.submit.timeout,
         )
-        preload(files=target is not None)
+
+    def _prepare(self, options: JobOptions, *, files: bool) -> None:
+        """Do what must be done before the ledger has a row."""
+        preload(files=files)
         self._warn_of_private_url(options.wait.callback_url)
-        with self._listening(order, options.wait) as order:
-            outcome = self._run(order, options, output)
+        self._output.notifies = self._notifies
+        with before_sending(options.submit):
+            client = self._client()
+            client.retries = options.submit.retries
+            client.prepare()
+            if not options.submit.no_ledger:
+                self._output.detail(f"Ledger: {self._ledger().path}")
+
+    def _conclude(
+        self,
+        order: Order,
+        outcome: Outcome,
+        options: JobOptions,
+        target: Target | None,
+        files: FileOptions | None,
+        *,
+        show: bool = True,
+    ) -> None:
+        """Save the files of a job and print its result, or its task id, if `show`."""
+        force, output = (files.force, files.output) if files is not None else (False, None)
         retry = _retry(outcome, output)
         with _after_acceptance(outcome, retry):
             if options.at_once and outcome.result.state() != "done":
                 self._print_task(outcome, retry, files_requested=target is not None)
             elif show:
                 self._finish(order, outcome, target, force=force, retry=retry)
-        return outcome
+
+    def _planned(self, orders: Sequence[Order], options: JobOptions) -> list[Order]:
+        """The orders with their whole bodies and what they cost. Raises `LimitReached`."""
+        whole = [
+            order._replace(body={**order.body, **self._shared_fields(order, options)}) for order in orders
+        ]
+        if options.submit.dry_run:
+            return whole
+        with before_sending(options.submit):
+            return self._costs.plan(whole, options.submit)
 
     def _warn_of_private_url(self, url: str | None) -> None:
         """Warn once, before the first job is paid for, if the service cannot reach the callback URL."""
@@ -229,37 +310,59 @@ class Submitter:
             " `mj resume` fetches the result in any case."
         )
 
-    def _run(self, order: Order, options: JobOptions, output: str | None) -> Outcome:
+    def _run(self, order: Order, options: JobOptions, files: FileOptions | None) -> Outcome:
         """Send an order and watch its job; however it ends, the error says what that means for the bill."""
+        with self._watch(order, options) as watch:
+            try:
+                return self._runner(record=not options.submit.no_ledger).run(order, watch)
+            except (Interrupted, MjError) as error:
+                self._explain(error, options, files)
+                raise
+
+    def _watch(self, order: Order, options: JobOptions) -> JobWatch:
+        """What shows the progress of a job."""
         client, sink = self._client(), self._output
-        sink.notifies = self._notifies
-        client.retries = options.submit.retries
-        client.prepare()  # before the ledger has a row
         sink.detail(
             f"POST {client.base_url}{order.path}, profile {self._settings.profile.value}: "
             f"{shortened(dict(order.body))}"
         )
-        print_events = sink.json and options.wait.stream is True
-        record = not options.submit.no_ledger
-        with (
-            before_sending(options.submit),
-            JobWatch(sink, bar=order.stream, print_events=print_events) as watch,
-        ):
-            try:
-                if record:
-                    sink.detail(f"Ledger: {self._ledger().path}")
-                return self._runner(record=record).run(order, watch)
-            except (Interrupted, StillRunning) as error:
-                if error.task_id and not record:
-                    error.hint = follow(error.task_id, output)
-                raise
+        return JobWatch(sink, bar=order.stream, print_events=self._prints_events(options))
 
-    def _runner(self, *, record: bool = True) -> Runner:
+    def _prints_events(self, options: JobOptions) -> bool:
+        return self._output.json and options.wait.stream is True
+
+    def _explain(self, error: Interrupted | MjError, options: JobOptions, files: FileOptions | None) -> None:
+        """Say what to type after a job that failed, where that depends on the options."""
+        if not options.submit.no_ledger:
+            with contextlib.suppress(MjError), before_sending(options.submit):
+                if isinstance(error, MjError):
+                    raise error
+        elif isinstance(error, (Interrupted, StillRunning)) and error.task_id:
+            error.hint = follow(error.task_id, files.output if files is not None else None)
+
+    def _for_output(self, output: Output, *, another: bool = False) -> Submitter:
+        """This submitter, for a job that has an output of its own."""
+        mine = copy.copy(self)
+        mine._output, mine._saver, mine._another = output, self._saver.for_output(output), another
+        return mine
+
+    def _account(self, *, record: bool = True, listens: bool = False, jobs: int | None = None) -> Account:
+        """The account that runs several jobs."""
+        from mjcli.jobs.batch import Account
+        from mjcli.jobs.follow import follow as by_callbacks
+        from mjcli.jobs.poller import Poller
+
+        def runner(poller: Poller, pace: Pace) -> Runner:
+            return self._runner(record=record, follow=by_callbacks if listens else poller.follow, pace=pace)
+
+        return Account(self._settings.profile.value, runner, Poller(self._client()), jobs=jobs)
+
+    def _runner(self, *, record: bool = True, **more: Any) -> Runner:
         from mjcli.jobs.runner import Runner
 
         settings = self._settings
         ledger = self._ledger() if record else None
-        return Runner(self._client(), ledger, profile=settings.profile.value, host=settings.host)
+        return Runner(self._client(), ledger, profile=settings.profile.value, host=settings.host, **more)
 
     def waiting_fields(self, path: str, options: JobOptions) -> dict[str, Any]:
         """The body fields for how a job is waited for, as far as the endpoint at `path` has them."""
@@ -338,21 +441,89 @@ class Submitter:
         show: bool = True,
     ) -> Outcome:
         """Resume a job of the ledger and finish it; its files go to `target`. The options are as in `submit`."""
-        from mjcli.jobs.order import Order
-
         preload(files=target is not None)
+        if job.sent_at is None:
+            self._costs.prepare_report()
         self._output.notifies = self._notifies
         if job.state != "done" and retries is not None:
             self._client().retries = retries
         with JobWatch(self._output) as watch:
-            outcome = self._runner().resume(job, watch, timeout=timeout, at_once=at_once)
+            outcome = self._runner().resume(
+                job, watch, timeout=timeout, at_once=at_once, limits=self._costs.limits
+            )
+        self._conclude_resumed(job, outcome, target, force=force, at_once=at_once, show=show)
+        return outcome
+
+    def resume_all(
+        self,
+        jobs: Sequence[Job],
+        target_of: Callable[[Job], Target | None],
+        force_of: Callable[[Job], bool],
+        *,
+        timeout: float | None,
+        failed: Callable[[Job, MjError], Job | None],
+        asks: bool,
+    ) -> None:
+        """Resume several jobs at the same time, or with `asks` one after the other.
+
+        `failed` returns the job that takes the place of one that failed, if any.
+        """
+        from mjcli.cli.several import Several, Task
+
+        preload(files=True)
+        self._client().prepare()
+        targets: dict[str, Target | None] = {}
+
+        def task(job: Job) -> Task:
+            def watch(output: Output) -> JobWatch:
+                # Before the job is continued: files that cannot be saved concern this one alone.
+                targets[job.uuid] = target_of(job)
+                return JobWatch(output)
+
+            def finish(output: Output, ended: Ended) -> None:
+                assert ended.outcome is not None
+                assert ended.item.job is not None
+                mine = self._for_output(output)
+                mine._conclude_resumed(ended.item.job, ended.outcome, targets[job.uuid], force=force_of(job))
+
+            return Task(
+                title_of(job),
+                watch=watch,
+                finish=finish,
+                job=job,
+                failed=lambda job, error: failed(job, error) if job is not None else None,
+                timeout=timeout,
+                limits=self._costs.limits,
+            )
+
+        several = Several(
+            self._output,
+            [task(job) for job in jobs],
+            self._account(jobs=1 if asks else None),
+            self._ledger(),
+            verb="resumed and stay in the ledger",
+        )
+        several.run(board=not asks)
+
+    def _conclude_resumed(
+        self,
+        job: Job,
+        outcome: Outcome,
+        target: Target | None,
+        *,
+        force: bool,
+        at_once: bool = False,
+        show: bool = True,
+    ) -> None:
+        """Save the files of a job that was resumed and print its result, or its task id, if `show`."""
+        from mjcli.jobs.order import Order
+
         retry = resume(outcome.job or job.reference)
         with _after_acceptance(outcome, retry):
             if at_once and outcome.result.state() != "done":
                 self._print_task(outcome, retry, files_requested=target is not None)
             elif show:
                 self._finish(Order.of(job), outcome, target, force=force, retry=retry, earlier=job)
-        return outcome
 
     # -- ends --------------------------------------------------------------------------------------
 
@@ -409,41 +580,18 @@ class Submitter:
         )
 
 
+def title_of(job: Job) -> str:
+    """A job of the ledger as people know it."""
+    words = job.words or f"{job.action} {job.reference}"
+    return words if len(words) <= 60 else f"{words[:59]}…"
+
+
 def _title(order: Order) -> str:
     """What tells an order from the others of its command: the action, the image, the prompt."""
     body = order.body
     source = next((str(body[name]) for name in ("image_url", "image_id", "video_id") if body.get(name)), "")
     action = order.action if order.kind == "action" else ""
     return " ".join(filter(None, [action, source, str(body.get("prompt") or "")]))
-
-
-def one_by_one(
-    output: Output,
-    items: Sequence[T],
-    do: Callable[[T], object],
-    *,
-    verb: str,
-    continue_after: Collection[int] = _ONE_JOB_ONLY,
-) -> None:
-    """Do something for each item; one that fails by itself does not stop the rest.
-
-    `verb` is the participle for what is not done to the items left over, such as "sent". `continue_after` are
-    the exit statuses of failures that concern one item; so does an unexpected one.
-    """
-    for number, item in enumerate(items):
-        try:
-            do(item)
-        except MjError as error:
-            if len(items) == 1:
-                raise
-            output.failure(error)
-            if error.exit_code not in continue_after and not isinstance(error, NameInUse):
-                output.skipped(len(items) - number - 1, error, verb)
-                return
-        except Exception as error:
-            if len(items) == 1:
-                raise
-            output.unexpected(error)
 
 
 def is_reachable(settings: Settings, url: str) -> bool:

@@ -13,6 +13,8 @@ from mjcli.cli.hints import resume as resume_command
 from mjcli.cli.options import FileOptions, RetriesOption, SplitOption
 from mjcli.cli.parser import MjCommand, new_app, takes
 from mjcli.cli.pipe import STDOUT
+from mjcli.cli.save import preload
+from mjcli.cli.submit import title_of
 from mjcli.errors import (
     ApiError,
     ExitCode,
@@ -87,8 +89,6 @@ def resume(
     number of times, also at once.
     """
     from mjcli.cli.lookup import Lookup
-    from mjcli.cli.save import preload
-    from mjcli.cli.submit import ONE_RESUMED_JOB_ONLY, one_by_one
 
     context: Context = ctx.obj
     context.resuming = True
@@ -114,71 +114,89 @@ def resume(
         return
     targets = _Targets(context, files, split=split, several=len(chosen) > 1)
     context.client.retries = retries
-    run = _Resume(context, lookup, targets, chosen, timeout=0.0 if no_wait else timeout)
+    run = _Resume(context, lookup, targets, timeout=0.0 if no_wait else timeout)
     run.resubmit, run.yes = resubmit, yes
-    preload(files=True)
-    run.update_all()
-    one_by_one(
-        context.output,
-        chosen,
-        run.resume,
-        verb="resumed and stay in the ledger",
-        continue_after=ONE_RESUMED_JOB_ONLY,
-    )
+    run.resume_all(chosen)
 
 
 class _Resume:
-    """One run of `mj resume` over the chosen jobs."""
+    """One run of `mj resume`."""
 
-    def __init__(
-        self, context: Context, lookup: Lookup, targets: _Targets, jobs: list[Job], *, timeout: float | None
-    ) -> None:
+    def __init__(self, context: Context, lookup: Lookup, targets: _Targets, *, timeout: float | None) -> None:
         from mjcli.cli.submit import Submitter
 
-        self._context, self._targets, self._jobs, self._timeout = context, targets, jobs, timeout
+        self._context, self._targets, self._timeout = context, targets, timeout
         self._submitter = Submitter.of(context, lookup)
-        self._unreachable: str | None = None
         self.resubmit = self.yes = False
 
-    def update_all(self) -> None:
+    def resume_all(self, jobs: list[Job]) -> None:
+        """Resume jobs and print their results in this order."""
+        import mjcli.cli.several
+        import mjcli.media.place  # noqa: F401
+
+        preload(files=True)
+        unreachable = self._update(jobs)
+        if unreachable is not None:
+            jobs = self._without_tasks(jobs, unreachable)
+        if len(jobs) < 2:
+            for job in jobs:
+                self._resume(job)
+            return
+        self._submitter.resume_all(
+            jobs,
+            self._targets.of,
+            self._targets.force,
+            timeout=self._timeout,
+            failed=self._in_place_of,
+            asks=self.resubmit and not self.yes,
+        )
+
+    def _update(self, jobs: list[Job]) -> NetworkError | None:
         """Query all known tasks in one request, and record those that have ended.
 
-        When the service cannot be reached, querying them one by one would be in vain.
+        Returns the error if the service cannot be reached: other queries would be in vain.
         """
         from mjcli.jobs.follow import query_deadline, record_task_result
 
         context = self._context
         deadline = query_deadline(None if self._timeout is None else time.monotonic() + self._timeout)
-        tasks = [job.task_id for job in self._jobs if job.task_id is not None and job.state != "done"]
+        tasks = [job.task_id for job in jobs if job.task_id is not None and job.state != "done"]
         try:
             for record in context.client.tasks(tasks, deadline=deadline) if tasks else ():
                 # An odd record must not stop the others.
                 with contextlib.suppress(ValueError, TypeError, LookupError, ArithmeticError):
                     record_task_result(context.ledger, context.settings.host, record)
         except NetworkError as error:
-            self._unreachable = (
-                f"{error.message} The job continues at the service and is billed if it succeeds."
-            )
+            return error
         except (ApiError, LostResponse) as error:
             if error.exit_code == ExitCode.AUTH:
                 raise
-            # Each job is queried by itself then, with more patience.
+            # The jobs are queried again then, with more patience.
+        return None
 
-    def resume(self, job: Job) -> None:
+    def _without_tasks(self, jobs: list[Job], unreachable: NetworkError) -> list[Job]:
+        """Report the jobs whose tasks cannot be queried; return the others. Raises `StillRunning` for a single job."""
+        rest = []
+        for job in jobs:
+            if job.task_id is None or job.state == "done":
+                rest.append(job)
+                continue
+            error = StillRunning(
+                f"{unreachable.message} The job continues at the service and is billed if it succeeds.",
+                task_id=job.task_id,
+                hint=resume_command(job.reference),
+            )
+            if len(jobs) == 1:
+                raise error
+            self._context.output.failure(error)
+        return rest
+
+    def _resume(self, job: Job) -> None:
         """Resume one job, or the one that was sent in its place."""
-        context = self._context
-        if len(self._jobs) > 1:
-            number = self._jobs.index(job) + 1
-            context.output.notice(f"{number}/{len(self._jobs)}: {_title(job)}")
-        if self._unreachable is not None and job.task_id is not None and job.state != "done":
-            raise StillRunning(self._unreachable, task_id=job.task_id, hint=resume_command(job.reference))
         try:
             self._run(job)
         except MjError as error:
-            if isinstance(error, LostResponse) and self.resubmit:
-                fresh = self._resubmitted(job, error)
-            else:  # another mj may have sent it again meanwhile
-                fresh = context.ledger.replacement(job.uuid)
+            fresh = self._in_place_of(job, error)
             if fresh is None:
                 raise
             self._run(fresh)
@@ -187,14 +205,20 @@ class _Resume:
         targets = self._targets
         self._submitter.resume(job, targets.of(job), force=targets.force(job), timeout=self._timeout)
 
+    def _in_place_of(self, job: Job, error: MjError) -> Job | None:
+        """The job that takes the place of one that failed: another mj, or the user, has sent it again."""
+        if isinstance(error, LostResponse) and self.resubmit:
+            return self._resubmitted(job, error)
+        return self._context.ledger.replacement(job.uuid)
+
     def _resubmitted(self, job: Job, lost: LostResponse) -> Job | None:
         """The job that replaces one that stays unknown, if the user agrees."""
         context = self._context
         if not self.yes:
             context.output.notice(lost.message)
-            if not context.output.ask(f"Send it again ({_title(job)})? It may be billed twice."):
+            if not context.output.ask(f"Send it again ({title_of(job)})? It may be billed twice."):
                 return None
-        fresh = context.ledger.resubmit(job.uuid)
+        fresh = context.ledger.resubmit(job.uuid, limits=context.costs.limits)
         if fresh is not None:
             return fresh
         fresh = _replacement(context, job)
@@ -251,6 +275,11 @@ def _unfinished(context: Context, *, yes: bool) -> list[Job]:
     profile, host = settings.profile.value, settings.host
     unfinished = ledger.unfinished(profile) if ledger is not None else []
     here = [job for job in unfinished if job.host == host]
+    queued = [job for job in here if job.unsent and job.item is not None]
+    if queued:  # its lines may have been changed since
+        here = [job for job in here if job not in queued]
+        jobs = "1 job of a batch was" if len(queued) == 1 else f"{len(queued)} jobs of batches were"
+        output.notice(f"{jobs} never sent; the same mj batch command sends them.")
     _report_skipped(output, unfinished, host)
     elsewhere = ledger.unfinished_by_profile(exclude=profile) if ledger is not None else {}
     for name, count in elsewhere.items():
@@ -260,7 +289,7 @@ def _unfinished(context: Context, *, yes: bool) -> list[Job]:
             output.notice(f'Profile "{name}" has {count} unfinished job{"s" if count > 1 else ""}{how}')
     unsent = [job for job in here if job.unsent]
     if unsent and output.can_ask and not yes:
-        titles = "; ".join(_title(job) for job in unsent)
+        titles = "; ".join(title_of(job) for job in unsent)
         if not output.ask(f"Not sent or billed yet: {titles}. Send now?"):
             here = [job for job in here if not job.unsent]
             output.notice(f"They stay queued; to drop one: {command('resume', 'JOB', '--give-up')}")
@@ -289,7 +318,7 @@ def _give_up(context: Context, job: Job) -> None:
     if job.sent_at is not None and job.state != "done":
         condition = "succeeds" if job.task_id is not None else "was accepted and succeeds"
         context.output.notice(
-            f"{_title(job)}: no longer followed, but not stopped at the service; it is billed if it {condition}."
+            f"{title_of(job)}: no longer followed, but not stopped at the service; it is billed if it {condition}."
         )
     context.output.answer(
         {"success": True, "given_up": job.uuid, "task_id": job.task_id},
@@ -314,12 +343,6 @@ def _assign(context: Context, job: Job, task_id: str) -> None:
     else:
         return
     raise UsageError(f'Task "{task_id}" {why}.', hint=command("describe-task", task_id))
-
-
-def _title(job: Job) -> str:
-    """A job as people know it."""
-    words = job.words or f"{job.action} {job.reference}"
-    return words if len(words) <= 60 else f"{words[:59]}…"
 
 
 class _Targets:

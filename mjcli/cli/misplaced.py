@@ -27,6 +27,7 @@ _PUNCTUATION = "\"'`“”‘’«»()[]{}<>,.;:!?"
 # Where a command takes images instead, by the command's name; {} is the image.
 _IMAGES = {
     "imagine": "--image {} makes it an image prompt",
+    "batch": 'images go into the field "image"',
     "blend": "put {} before the words",
     "action": "put {} before the words",
     "shorten": "mj shorten takes only words",

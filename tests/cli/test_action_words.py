@@ -100,7 +100,7 @@ def test_on_a_terminal_several_jobs_are_confirmed(
     online: Mj, grid: Service, answer: bytes, jobs: int
 ) -> None:
     status, shown = at_a_terminal(online, answer, "upscale", "all")
-    assert "This starts 4 jobs, each billed separately. Continue?" in shown
+    assert "Start 4 jobs for about 0.02 USD" in shown
     assert len(sent(grid)) == jobs
     assert (status == 0) == bool(jobs)
 

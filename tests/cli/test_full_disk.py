@@ -138,6 +138,17 @@ def test_a_job_that_cannot_be_recorded_is_not_sent(
     assert service.posts() == service.posts("/files/upload") == []
 
 
+def test_a_batch_whose_jobs_cannot_be_recorded_sends_nothing(
+    online: Mj, service: Service, done: Path
+) -> None:
+    (online.cwd / "prompts.txt").write_text("a dog\na bird\n")
+    result = on_full_disk(online, "batch", "prompts.txt", "--json")
+    assert result.status == 2
+    assert f'No space left on the device with the ledger at "{done}".' in result.err
+    assert "hint: free some space there" in result.err
+    assert service.posts() == []
+
+
 def test_a_command_without_the_option_does_not_suggest_it(online: Mj, done: Path) -> None:
     result = on_full_disk(online, "listen", "--port", "0")
     assert result.status == 2

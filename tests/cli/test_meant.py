@@ -89,9 +89,12 @@ def test_words_in_quotes_are_a_prompt_quoted_for_the_shell(mj: Mj) -> None:
     assert lines(mj("it's a cat; rm -rf /", check=2).err) == ['mj imagine "it\'s a cat; rm -rf /"']
 
 
-def test_a_text_file_alone_is_the_prompt_of_imagine(mj: Mj) -> None:
+def test_a_text_file_alone_is_a_batch_or_the_prompt_of_imagine(mj: Mj) -> None:
     (mj.cwd / "my prompt.txt").write_text("a cat")
-    assert lines(mj("my prompt.txt", check=2).err) == ['mj imagine - < "my prompt.txt"']
+    assert lines(mj("my prompt.txt", check=2).err) == [
+        'mj batch "my prompt.txt"',
+        'mj imagine - < "my prompt.txt"',
+    ]
 
 
 @pytest.mark.parametrize(

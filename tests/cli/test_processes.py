@@ -69,11 +69,11 @@ mjcli.jobs.database.BUSY_SECONDS = 0.2
 real = mjcli.jobs.ledger.Ledger.mark_sent
 held = []
 
-def mark_sent(self, uuid):
+def mark_sent(self, uuid, **options):
     held.append(sqlite3.connect(self.path, isolation_level=None))
     held[0].execute("BEGIN IMMEDIATE")
     try:
-        return real(self, uuid)
+        return real(self, uuid, **options)
     finally:
         held[0].close()
 

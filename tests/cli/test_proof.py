@@ -119,7 +119,7 @@ def test_each_job_is_billed_once_and_has_its_file_whenever_mj_is_killed(
     with Sandbox(database, SandboxOptions(seconds=0.6)) as sandbox:
         server = sandbox._server
         with bad_network(server.server_address[:2], random, killer.watch) as network:
-            server.base_url = network.base_url  # the links lead to the bad network too
+            server.links_url = network.base_url  # the links lead to the bad network too
             mj.env |= {"MJ_TOKEN": "secret-token", "MJ_BASE_URL": network.base_url}
             for number in range(JOBS):
                 killer.start(f"image {number} of seed {seed}")

@@ -128,7 +128,7 @@ def test_each_way_to_start_a_job_pays_once_and_saves_its_file(mj: Mj, tmp_path: 
     with Sandbox(database, SandboxOptions(seconds=0.6)) as sandbox:
         server = sandbox._server
         with bad_network(server.server_address[:2], random, killer.watch, SILENT_FAULTS) as network:
-            server.base_url = network.base_url  # the host of the links
+            server.links_url = network.base_url  # the host of the links
             mj.env |= {"MJ_TOKEN": "secret-token", "MJ_BASE_URL": network.base_url}
             for way in chosen:
                 killer.start(way)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mjcli.jobs.budget import LIST_DATE
 from tests.support.images import png
 from tests.support.program import Mj, run_after
 from tests.support.service import Received, Reply, Script, Service, fixture, fixture_lines, task_record
@@ -67,7 +68,7 @@ def test_chunk_boundaries_do_not_matter(online: Mj, service: Service, parts: lis
     result = online("imagine", "a cat", "--json", "--stream")
     assert [each["progress"] for each in result.json] == [35, 75, 100]
     assert result.json[-1] == {**FINAL, "text": "森é🐈", "files": []}
-    assert result.err == f"task: {TASK}\n"
+    assert result.err == f"task: {TASK}\nCost: about 0.025 USD (list prices of {LIST_DATE})\n"
     assert len(service.received) == 1
 
 

@@ -173,8 +173,8 @@ def test_no_color_removes_the_colours_but_not_the_bar(
 def test_json_on_a_terminal_is_not_coloured_or_wrapped(online: Mj, service: Service) -> None:
     status, shown, _ = on_screen(online, service, "imagine", "a cat", "--json", columns=40)
     assert status == 0
-    last = shown.replace("\r\n", "\n").rstrip("\n").split("\n")[-1]
-    assert json.loads(last[last.index("{") :])["task_id"] == TASK
+    (result,) = [line for line in shown.replace("\r\n", "\n").split("\n") if "{" in line]
+    assert json.loads(result[result.index("{") :])["task_id"] == TASK
 
 
 @posix

@@ -134,8 +134,10 @@ def test_the_manual_names_only_commands_and_options_that_exist(live_tree):
 def test_the_settings_of_the_manual_are_those_of_the_config_file():
     keys = {key for key, _ in SETTINGS}
     profile_keys = {key for key in schema.SETTABLE_KEYS if key.startswith("profiles.")}
-    assert keys - {"token", "files_token", "profiles.NAME.KEY"} == set(schema.SETTABLE_KEYS) - profile_keys
-    assert {f"profiles.NAME.{key}" for key in ("base_url", "token_in", "files_url")} == profile_keys
+    assert keys - {*schema.SECRETS, "profiles.NAME.KEY"} == set(schema.SETTABLE_KEYS) - profile_keys
+    assert {
+        f"profiles.NAME.{key}" for key in schema.PROFILE_KEYS if key not in schema.SECRETS
+    } == profile_keys
 
 
 def test_the_placeholders_of_the_manual_are_those_of_output():

@@ -7,7 +7,7 @@ _mj_command() {
     commands=()
     case $1 in
     '')
-        commands=(imagine upscale vary reroll zoom pan action blend edit describe video extend-video shorten translate seed check describe-task tasks history resume download open listen auth config doctor sandbox completion)
+        commands=(imagine upscale vary reroll zoom pan action batch blend edit describe video extend-video shorten translate seed check describe-task tasks spend balance history resume download open listen auth config doctor sandbox completion)
         options=(
             '--version'
             '--json'
@@ -34,6 +34,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -96,7 +98,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --image --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
+        valued=' --image --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
         ;;
     'upscale')
         options=(
@@ -108,6 +110,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -135,7 +139,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
         ;;
     'vary')
         options=(
@@ -150,6 +154,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -177,7 +183,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mask --region --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --prompt --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
         ;;
     'reroll')
         options=(
@@ -189,6 +195,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -216,7 +224,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
         ;;
     'zoom')
         options=(
@@ -229,6 +237,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -256,7 +266,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --prompt --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
         ;;
     'pan')
         options=(
@@ -269,6 +279,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -296,7 +308,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --prompt --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
         ;;
     'action')
         options=(
@@ -311,6 +323,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -338,7 +352,53 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mask --region --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --prompt --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        ;;
+    'batch')
+        options=(
+            '--format'
+            '*--then'
+            '-o --output'
+            '--name'
+            '--translation --no-translation'
+            '--style-reference --no-style-reference'
+            '--moodboard --no-moodboard'
+            '--dry-run'
+            '-y --yes'
+            '--max-cost'
+            '--max-jobs'
+            '--jobs'
+            '--rate'
+            '--profiles'
+            '--stream'
+            '--timeout'
+            '--fail-fast'
+            '--notify'
+            '--again'
+            '--retry-failed'
+            '--retry-unknown'
+            '--shard'
+            '--status'
+            '--report'
+            '--split'
+            '--mode'
+            '--split-images --no-split-images'
+            '-d --download --no-download'
+            '--force'
+            '--max-size'
+            '*--preset'
+            '--strict'
+            '--no-check'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --format --then -o --output --name --max-cost --max-jobs --jobs --rate --profiles --timeout --shard --report --mode --max-size --preset --field --profile '
         ;;
     'blend')
         options=(
@@ -350,6 +410,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -412,7 +474,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
+        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
         ;;
     'edit')
         options=(
@@ -425,6 +487,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -487,7 +551,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mask --region --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
+        valued=' --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
         ;;
     'describe')
         options=(
@@ -499,6 +563,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -561,7 +627,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --use --mode --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
+        valued=' --use --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
         ;;
     'video')
         options=(
@@ -574,6 +640,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -600,7 +668,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --image --mode --end-image --resolution --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
+        valued=' --image --mode --end-image --resolution --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
         ;;
     'extend-video')
         options=(
@@ -613,6 +681,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--stream --no-stream'
@@ -639,7 +709,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --index --mode --end-image --resolution --retries --key --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
+        valued=' --index --mode --end-image --resolution --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
         ;;
     'shorten')
         options=(
@@ -647,6 +717,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--strict'
@@ -660,7 +732,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --retries --key --timeout --field --profile '
+        valued=' --retries --key --max-cost --max-jobs --timeout --field --profile '
         ;;
     'translate')
         options=(
@@ -668,6 +740,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--json'
@@ -679,7 +753,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --retries --key --timeout --field --profile '
+        valued=' --retries --key --max-cost --max-jobs --timeout --field --profile '
         ;;
     'seed')
         options=(
@@ -687,6 +761,8 @@ _mj_command() {
             '--retries'
             '--no-ledger'
             '--key'
+            '--max-cost'
+            '--max-jobs'
             '--retry-failed'
             '--timeout'
             '--json'
@@ -698,7 +774,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --retries --key --timeout --field --profile '
+        valued=' --retries --key --max-cost --max-jobs --timeout --field --profile '
         ;;
     'check')
         options=(
@@ -791,6 +867,36 @@ _mj_command() {
             '-h --help'
         )
         valued=' --offset -n --limit --type --since --before --trace --field --profile '
+        ;;
+    'spend')
+        options=(
+            '--by'
+            '--since'
+            '--until'
+            '--csv'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --by --since --until --field --profile '
+        ;;
+    'balance')
+        options=(
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
         ;;
     'history')
         commands=(show delete)
@@ -943,6 +1049,7 @@ _mj_command() {
             '--base-url'
             '--token-in'
             '--files'
+            '--platform'
             '--no-check'
             '--json'
             '--field'
@@ -971,6 +1078,7 @@ _mj_command() {
     'auth logout')
         options=(
             '--files'
+            '--platform'
             '--json'
             '--field'
             '-q --quiet'
@@ -1179,6 +1287,14 @@ _mj_values() {
     'action|--profile') query=profile ;;
     'action|0') values=('upscale1' 'upscale2' 'upscale3' 'upscale4' 'variation1' 'variation2' 'variation3' 'variation4' 'reroll' 'upscale_2x' 'upscale_4x' 'upscale_subtle' 'upscale_creative' 'redo_upscale_2x' 'redo_upscale_4x' 'redo_upscale_subtle' 'redo_upscale_creative' 'variation_subtle' 'variation_strong' 'variation_region' 'zoom_out_2x' 'zoom_out_1_5x' 'pan_left' 'pan_right' 'pan_up' 'pan_down' 'square') ;;
     'action|'[0-9]*) kind=path query=image ;;
+    'batch|--format') values=('text' 'csv' 'jsonl') ;;
+    'batch|-o' | 'batch|--output') kind=path ;;
+    'batch|--report') kind=path ;;
+    'batch|--mode') values=('fast' 'relax' 'turbo') ;;
+    'batch|--preset') query=preset ;;
+    'batch|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'batch|--profile') query=profile ;;
+    'batch|0') kind=path ;;
     'blend|--mode') values=('fast' 'relax' 'turbo') ;;
     'blend|-o' | 'blend|--output') kind=path ;;
     'blend|--preset') query=preset ;;
@@ -1262,6 +1378,11 @@ _mj_values() {
     'tasks|--type') values=('imagine' 'edits' 'videos' 'describe' 'shorten' 'translate' 'seed') ;;
     'tasks|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'tasks|--profile') query=profile ;;
+    'spend|--by') values=('day' 'kind' 'batch' 'prompt') ;;
+    'spend|--field') values=('by' 'name' 'jobs' 'usd' 'charged' 'estimated' 'unpriced') ;;
+    'spend|--profile') query=profile ;;
+    'balance|--field') values=('credits' 'usd' 'service_credits' 'global_credits' 'usd_per_credit' 'applications') ;;
+    'balance|--profile') query=profile ;;
     'history|--state') values=('submitting' 'running' 'unknown' 'done' 'failed' 'unfinished') ;;
     'history|--kind') values=('imagine' 'action' 'blend' 'edit' 'describe' 'video' 'extend-video' 'shorten' 'translate' 'seed') ;;
     'history|--field') values=('ref' 'id' 'state' 'kind' 'action' 'prompt' 'task_id' 'image_id' 'profile' 'host' 'created_at' 'sent_at' 'accepted_at' 'ended_at' 'request' 'result' 'error' 'files' 'files_due' 'parent_image' 'key') ;;
@@ -1292,9 +1413,9 @@ _mj_values() {
     'auth|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'auth|--profile') query=profile ;;
     'auth login|--token-in') values=('header' 'query') ;;
-    'auth login|--field') values=('profile' 'token' 'files_token' 'config_file' 'check') ;;
+    'auth login|--field') values=('profile' 'token' 'files_token' 'platform_token' 'config_file' 'check') ;;
     'auth login|--profile') query=profile ;;
-    'auth status|--field') values=('profile' 'base_url' 'token_in' 'token' 'token_source' 'files_url' 'files_token' 'files_token_source') ;;
+    'auth status|--field') values=('profile' 'base_url' 'token_in' 'token' 'token_source' 'files_url' 'files_token' 'files_token_source' 'platform_url' 'platform_token' 'platform_token_source') ;;
     'auth status|--profile') query=profile ;;
     'auth logout|--field') values=('profile' 'removed' 'config_file') ;;
     'auth logout|--profile') query=profile ;;
@@ -1306,14 +1427,14 @@ _mj_values() {
     'config list|--profile') query=profile ;;
     'config get|--field') values=('key' 'value' 'source') ;;
     'config get|--profile') query=profile ;;
-    'config get|0') values=('base_url' 'token_in' 'files_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix') query=key ;;
+    'config get|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.max_cost_per_day') query=key ;;
     'config set|--field') values=('key' 'value' 'config_file') ;;
     'config set|--profile') query=profile ;;
-    'config set|0') values=('base_url' 'token_in' 'files_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix') query=key ;;
+    'config set|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.max_cost_per_day') query=key ;;
     'config set|1') query=setting ;;
     'config unset|--field') values=('key' 'removed' 'config_file') ;;
     'config unset|--profile') query=profile ;;
-    'config unset|0') values=('base_url' 'token_in' 'files_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix') query=key ;;
+    'config unset|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.max_cost_per_day') query=key ;;
     'doctor|--field') values=('check' 'status' 'message' 'next' 'hints') ;;
     'doctor|--profile') query=profile ;;
     'sandbox|--field') values=('base_url' 'token') ;;

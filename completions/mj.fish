@@ -91,6 +91,7 @@ function __mj_known
             'mj zoom' \
             'mj pan' \
             'mj action' \
+            'mj batch' \
             'mj blend' \
             'mj edit' \
             'mj describe' \
@@ -102,6 +103,8 @@ function __mj_known
             'mj check' \
             'mj describe-task' \
             'mj tasks' \
+            'mj spend' \
+            'mj balance' \
             'mj history' \
             'mj history show' \
             'mj history delete' \
@@ -136,6 +139,8 @@ function __mj_valued
             'mj imagine --mode' \
             'mj imagine --retries' \
             'mj imagine --key' \
+            'mj imagine --max-cost' \
+            'mj imagine --max-jobs' \
             'mj imagine --timeout' \
             'mj imagine --callback-url' \
             'mj imagine --host' \
@@ -180,6 +185,8 @@ function __mj_valued
             'mj upscale --mode' \
             'mj upscale --retries' \
             'mj upscale --key' \
+            'mj upscale --max-cost' \
+            'mj upscale --max-jobs' \
             'mj upscale --timeout' \
             'mj upscale --callback-url' \
             'mj upscale --host' \
@@ -200,6 +207,8 @@ function __mj_valued
             'mj vary --mode' \
             'mj vary --retries' \
             'mj vary --key' \
+            'mj vary --max-cost' \
+            'mj vary --max-jobs' \
             'mj vary --timeout' \
             'mj vary --callback-url' \
             'mj vary --host' \
@@ -217,6 +226,8 @@ function __mj_valued
             'mj reroll --mode' \
             'mj reroll --retries' \
             'mj reroll --key' \
+            'mj reroll --max-cost' \
+            'mj reroll --max-jobs' \
             'mj reroll --timeout' \
             'mj reroll --callback-url' \
             'mj reroll --host' \
@@ -235,6 +246,8 @@ function __mj_valued
             'mj zoom --mode' \
             'mj zoom --retries' \
             'mj zoom --key' \
+            'mj zoom --max-cost' \
+            'mj zoom --max-jobs' \
             'mj zoom --timeout' \
             'mj zoom --callback-url' \
             'mj zoom --host' \
@@ -253,6 +266,8 @@ function __mj_valued
             'mj pan --mode' \
             'mj pan --retries' \
             'mj pan --key' \
+            'mj pan --max-cost' \
+            'mj pan --max-jobs' \
             'mj pan --timeout' \
             'mj pan --callback-url' \
             'mj pan --host' \
@@ -273,6 +288,8 @@ function __mj_valued
             'mj action --mode' \
             'mj action --retries' \
             'mj action --key' \
+            'mj action --max-cost' \
+            'mj action --max-jobs' \
             'mj action --timeout' \
             'mj action --callback-url' \
             'mj action --host' \
@@ -287,9 +304,29 @@ function __mj_valued
             'mj action --q' \
             'mj action --field' \
             'mj action --profile' \
+            'mj batch --format' \
+            'mj batch --then' \
+            'mj batch -o' \
+            'mj batch --output' \
+            'mj batch --name' \
+            'mj batch --max-cost' \
+            'mj batch --max-jobs' \
+            'mj batch --jobs' \
+            'mj batch --rate' \
+            'mj batch --profiles' \
+            'mj batch --timeout' \
+            'mj batch --shard' \
+            'mj batch --report' \
+            'mj batch --mode' \
+            'mj batch --max-size' \
+            'mj batch --preset' \
+            'mj batch --field' \
+            'mj batch --profile' \
             'mj blend --mode' \
             'mj blend --retries' \
             'mj blend --key' \
+            'mj blend --max-cost' \
+            'mj blend --max-jobs' \
             'mj blend --timeout' \
             'mj blend --callback-url' \
             'mj blend --host' \
@@ -336,6 +373,8 @@ function __mj_valued
             'mj edit --mode' \
             'mj edit --retries' \
             'mj edit --key' \
+            'mj edit --max-cost' \
+            'mj edit --max-jobs' \
             'mj edit --timeout' \
             'mj edit --callback-url' \
             'mj edit --host' \
@@ -381,6 +420,8 @@ function __mj_valued
             'mj describe --mode' \
             'mj describe --retries' \
             'mj describe --key' \
+            'mj describe --max-cost' \
+            'mj describe --max-jobs' \
             'mj describe --timeout' \
             'mj describe --callback-url' \
             'mj describe --host' \
@@ -428,6 +469,8 @@ function __mj_valued
             'mj video --resolution' \
             'mj video --retries' \
             'mj video --key' \
+            'mj video --max-cost' \
+            'mj video --max-jobs' \
             'mj video --timeout' \
             'mj video --callback-url' \
             'mj video --host' \
@@ -444,6 +487,8 @@ function __mj_valued
             'mj extend-video --resolution' \
             'mj extend-video --retries' \
             'mj extend-video --key' \
+            'mj extend-video --max-cost' \
+            'mj extend-video --max-jobs' \
             'mj extend-video --timeout' \
             'mj extend-video --callback-url' \
             'mj extend-video --host' \
@@ -456,16 +501,22 @@ function __mj_valued
             'mj extend-video --profile' \
             'mj shorten --retries' \
             'mj shorten --key' \
+            'mj shorten --max-cost' \
+            'mj shorten --max-jobs' \
             'mj shorten --timeout' \
             'mj shorten --field' \
             'mj shorten --profile' \
             'mj translate --retries' \
             'mj translate --key' \
+            'mj translate --max-cost' \
+            'mj translate --max-jobs' \
             'mj translate --timeout' \
             'mj translate --field' \
             'mj translate --profile' \
             'mj seed --retries' \
             'mj seed --key' \
+            'mj seed --max-cost' \
+            'mj seed --max-jobs' \
             'mj seed --timeout' \
             'mj seed --field' \
             'mj seed --profile' \
@@ -518,6 +569,13 @@ function __mj_valued
             'mj tasks --trace' \
             'mj tasks --field' \
             'mj tasks --profile' \
+            'mj spend --by' \
+            'mj spend --since' \
+            'mj spend --until' \
+            'mj spend --field' \
+            'mj spend --profile' \
+            'mj balance --field' \
+            'mj balance --profile' \
             'mj history --state' \
             'mj history --kind' \
             'mj history --search' \
@@ -611,6 +669,7 @@ complete -c mj -n '__mj_argument \'mj\' 0' -a reroll -d 'Run the prompt of a gri
 complete -c mj -n '__mj_argument \'mj\' 0' -a zoom -d 'Zoom out of a single image'
 complete -c mj -n '__mj_argument \'mj\' 0' -a pan -d 'Extend a single image to one side'
 complete -c mj -n '__mj_argument \'mj\' 0' -a action -d 'Upscale, vary, zoom, pan or reroll earlier images'
+complete -c mj -n '__mj_argument \'mj\' 0' -a batch -d 'Make images from a file of prompts, several at a time'
 complete -c mj -n '__mj_argument \'mj\' 0' -a blend -d 'Blend two to five images, with optional words'
 complete -c mj -n '__mj_argument \'mj\' 0' -a edit -d 'Edit an image with a text prompt'
 complete -c mj -n '__mj_argument \'mj\' 0' -a describe -d 'Describe an image with four prompts'
@@ -622,6 +681,8 @@ complete -c mj -n '__mj_argument \'mj\' 0' -a seed -d 'Show the seed of an image
 complete -c mj -n '__mj_argument \'mj\' 0' -a check -d 'Check a prompt and show it as it would be sent'
 complete -c mj -n '__mj_argument \'mj\' 0' -a describe-task -d 'Show the status and result of tasks'
 complete -c mj -n '__mj_argument \'mj\' 0' -a tasks -d 'List the service\'s tasks for this account, newest first'
+complete -c mj -n '__mj_argument \'mj\' 0' -a spend -d 'Show what the jobs of the active profile cost, in USD'
+complete -c mj -n '__mj_argument \'mj\' 0' -a balance -d 'Show the remaining credit of the account'
 complete -c mj -n '__mj_argument \'mj\' 0' -a history -d 'List the jobs of the active profile, newest first'
 complete -c mj -n '__mj_argument \'mj\' 0' -a resume -d 'Resume unfinished jobs and save the requested files'
 complete -c mj -n '__mj_argument \'mj\' 0' -a download -d 'Save the images of earlier jobs'
@@ -658,6 +719,8 @@ complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --dry-run'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -734,6 +797,8 @@ complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --dry-run'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -778,6 +843,8 @@ complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --dry-run' -l dr
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -818,6 +885,8 @@ complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --dry-run' -
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -860,6 +929,8 @@ complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --dry-run' -l dr
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -902,6 +973,8 @@ complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --dry-run' -l dry-
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -946,6 +1019,8 @@ complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --dry-run' -
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -975,6 +1050,55 @@ complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --sandbox' -
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --no-color' -l no-color -d 'Disable coloured output'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -h --help' -s h -l help -d 'Show this help and exit'
 
+# mj batch
+complete -c mj -n '__mj_argument \'mj batch\' 0' -F
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --format' -l format -x -k -a '\'text\'\\t\'\' \'csv\'\\t\'\' \'jsonl\'\\t\'\'' -d 'Format of the file (default: by its suffix)'
+complete -c mj -n '__mj_at \'mj batch\'' -l then -x -d 'Action to apply to each result, such as upscale:all (repeatable)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -o --output' -s o -l output -r -F -d 'Directory to save to, template with {prompt}, {image_id}, {task_id}, {action}, {index}, {date} and {ext}, or store such as s3://bucket/cats'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --name' -l name -x -d 'Name of the batch (default: that of the file)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --translation --no-translation' -l translation -d 'Let the service translate the prompt into English'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --translation --no-translation' -l no-translation -d 'Let the service translate the prompt into English'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --style-reference --no-style-reference' -l style-reference -d 'Use style references (costs more)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --style-reference --no-style-reference' -l no-style-reference -d 'Use style references (costs more)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --moodboard --no-moodboard' -l moodboard -d 'Use a moodboard (costs more)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --moodboard --no-moodboard' -l no-moodboard -d 'Use a moodboard (costs more)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --dry-run' -l dry-run -d 'Show what would be sent, saved and billed; send nothing'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -y --yes' -s y -l yes -d 'Start without asking'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --max-cost' -l max-cost -x -d 'Most that the batch may cost, including earlier runs'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --max-jobs' -l max-jobs -x -d 'Most jobs that the batch may start, including earlier runs'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --jobs' -l jobs -x -d 'Jobs in flight (default 5, the service\'s limit)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --rate' -l rate -x -d 'Submissions a second (default 1, the service\'s limit)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --profiles' -l profiles -x -d 'Profiles that share the jobs, each with its own --jobs and --rate'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --stream' -l stream -d 'Stream each job on its own connection instead of polling them together'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --timeout' -l timeout -x -d 'Deadline for each job (default 900)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --fail-fast' -l fail-fast -d 'Send nothing more once a job has failed'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, at the end'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --again' -l again -d 'Run finished lines again, as new jobs that are billed again'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --retry-failed' -l retry-failed -d 'Retry jobs that failed; those were not billed'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --retry-unknown' -l retry-unknown -d 'Resend jobs whose outcome is unknown; they may be billed twice'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --shard' -l shard -x -d 'Only part K of N; auto in a Slurm array, auto/N in Kubernetes or GNU parallel'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --status' -l status -d 'Show how far the batch is, on all machines if they share a store; send nothing'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --report' -l report -r -F -d 'Also add a row for each job of this run to a .csv or .jsonl file'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --split' -l split -d 'Split the grid into four images (Pillow); implies --download'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --mode' -l mode -x -k -a '\'fast\'\\t\'Normal speed and price\' \'relax\'\\t\'Slower and cheaper\' \'turbo\'\\t\'Faster, at a higher price\'' -d 'Speed and price tier'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --split-images --no-split-images' -l split-images -d 'Also return the four images of a grid separately'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --split-images --no-split-images' -l no-split-images -d 'Also return the four images of a grid separately'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj batch\'' -l preset -x -k -a '(__mj_query preset)' -d 'Preset to append to the prompt (repeatable; the last wins)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --strict' -l strict -d 'Treat warnings as errors'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --no-check' -l no-check -d 'Send the prompt without checking it or its images'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --sandbox' -l sandbox -d 'Use the built-in sandbox: no account, no cost'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --no-color' -l no-color -d 'Disable coloured output'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -h --help' -s h -l help -d 'Show this help and exit'
+
 # mj blend
 complete -c mj -n '__mj_argument \'mj blend\' 0 more' -k -a '(__mj_query image)' -F
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --translation --no-translation' -l translation -d 'Let the service translate the prompt into English'
@@ -987,6 +1111,8 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --dry-run' -l 
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -1063,6 +1189,8 @@ complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --dry-run' -l dr
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -1138,6 +1266,8 @@ complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --dry-ru
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -1213,6 +1343,8 @@ complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --dry-run' -l 
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -1253,6 +1385,8 @@ complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' 
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --stream --no-stream' -l stream -d 'Stream progress (default; an explicit --stream also prints every event with --json)'
@@ -1286,6 +1420,8 @@ complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --dry-run'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --strict' -l strict -d 'Treat warnings as errors'
@@ -1304,6 +1440,8 @@ complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --dry-
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
@@ -1321,6 +1459,8 @@ complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --dry-run' -l dr
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --retries' -l retries -x -d 'Retries for requests that were not accepted'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --no-ledger' -l no-ledger -d 'Do not record the job; mj cannot find it later'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --key' -l key -x -d 'Join the job with this key if there is one; else the job gets it'
+complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --max-cost' -l max-cost -x -d 'Send nothing if the jobs may cost more'
+complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --max-jobs' -l max-jobs -x -d 'Send nothing if there are more jobs'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
@@ -1416,6 +1556,30 @@ complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --profile' -l 
 complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --sandbox' -l sandbox -d 'Use the built-in sandbox: no account, no cost'
 complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --no-color' -l no-color -d 'Disable coloured output'
 complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' -h --help' -s h -l help -d 'Show this help and exit'
+
+# mj spend
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --by' -l by -x -k -a '\'day\'\\t\'\' \'kind\'\\t\'\' \'batch\'\\t\'\' \'prompt\'\\t\'\'' -d 'Rows: day, kind, batch or prompt'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --since' -l since -x -d 'Only jobs since WHEN: 2h, 3d, 1w, 2026-11-01, … (default 30 days)'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --until' -l until -x -d 'Only jobs before WHEN'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --csv' -l csv -d 'Print CSV with a header'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --field' -l field -x -k -a '\'by\'\\t\'\' \'name\'\\t\'\' \'jobs\'\\t\'\' \'usd\'\\t\'\' \'charged\'\\t\'\' \'estimated\'\\t\'\' \'unpriced\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --sandbox' -l sandbox -d 'Use the built-in sandbox: no account, no cost'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' --no-color' -l no-color -d 'Disable coloured output'
+complete -c mj -n '__mj_at \'mj spend\'' -n '__mj_at \'mj spend\' -h --help' -s h -l help -d 'Show this help and exit'
+
+# mj balance
+complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
+complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' --field' -l field -x -k -a '\'credits\'\\t\'\' \'usd\'\\t\'\' \'service_credits\'\\t\'\' \'global_credits\'\\t\'\' \'usd_per_credit\'\\t\'\' \'applications\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
+complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
+complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
+complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' --sandbox' -l sandbox -d 'Use the built-in sandbox: no account, no cost'
+complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' --no-color' -l no-color -d 'Disable coloured output'
+complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' -h --help' -s h -l help -d 'Show this help and exit'
 
 # mj history
 complete -c mj -n '__mj_argument \'mj history\' 0' -a show -d 'Show the complete ledger entry of a job'
@@ -1553,9 +1717,10 @@ complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' -h --help' -s h 
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --base-url' -l base-url -x -d 'API address, saved in the profile'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --token-in' -l token-in -x -k -a '\'header\'\\t\'In the Authorization header\' \'query\'\\t\'In the URL\'' -d 'Location of the token in requests, saved in the profile'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --files' -l files -d 'Save the token for the file endpoint instead'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --platform' -l platform -d 'Save a platform token, for costs and balance, instead'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --no-check' -l no-check -d 'Save the token without contacting the service'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --field' -l field -x -k -a '\'profile\'\\t\'\' \'token\'\\t\'\' \'files_token\'\\t\'\' \'config_file\'\\t\'\' \'check\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --field' -l field -x -k -a '\'profile\'\\t\'\' \'token\'\\t\'\' \'files_token\'\\t\'\' \'platform_token\'\\t\'\' \'config_file\'\\t\'\' \'check\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1565,7 +1730,7 @@ complete -c mj -n '__mj_at \'mj auth login\'' -n '__mj_at \'mj auth login\' -h -
 
 # mj auth status
 complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --field' -l field -x -k -a '\'profile\'\\t\'\' \'base_url\'\\t\'\' \'token_in\'\\t\'\' \'token\'\\t\'\' \'token_source\'\\t\'\' \'files_url\'\\t\'\' \'files_token\'\\t\'\' \'files_token_source\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --field' -l field -x -k -a '\'profile\'\\t\'\' \'base_url\'\\t\'\' \'token_in\'\\t\'\' \'token\'\\t\'\' \'token_source\'\\t\'\' \'files_url\'\\t\'\' \'files_token\'\\t\'\' \'files_token_source\'\\t\'\' \'platform_url\'\\t\'\' \'platform_token\'\\t\'\' \'platform_token_source\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1575,6 +1740,7 @@ complete -c mj -n '__mj_at \'mj auth status\'' -n '__mj_at \'mj auth status\' -h
 
 # mj auth logout
 complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --files' -l files -d 'Remove the token for the file endpoint instead'
+complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --platform' -l platform -d 'Remove the platform token instead'
 complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' --field' -l field -x -k -a '\'profile\'\\t\'\' \'removed\'\\t\'\' \'config_file\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj auth logout\'' -n '__mj_at \'mj auth logout\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
@@ -1620,7 +1786,7 @@ complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' --
 complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' -h --help' -s h -l help -d 'Show this help and exit'
 
 # mj config get
-complete -c mj -n '__mj_argument \'mj config get\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' (__mj_query key)'
+complete -c mj -n '__mj_argument \'mj config get\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' (__mj_query key)'
 complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --field' -l field -x -k -a '\'key\'\\t\'\' \'value\'\\t\'\' \'source\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
@@ -1631,7 +1797,7 @@ complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --no
 complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' -h --help' -s h -l help -d 'Show this help and exit'
 
 # mj config set
-complete -c mj -n '__mj_argument \'mj config set\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' (__mj_query key)'
+complete -c mj -n '__mj_argument \'mj config set\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' (__mj_query key)'
 complete -c mj -n '__mj_argument \'mj config set\' 1' -k -a '(__mj_query setting)'
 complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --field' -l field -x -k -a '\'key\'\\t\'\' \'value\'\\t\'\' \'config_file\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
@@ -1643,7 +1809,7 @@ complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --no
 complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' -h --help' -s h -l help -d 'Show this help and exit'
 
 # mj config unset
-complete -c mj -n '__mj_argument \'mj config unset\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' (__mj_query key)'
+complete -c mj -n '__mj_argument \'mj config unset\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' (__mj_query key)'
 complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --field' -l field -x -k -a '\'key\'\\t\'\' \'removed\'\\t\'\' \'config_file\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'

@@ -17,6 +17,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 'zoom' = 'Zoom out of a single image'
                 'pan' = 'Extend a single image to one side'
                 'action' = 'Upscale, vary, zoom, pan or reroll earlier images'
+                'batch' = 'Make images from a file of prompts, several at a time'
                 'blend' = 'Blend two to five images, with optional words'
                 'edit' = 'Edit an image with a text prompt'
                 'describe' = 'Describe an image with four prompts'
@@ -28,6 +29,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 'check' = 'Check a prompt and show it as it would be sent'
                 'describe-task' = 'Show the status and result of tasks'
                 'tasks' = 'List the service''s tasks for this account, newest first'
+                'spend' = 'Show what the jobs of the active profile cost, in USD'
+                'balance' = 'Show the remaining credit of the account'
                 'history' = 'List the jobs of the active profile, newest first'
                 'resume' = 'Resume unfinished jobs and save the requested files'
                 'download' = 'Save the images of earlier jobs'
@@ -72,6 +75,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -134,7 +139,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--image', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
+            Valued = @('--image', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
             Offers = @{
                 '--image' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
@@ -169,6 +174,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -196,7 +203,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
@@ -227,6 +234,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -254,7 +263,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mask' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
@@ -283,6 +292,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -310,7 +321,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
@@ -338,6 +349,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -365,7 +378,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--prompt', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
@@ -394,6 +407,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -421,7 +436,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--prompt', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
@@ -452,6 +467,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -479,7 +496,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mask' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
@@ -495,6 +512,66 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 '1' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
             }
         }
+        'batch' = @{
+            Last = -1
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('--format'); Repeatable = $false; Help = 'Format of the file (default: by its suffix)' }
+                @{ Flags = @('--then'); Repeatable = $true; Help = 'Action to apply to each result, such as upscale:all (repeatable)' }
+                @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory to save to, template with {prompt}, {image_id}, {task_id}, {action}, {index}, {date} and {ext}, or store such as s3://bucket/cats' }
+                @{ Flags = @('--name'); Repeatable = $false; Help = 'Name of the batch (default: that of the file)' }
+                @{ Flags = @('--translation', '--no-translation'); Repeatable = $false; Help = 'Let the service translate the prompt into English' }
+                @{ Flags = @('--style-reference', '--no-style-reference'); Repeatable = $false; Help = 'Use style references (costs more)' }
+                @{ Flags = @('--moodboard', '--no-moodboard'); Repeatable = $false; Help = 'Use a moodboard (costs more)' }
+                @{ Flags = @('--dry-run'); Repeatable = $false; Help = 'Show what would be sent, saved and billed; send nothing' }
+                @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start without asking' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Most that the batch may cost, including earlier runs' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Most jobs that the batch may start, including earlier runs' }
+                @{ Flags = @('--jobs'); Repeatable = $false; Help = 'Jobs in flight (default 5, the service''s limit)' }
+                @{ Flags = @('--rate'); Repeatable = $false; Help = 'Submissions a second (default 1, the service''s limit)' }
+                @{ Flags = @('--profiles'); Repeatable = $false; Help = 'Profiles that share the jobs, each with its own --jobs and --rate' }
+                @{ Flags = @('--stream'); Repeatable = $false; Help = 'Stream each job on its own connection instead of polling them together' }
+                @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline for each job (default 900)' }
+                @{ Flags = @('--fail-fast'); Repeatable = $false; Help = 'Send nothing more once a job has failed' }
+                @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, at the end' }
+                @{ Flags = @('--again'); Repeatable = $false; Help = 'Run finished lines again, as new jobs that are billed again' }
+                @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Retry jobs that failed; those were not billed' }
+                @{ Flags = @('--retry-unknown'); Repeatable = $false; Help = 'Resend jobs whose outcome is unknown; they may be billed twice' }
+                @{ Flags = @('--shard'); Repeatable = $false; Help = 'Only part K of N; auto in a Slurm array, auto/N in Kubernetes or GNU parallel' }
+                @{ Flags = @('--status'); Repeatable = $false; Help = 'Show how far the batch is, on all machines if they share a store; send nothing' }
+                @{ Flags = @('--report'); Repeatable = $false; Help = 'Also add a row for each job of this run to a .csv or .jsonl file' }
+                @{ Flags = @('--split'); Repeatable = $false; Help = 'Split the grid into four images (Pillow); implies --download' }
+                @{ Flags = @('--mode'); Repeatable = $false; Help = 'Speed and price tier' }
+                @{ Flags = @('--split-images', '--no-split-images'); Repeatable = $false; Help = 'Also return the four images of a grid separately' }
+                @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
+                @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
+                @{ Flags = @('--strict'); Repeatable = $false; Help = 'Treat warnings as errors' }
+                @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt without checking it or its images' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Print more details to standard error, including tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Profile to use from the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the built-in sandbox: no account, no cost' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
+            )
+            Valued = @('--format', '--then', '-o', '--output', '--name', '--max-cost', '--max-jobs', '--jobs', '--rate', '--profiles', '--timeout', '--shard', '--report', '--mode', '--max-size', '--preset', '--field', '--profile')
+            Offers = @{
+                '--format' = @{ Words = [ordered]@{ 'text' = ''; 'csv' = ''; 'jsonl' = '' }; Files = ''; Query = '' }
+                '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--report' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preset' = @{ Words = [ordered]@{  }; Files = ''; Query = 'preset' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
+                '0' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+            }
+        }
         'blend' = @{
             Last = 0
             Commands = [ordered]@{
@@ -508,6 +585,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -570,7 +649,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
+            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
@@ -606,6 +685,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -668,7 +749,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mask', '--region', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
+            Valued = @('--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
             Offers = @{
                 '--mask' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
@@ -704,6 +785,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -766,7 +849,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--use', '--mode', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
+            Valued = @('--use', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
@@ -802,6 +885,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -828,7 +913,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--image', '--mode', '--end-image', '--resolution', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
+            Valued = @('--image', '--mode', '--end-image', '--resolution', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
                 '--image' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
@@ -854,6 +939,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--stream', '--no-stream'); Repeatable = $false; Help = 'Stream progress (default; an explicit --stream also prints every event with --json)' }
@@ -880,7 +967,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--index', '--mode', '--end-image', '--resolution', '--retries', '--key', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
+            Valued = @('--index', '--mode', '--end-image', '--resolution', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '--end-image' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
@@ -901,6 +988,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--strict'); Repeatable = $false; Help = 'Treat warnings as errors' }
@@ -914,7 +1003,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--retries', '--key', '--timeout', '--field', '--profile')
+            Valued = @('--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--field', '--profile')
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
@@ -929,6 +1018,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
@@ -940,7 +1031,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--retries', '--key', '--timeout', '--field', '--profile')
+            Valued = @('--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--field', '--profile')
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
@@ -955,6 +1046,8 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--retries'); Repeatable = $false; Help = 'Retries for requests that were not accepted' }
                 @{ Flags = @('--no-ledger'); Repeatable = $false; Help = 'Do not record the job; mj cannot find it later' }
                 @{ Flags = @('--key'); Repeatable = $false; Help = 'Join the job with this key if there is one; else the job gets it' }
+                @{ Flags = @('--max-cost'); Repeatable = $false; Help = 'Send nothing if the jobs may cost more' }
+                @{ Flags = @('--max-jobs'); Repeatable = $false; Help = 'Send nothing if there are more jobs' }
                 @{ Flags = @('--retry-failed'); Repeatable = $false; Help = 'Send the job of --key again if it failed' }
                 @{ Flags = @('--timeout'); Repeatable = $false; Help = 'Deadline (default 900); if given, also the job''s own timeout' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
@@ -966,7 +1059,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--retries', '--key', '--timeout', '--field', '--profile')
+            Valued = @('--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--field', '--profile')
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
@@ -1100,6 +1193,51 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Offers = @{
                 '--type' = @{ Words = [ordered]@{ 'imagine' = ''; 'edits' = ''; 'videos' = ''; 'describe' = ''; 'shorten' = ''; 'translate' = ''; 'seed' = '' }; Files = ''; Query = '' }
                 '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
+            }
+        }
+        'spend' = @{
+            Last = -1
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('--by'); Repeatable = $false; Help = 'Rows: day, kind, batch or prompt' }
+                @{ Flags = @('--since'); Repeatable = $false; Help = 'Only jobs since WHEN: 2h, 3d, 1w, 2026-11-01, ... (default 30 days)' }
+                @{ Flags = @('--until'); Repeatable = $false; Help = 'Only jobs before WHEN' }
+                @{ Flags = @('--csv'); Repeatable = $false; Help = 'Print CSV with a header' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Print more details to standard error, including tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Profile to use from the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the built-in sandbox: no account, no cost' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
+            )
+            Valued = @('--by', '--since', '--until', '--field', '--profile')
+            Offers = @{
+                '--by' = @{ Words = [ordered]@{ 'day' = ''; 'kind' = ''; 'batch' = ''; 'prompt' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'by' = ''; 'name' = ''; 'jobs' = ''; 'usd' = ''; 'charged' = ''; 'estimated' = ''; 'unpriced' = '' }; Files = ''; Query = '' }
+                '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
+            }
+        }
+        'balance' = @{
+            Last = -1
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Print more details to standard error, including tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Profile to use from the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the built-in sandbox: no account, no cost' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
+            )
+            Valued = @('--field', '--profile')
+            Offers = @{
+                '--field' = @{ Words = [ordered]@{ 'credits' = ''; 'usd' = ''; 'service_credits' = ''; 'global_credits' = ''; 'usd_per_credit' = ''; 'applications' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1332,6 +1470,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--base-url'); Repeatable = $false; Help = 'API address, saved in the profile' }
                 @{ Flags = @('--token-in'); Repeatable = $false; Help = 'Location of the token in requests, saved in the profile' }
                 @{ Flags = @('--files'); Repeatable = $false; Help = 'Save the token for the file endpoint instead' }
+                @{ Flags = @('--platform'); Repeatable = $false; Help = 'Save a platform token, for costs and balance, instead' }
                 @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Save the token without contacting the service' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
@@ -1345,7 +1484,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Valued = @('--base-url', '--token-in', '--field', '--profile')
             Offers = @{
                 '--token-in' = @{ Words = [ordered]@{ 'header' = 'In the Authorization header'; 'query' = 'In the URL' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'profile' = ''; 'token' = ''; 'files_token' = ''; 'config_file' = ''; 'check' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'profile' = ''; 'token' = ''; 'files_token' = ''; 'platform_token' = ''; 'config_file' = ''; 'check' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1365,7 +1504,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             )
             Valued = @('--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'profile' = ''; 'base_url' = ''; 'token_in' = ''; 'token' = ''; 'token_source' = ''; 'files_url' = ''; 'files_token' = ''; 'files_token_source' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'profile' = ''; 'base_url' = ''; 'token_in' = ''; 'token' = ''; 'token_source' = ''; 'files_url' = ''; 'files_token' = ''; 'files_token_source' = ''; 'platform_url' = ''; 'platform_token' = ''; 'platform_token_source' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1375,6 +1514,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             }
             Options = @(
                 @{ Flags = @('--files'); Repeatable = $false; Help = 'Remove the token for the file endpoint instead' }
+                @{ Flags = @('--platform'); Repeatable = $false; Help = 'Remove the platform token instead' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -1473,7 +1613,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'key' = ''; 'value' = ''; 'source' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
-                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = '' }; Files = ''; Query = 'key' }
+                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.max_cost_per_day' = '' }; Files = ''; Query = 'key' }
             }
         }
         'config set' = @{
@@ -1494,7 +1634,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'key' = ''; 'value' = ''; 'config_file' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
-                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = '' }; Files = ''; Query = 'key' }
+                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.max_cost_per_day' = '' }; Files = ''; Query = 'key' }
                 '1' = @{ Words = [ordered]@{  }; Files = ''; Query = 'setting' }
             }
         }
@@ -1516,7 +1656,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'key' = ''; 'removed' = ''; 'config_file' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
-                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = '' }; Files = ''; Query = 'key' }
+                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.max_cost_per_day' = '' }; Files = ''; Query = 'key' }
             }
         }
         'doctor' = @{

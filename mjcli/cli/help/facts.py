@@ -40,6 +40,15 @@ EXIT_STATUSES: Rows = (
         " billed; `mj resume` searches again; it is never retried automatically.",
     ),
     (
+        "10",
+        "Some jobs of a batch failed. The same `mj batch` command continues it; with `--retry-failed` it also sends"
+        " those that failed.",
+    ),
+    (
+        "11",
+        "A limit was reached: `--max-cost`, `--max-jobs` or `defaults.max_cost_per_day`. Nothing more was sent.",
+    ),
+    (
         "130, 143, 129, 141",
         "Interrupted by SIGINT, SIGTERM, SIGHUP or a closed output pipe. The task id, if known, is printed.",
     ),
@@ -51,6 +60,7 @@ ENVIRONMENT: Rows = (
     ("MJ_BASE_URL", "Base URL of the API."),
     ("MJ_FILES_URL", "URL of the file endpoint, where local images are uploaded."),
     ("MJ_FILES_TOKEN", "Token for a file endpoint that does not take the API token."),
+    ("MJ_PLATFORM_TOKEN", "Platform token, for `mj balance` and `mj spend`."),
     ("MJ_PROFILE", "Profile to use from the config file. `--profile` overrides it."),
     ("MJ_CONFIG", "Path of the config file."),
     ("MJ_DATA_DIR", "Directory of the ledger and the sandbox's state."),
@@ -83,12 +93,25 @@ SETTINGS: Rows = (
         "files_token",
         "Token for a file endpoint that does not take the API token. `mj auth login --files` saves it.",
     ),
+    (
+        "platform_url",
+        "URL of the management API. Default: https://platform.acedata.cloud/api/v1, or `/api/v1` under a `base_url`"
+        " on this machine.",
+    ),
+    ("platform_token", "Token for costs and balance. `mj auth login --platform` saves it."),
     ("defaults.mode", "Speed and price tier of jobs: `fast`, `relax` or `turbo`."),
     ("defaults.output", "Directory for downloads."),
     ("defaults.download", "`true` saves the files of every job, like `--download`."),
     ("defaults.suffix", "Text to append to every prompt, such as `--style raw`."),
+    (
+        "defaults.max_cost_per_day",
+        "The most that the jobs of a UTC day may cost, in USD. A job that would exceed it is not sent.",
+    ),
     ("presets.NAME.suffix", "Text that `--preset NAME` appends to the prompt."),
-    ("profiles.NAME.KEY", "`base_url`, `token_in` or `files_url` of a profile other than the active one."),
+    (
+        "profiles.NAME.KEY",
+        "`base_url`, `token_in`, `files_url` or `platform_url` of a profile other than the active one.",
+    ),
 )
 
 FILES: Rows = (

@@ -224,6 +224,14 @@ _JOBS = Section(
                     " `--retry-failed` is given. The same key with other words, references, mode or version is"
                     " an error.",
                 ),
+                (
+                    "Costs and limits",
+                    "Each command ends with what its jobs cost: what was charged, if there is a platform token,"
+                    " else an estimate. `--max-cost`, `--max-jobs` and `defaults.max_cost_per_day` refuse a job"
+                    " that would exceed them, or whose price is not known (exit status 11). The daily limit"
+                    " holds for all jobs of the data directory in a UTC day; jobs that are running or unknown"
+                    " count, jobs that failed do not.",
+                ),
             )
         ),
         "`mj resume` follows every unfinished job and saves the requested files. It is safe to run at any time,"

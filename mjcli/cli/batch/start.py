@@ -104,17 +104,8 @@ class Batch:
         if self._options.status:
             self._print_status()
             return
-        plan = self._planned()
-        self._costs.check(plan.forecast, self._survey)
-        if self._options.dry_run:
-            from mjcli.cli.batch.preview import print_preview
-
-            print_preview(
-                self._output, self._name, self._survey, plan.drafts, plan.forecast, self._keep.target
-            )
+        if not self._agreed():
             return
-        self._say_where_it_is()
-        self._confirm(plan)
         report = self._opened_report()
         preload(files=self._keep.place is not None)
         for profile in self._survey.profiles:
@@ -124,6 +115,21 @@ class Batch:
                 worker.context.downloader  # noqa: B018 - before threads need it
         self._workers.prepare()
         self._carry_out(report)
+
+    def _agreed(self) -> bool:
+        """Check everything, and ask; False after a dry run. The drafts of the orders are not kept."""
+        plan = self._planned()
+        self._costs.check(plan.forecast, self._survey)
+        if self._options.dry_run:
+            from mjcli.cli.batch.preview import print_preview
+
+            print_preview(
+                self._output, self._name, self._survey, plan.drafts, plan.forecast, self._keep.target
+            )
+            return False
+        self._say_where_it_is()
+        self._confirm(plan)
+        return True
 
     # -- what there is -----------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ def test_each_request_of_the_client_has_an_example() -> None:
     assert not methods - shown
 
 
+@pytest.mark.slow
 def test_the_examples_run_in_order(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "sandbox.db", SandboxOptions(seconds=0.1, seed=1)) as sandbox:
         done = subprocess.run(

@@ -117,6 +117,7 @@ def test_settings_are_read_without_network_ledger_or_the_writer(
     assert not loaded.of("httpx", "rich", "sqlite3", "tomlkit", "asyncio", "click", "pydantic", "ssl")
 
 
+@pytest.mark.slow
 def test_the_history_is_read_without_network(tmp_path: Path, service: Service) -> None:
     service.answer(service.result())
     run(tmp_path, "imagine", "a cat", MJ_TOKEN="t", MJ_BASE_URL=service.base_url)

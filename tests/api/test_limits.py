@@ -163,6 +163,7 @@ def test_a_proxy_that_does_not_answer_ends_at_the_deadline(
             assert time.monotonic() - began < SOON
 
 
+@pytest.mark.slow
 def test_a_request_that_is_not_read_ends_at_the_deadline() -> None:
     def serve(connection: socket.socket) -> None:
         threading.Event().wait(2)

@@ -146,6 +146,7 @@ def test_a_silent_plain_request_is_ended_by_its_hook(client: Client, service: Se
     assert answers == []
 
 
+@pytest.mark.slow
 def test_without_a_hook_silence_is_waited_for(client: Client, service: Service) -> None:
     def script(_: Received, reply: Reply) -> None:
         service.over.wait(0.7)

@@ -170,6 +170,7 @@ def test_a_stream_without_news_calls_the_hook_until_it_ends_the_stream(
     assert answers == []
 
 
+@pytest.mark.slow
 def test_news_postpones_the_hook(client: Client, service: Service) -> None:
     def script(_: Received, reply: Reply) -> None:
         reply.head(200)

@@ -33,6 +33,7 @@ def bodies(service: Service) -> list[Any]:
     return [each.body for each in service.posts()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "action",
     [

@@ -210,6 +210,7 @@ def test_a_mistake_in_one_permutation_stops_them_all(online: Mj, service: Servic
     assert service.received == []
 
 
+@pytest.mark.slow
 def test_many_jobs_at_once_need_yes(online: Mj, done: Service) -> None:
     many = "{" + ",".join("abcdefg") + "}" + "{" + ",".join("123456") + "}"
     result = online("imagine", many, "--permute", check=2)
@@ -227,6 +228,7 @@ def test_unbalanced_braces_are_refused_with_their_position(online: Mj, service: 
     assert service.received == []
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(("answer", "sent"), [(b"y\n", 2), (b"n\n", 0)])
 def test_a_terminal_shows_the_prompts_and_asks_for_confirmation(

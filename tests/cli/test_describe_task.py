@@ -152,6 +152,7 @@ def test_wait_follows_a_task_until_it_finishes(online: Mj, service: Service) -> 
     assert len(queries(service)) == 3
 
 
+@pytest.mark.slow
 def test_wait_exits_with_7_at_its_timeout_and_suggests_how_to_continue(
     online: Mj, tasks: dict[str, Any]
 ) -> None:
@@ -164,6 +165,7 @@ def test_wait_exits_with_7_at_its_timeout_and_suggests_how_to_continue(
     assert online("describe-task", "runs", "--wait", "--timeout", "1", "-q", check=7).out == "runs\n"
 
 
+@pytest.mark.slow
 def test_wait_with_several_tasks_shows_each(online: Mj, tasks: dict[str, Any]) -> None:
     result = online("describe-task", "done", "runs", "--wait", "--timeout", "1", "--json", check=7)
     assert [each.get("success", each.get("id")) for each in result.json] == ["done", False]

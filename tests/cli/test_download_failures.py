@@ -101,6 +101,7 @@ def stall_download(service: Service) -> tuple[threading.Event, threading.Event]:
     return started, go_on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("download", "@last"), ("describe-task", TASK_ID, "--download")])
 def test_partial_files_of_a_killed_mj_are_removed_but_not_those_being_written(
     online: Mj, service: Service, command: tuple[str, ...]

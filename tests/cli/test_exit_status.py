@@ -412,6 +412,7 @@ def still_running(online: Mj, service: Service, *options: str) -> Result:
     return online("imagine", "a cat", "--timeout", "1", *options, check=7)
 
 
+@pytest.mark.slow
 def test_a_deadline_before_the_job_ends_exits_with_7_and_suggests_how_to_continue(
     online: Mj, service: Service
 ) -> None:
@@ -422,12 +423,14 @@ def test_a_deadline_before_the_job_ends_exits_with_7_and_suggests_how_to_continu
     assert service.posts()[0].body["timeout"] == 1
 
 
+@pytest.mark.slow
 def test_a_deadline_with_json_and_quiet(online: Mj, service: Service) -> None:
     answer = still_running(online, service, "--json").answer
     assert (answer["error"]["code"], answer["task_id"]) == ("timeout", "t-7")
     assert still_running(online, service, "-q").out == "t-7\n"
 
 
+@pytest.mark.slow
 def test_a_deadline_without_a_stream_finds_the_task(online: Mj, service: Service) -> None:
     service.imagine(lambda _, reply: (service.over.wait(60) and None) or reply.close())
     service.tasks["t-7"] = task_record("t-7", REQUEST, None)
@@ -435,6 +438,7 @@ def test_a_deadline_without_a_stream_finds_the_task(online: Mj, service: Service
     assert result.answer["task_id"] == "t-7"
 
 
+@pytest.mark.slow
 def test_a_trickle_of_bytes_does_not_exceed_the_deadline(online: Mj, service: Service) -> None:
     def script(_: Any, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})
@@ -447,6 +451,7 @@ def test_a_trickle_of_bytes_does_not_exceed_the_deadline(online: Mj, service: Se
     online("imagine", "a cat", "--timeout", "1", check=7, timeout=20)
 
 
+@pytest.mark.slow
 def test_a_deadline_without_a_matching_task_exits_with_9(online: Mj, service: Service) -> None:
     service.imagine(lambda _, reply: (service.over.wait(60) and None) or reply.close())
     result = online("imagine", "a cat", "--timeout", "1", "--json", check=9)

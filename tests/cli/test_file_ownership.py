@@ -214,6 +214,7 @@ def test_jobs_that_are_saved_later_are_numbered(online: Mj, service: Service) ->
     assert files(online) == ["pic-2.png", "pic.png"]
 
 
+@pytest.mark.slow
 def test_results_of_callbacks_are_numbered(online: Mj, service: Service) -> None:
     service.scripts[Service.IMAGINE] = lambda _r, reply: reply.json({"task_id": "task-1"})
     for n in (1, 2):
@@ -255,6 +256,7 @@ def test_a_name_known_to_a_job_that_was_never_sent_is_refused_by_resume(online: 
     online("resume", "@2", "--give-up")
 
 
+@pytest.mark.slow
 def test_two_commands_at_once_do_not_replace_each_others_images(online: Mj, service: Service) -> None:
     both = threading.Barrier(2)
 

@@ -128,6 +128,7 @@ def test_two_references_to_one_image_are_not_blended_by_accident(online: Mj, tex
     assert len(texts.posts()) == before
 
 
+@pytest.mark.slow
 def test_last_is_found_at_once_among_many_jobs(online: Mj, texts: Service) -> None:
     make(online, texts, "a")
     add_jobs(online, *[{"kind": "translate", "path": TRANSLATE}] * 20_000)
@@ -217,6 +218,7 @@ def test_an_intermediate_image_is_refused_with_the_final_one(online: Mj, service
     assert online("history", "show", name, "--json").answer["image_id"] == "99988877766655544"
 
 
+@pytest.mark.slow
 def test_an_intermediate_image_of_a_running_job_is_not_sent(online: Mj, service: Service) -> None:
     streamed(service, end=False)
     service.tasks["t"] = task_record("t", {}, None)
@@ -363,6 +365,7 @@ def test_another_account_describes_for_itself(online: Mj, texts: Service) -> Non
     assert len(texts.posts(DESCRIBE)) == 2
 
 
+@pytest.mark.slow
 def test_a_file_is_described_once_wherever_it_is(mj: Mj) -> None:
     (mj.cwd / "photo.png").write_bytes(png())
     first = mj("--sandbox", "describe", "photo.png", "-q").out

@@ -87,6 +87,7 @@ def test_the_service_is_not_queried(online: Mj, service: Service) -> None:
     assert len(service.received) == before
 
 
+@pytest.mark.slow
 def test_the_newest_job_is_printed_before_the_oldest_is_read(mj: Mj) -> None:
     # The oldest job cannot be parsed, so the newest is printed only if it is read first.
     add_jobs(mj, {"request": "{not JSON"}, *({"task_id": f"task-{n}"} for n in range(10_000)))

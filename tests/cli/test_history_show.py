@@ -54,6 +54,7 @@ def test_the_duration_is_from_sending_to_the_end(mj: Mj) -> None:
     assert "took" not in show_fields(mj, "@1")  # the clock was set back
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("row", "state"),
     [

@@ -97,6 +97,7 @@ def test_the_table_fits_an_ascii_terminal(mj: Mj) -> None:
     assert "\\u68ee" in lines[2]
 
 
+@pytest.mark.slow
 @posix
 def test_a_terminal_shows_the_newest_twenty_and_the_total(mj: Mj) -> None:
     add_jobs(mj, *({"kind": "blend" if n % 2 else "imagine"} for n in range(44)))

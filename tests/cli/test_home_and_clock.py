@@ -116,6 +116,7 @@ def test_setting_the_clock_does_not_move_a_deadline(online: Mj, service: Service
     assert result.answer["task_id"] == "task-1"
 
 
+@pytest.mark.slow
 def test_the_newest_job_is_the_last_one_even_if_the_clock_was_set_back(online: Mj, service: Service) -> None:
     mark = online.home / "clock-is-set"
     online.env |= {"CLOCK_CHANGE": "-7200", "CLOCK_MARK": str(mark)}

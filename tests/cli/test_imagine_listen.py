@@ -103,6 +103,7 @@ def test_without_a_callback_the_task_is_polled(online: Mj, service: Service) -> 
     assert online("imagine", "a cat", "--listen", "--json").answer["task_id"] == TASK
 
 
+@pytest.mark.slow
 def test_a_deadline_leaves_the_job_to_resume(online: Mj, service: Service) -> None:
     def script(request: Received, reply: Reply) -> None:
         service.tasks[TASK] = task_record(TASK, request.body, None)

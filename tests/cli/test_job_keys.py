@@ -58,6 +58,7 @@ def test_a_fixed_file_name_is_no_obstacle_to_joining(online: Mj, cat: Service) -
     assert (files(online), paid(cat)) == (["cat.png"], 1)
 
 
+@pytest.mark.slow
 def test_a_running_job_is_followed(online: Mj, cat: Service) -> None:
     body = {"action": "generate", "prompt": "a cat"}
     cat.stream([FIRST], end=False)
@@ -309,6 +310,7 @@ def test_describing_and_using_a_description_are_each_paid_for_once(online: Mj, c
     assert [each.body["prompt"] for each in cat.posts()] == ["two", "two"]
 
 
+@pytest.mark.slow
 def test_commands_that_run_at_once_make_one_job(online: Mj, cat: Service) -> None:
     begun, proceed = threading.Event(), threading.Event()
 

@@ -246,6 +246,7 @@ def test_one_limit_of_several_images_concerns_them_together(online: Mj, service:
 # -- jobs of the ledger ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_resubmitting_a_lost_job_is_checked_against_the_limit(online: Mj, service: Service) -> None:
     service.imagine(lambda _request, reply: reply.reset())
     online("imagine", "a cat", check=9)

@@ -306,6 +306,7 @@ def test_a_service_that_ignores_the_offset_is_not_queried_forever(online: Mj, se
     assert listed_offsets(service) == [0, PAGE]
 
 
+@pytest.mark.slow
 def test_a_task_that_is_never_listed_is_not_searched_for_forever(online: Mj, service: Service) -> None:
     def silent(_request: Received, reply: Reply) -> None:
         add_our_task(service)
@@ -367,6 +368,7 @@ def test_malformed_records_do_not_end_the_search(
 # -- two processes with the same request ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_task_that_may_belong_to_another_mj_is_not_used(online: Mj, service: Service) -> None:
     """The first process has no response yet: only its row shows that the task may be its own."""
     searched, first_done = threading.Event(), threading.Event()
@@ -428,6 +430,7 @@ def test_while_another_mj_has_no_task_yet_the_outcome_is_unknown(online: Mj, ser
     assert len(service.posts()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [("--timeout", "60"), ("--callback-url", "https://example.com/hook"), ("--mode", "fast")]
 )

@@ -23,6 +23,7 @@ def never_finish(service: Service) -> None:
     service.imagine(script)
 
 
+@pytest.mark.slow
 def test_a_profile_and_a_path_with_spaces_are_quoted(mj: Mj, service: Service) -> None:
     mj(
         "auth",

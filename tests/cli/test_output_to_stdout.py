@@ -122,6 +122,7 @@ def test_an_image_that_cannot_be_fetched_leaves_standard_output_empty(online: Mj
     assert re.search(r"next: mj download \S+ -o -$", result.err, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_nothing_but_the_image_is_printed_when_the_wait_ends_early(online: Mj, service: Service) -> None:
     service.imagine(lambda _request, reply: reply.stream([{"task_id": "t", "progress": 1}], end=False))
     service.tasks["t"] = task_record("t", {"prompt": "a cat"}, None)

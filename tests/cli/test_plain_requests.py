@@ -143,6 +143,7 @@ def test_a_task_whose_record_reports_a_failure_has_failed(
     assert "moderated" in online("describe-task", "task-1", check=None).out
 
 
+@pytest.mark.slow
 def test_a_resumed_job_whose_record_reports_a_failure_has_failed(online: Mj, service: Service) -> None:
     service.stream([FIRST])
     service.tasks["task-1"] = task_record("task-1", REQUEST, None)

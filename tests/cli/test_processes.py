@@ -83,6 +83,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["from the start", "mark_sent"])
 def test_a_ledger_that_stays_locked_sends_nothing(online: Mj, service: Service, moment: str) -> None:
     """The wait is shortened from half a minute."""

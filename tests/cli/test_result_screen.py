@@ -66,6 +66,7 @@ def grid(service: Service) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 def test_files_come_first_and_actions_are_grouped(online: Mj, grid: dict[str, Any]) -> None:
     result = result_in(shown_by(online, "imagine", "a cat", "-d", env=PLAIN))
     assert list(result) == ["file", "link", "size", "actions", "id", "task", "next"]
@@ -82,12 +83,14 @@ def test_piped_lines_stay_as_they_were(online: Mj, grid: dict[str, Any]) -> None
     assert "\x1b" not in out
 
 
+@pytest.mark.slow
 def test_a_link_is_a_hyperlink_where_the_terminal_supports_it(online: Mj, grid: dict[str, Any]) -> None:
     url = grid["raw_image_url"]
     shown = shown_by(online, "imagine", "a cat")
     assert f"\x1b]8;;{url}\x1b\\{url.partition('://')[2]}\x1b]8;;\x1b\\\n" in shown
 
 
+@pytest.mark.slow
 def test_a_link_from_the_service_cannot_end_the_hyperlink(online: Mj, service: Service) -> None:
     evil = "https://example.com/\x1b\\\x1b]0;owned\x07.png"
     service.stream([service.result(raw_image_url=evil)])
@@ -97,6 +100,7 @@ def test_a_link_from_the_service_cannot_end_the_hyperlink(online: Mj, service: S
     assert r"https://example.com/\x1b\\x1b]0;owned\x07.png" in shown
 
 
+@pytest.mark.slow
 def test_each_of_several_jobs_has_a_heading_and_the_last_one_the_next_command(
     online: Mj, grid: dict[str, Any]
 ) -> None:
@@ -129,6 +133,7 @@ def waiting(service: Service, *, fails: bool = False) -> Callable[[Received, Rep
     return script
 
 
+@pytest.mark.slow
 def test_progress_is_shown_in_the_tab_and_removed_at_the_end(online: Mj, grid: dict[str, Any]) -> None:
     shown = shown_by(online, "imagine", "a cat", "-d").encode()
     marks = re.findall(rb"\x1b\]9;4;[^\x1b]*\x1b\\", shown)
@@ -137,6 +142,7 @@ def test_progress_is_shown_in_the_tab_and_removed_at_the_end(online: Mj, grid: d
     assert marks[-1] == CLEARED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("-q",), ("--no-stream",)])
 def test_progress_is_removed_or_never_shown(
     online: Mj, grid: dict[str, Any], arguments: tuple[str, ...]
@@ -145,6 +151,7 @@ def test_progress_is_removed_or_never_shown(
     assert not marks or marks[-1].encode() == CLEARED
 
 
+@pytest.mark.slow
 def test_other_terminals_get_no_progress(online: Mj, grid: dict[str, Any]) -> None:
     assert "\x1b]" not in shown_by(online, "imagine", "a cat", env=PLAIN)
 
@@ -169,6 +176,7 @@ def test_a_signal_removes_the_progress(online: Mj, service: Service, number: sig
 # -- --notify and --open -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "expected"), [(PLAIN, "\a"), ({**PLAIN, "KITTY_WINDOW_ID": "1"}, "\x1b]99;;mj: done\x1b\\")]
 )

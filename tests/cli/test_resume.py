@@ -106,6 +106,7 @@ def test_no_wait_finishes_what_is_ready_and_reports_the_rest(online: Mj, service
     assert rows(online) == [("done", "task-1"), ("running", "task-2")]
 
 
+@pytest.mark.slow
 def test_the_timeout_ends_the_wait(online: Mj, service: Service) -> None:
     start_job(online, service)
     service.tasks["task-1"] = task_record("task-1", REQUEST, None)

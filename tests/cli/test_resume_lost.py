@@ -148,6 +148,7 @@ def test_naming_a_resubmitted_job_resumes_its_replacement(online: Mj, service: S
     assert len(service.posts()) == 2
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(("answer", "posts", "status"), [(b"y\n", 2, 0), (b"n\n", 1, 9), (b"\n", 1, 9)])
 def test_a_terminal_asks_before_a_job_is_resubmitted(

@@ -86,6 +86,7 @@ def wait_until_queued(mj: Mj) -> None:
     raise AssertionError(rows(mj, "state, sent_at"))
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(("answer", "posts"), [(b"y\n", 2), (b"\n", 1), (b"\x04", 1)])
 def test_a_terminal_asks_before_unsent_jobs_are_sent(

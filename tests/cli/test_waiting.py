@@ -93,6 +93,7 @@ def test_a_silent_stream_whose_task_has_failed_is_4(online: Mj, service: Service
     assert rows(online) == [("failed", "t")]
 
 
+@pytest.mark.slow
 def test_a_silent_stream_whose_task_runs_goes_on(online: Mj, service: Service) -> None:
     online.pauses = QUIET
     service.tasks["t"] = task_record("t", REQUEST, None)
@@ -186,6 +187,7 @@ def ends_at_query(service: Service, number: int) -> None:
     service.scripts[Service.TASKS] = tasks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timeout", ["1", "1.3"])
 def test_following_a_task_ends_with_a_query_at_the_deadline(
     online: Mj, service: Service, timeout: str
@@ -196,6 +198,7 @@ def test_following_a_task_ends_with_a_query_at_the_deadline(
     assert result.answer["response"]["success"] is True
 
 
+@pytest.mark.slow
 def test_a_stream_that_reaches_its_deadline_ends_with_a_query(online: Mj, service: Service) -> None:
     service.imagine(stays_open(service, STEP))
     ends_at_query(service, 1)
@@ -218,6 +221,7 @@ def test_a_slow_last_query_counts(online: Mj, service: Service) -> None:
     online("describe-task", "t", "--wait", "--timeout", "1")
 
 
+@pytest.mark.slow
 def test_a_lost_response_at_the_deadline_is_searched_for_and_queried(online: Mj, service: Service) -> None:
     service.imagine(stays_open(service))
     service.tasks["t"] = finished(service)
@@ -225,6 +229,7 @@ def test_a_lost_response_at_the_deadline_is_searched_for_and_queried(online: Mj,
     assert result.answer["task_id"] == "t"
 
 
+@pytest.mark.slow
 def test_resuming_without_waiting_takes_a_slow_answer(online: Mj, service: Service) -> None:
     service.answer({"task_id": "t"})
     online("imagine", "a cat", "--no-wait")

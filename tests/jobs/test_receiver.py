@@ -348,6 +348,7 @@ def test_a_connection_without_a_request_is_closed_silently(
         assert everything(connection) == b""
 
 
+@pytest.mark.slow
 def test_the_time_limit_of_a_request_starts_after_the_previous_one_was_handled(handler: Handler) -> None:
     def handle(body: bytes) -> int:
         if body == b"slow":

@@ -89,6 +89,7 @@ def test_a_server_that_does_not_know_head_gets_a_get(service: Service, head: Scr
     assert check(serving(service, png(), head)).verdict == "good"
 
 
+@pytest.mark.slow
 def test_a_head_without_a_response_leaves_time_for_the_get(service: Service) -> None:
     url = serving(service, png(), lambda _r, _reply: service.over.wait(30))
     assert check(url, seconds=2.0).verdict == "good"
@@ -384,6 +385,7 @@ def test_a_server_that_dribbles_is_abandoned_in_time(service: Service) -> None:
     assert ended.wait(10)
 
 
+@pytest.mark.slow
 def test_one_slow_link_takes_no_time_from_the_others(service: Service) -> None:
     wait: Script = lambda _r, _reply: service.over.wait(20)  # noqa: E731
     slow = serving(service, wait, wait, name="slow")

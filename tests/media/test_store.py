@@ -240,6 +240,7 @@ def test_an_object_whose_response_was_lost_counts_as_taken(fake: FakeS3, store: 
     assert store.get("claims/a.json") == b"mine"
 
 
+@pytest.mark.slow
 def test_a_conflict_with_a_request_that_failed_is_tried_again(fake: FakeS3, store: ObjectStore) -> None:
     fake.conflicts = 2
     assert store.create("claims/a.json", b"mine") is True

@@ -44,6 +44,7 @@ def test_a_dripping_transfer_is_broken_off_and_resumed(
     assert (place / "a-cat_1.png").read_bytes() == IMAGE
 
 
+@pytest.mark.slow
 def test_a_link_that_is_always_slow_is_followed_to_the_end_of_the_file(
     service: Service, fetch: Downloader, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

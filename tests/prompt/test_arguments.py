@@ -116,6 +116,7 @@ TAILS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(WORDS, TAILS, st.integers(0, 20))
 def test_quotes_and_the_place_of_an_option_make_no_difference(
     words: list[str], tail: list[tuple[str, list[str]]], place: int

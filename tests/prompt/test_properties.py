@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,7 @@ def test_words_without_dashes_never_change(text: str) -> None:
     assert compose([], text).text == text.strip()
 
 
+@pytest.mark.slow
 @given(text=TEXTS, checked=st.booleans())
 def test_composing_twice_changes_nothing(text: str, *, checked: bool) -> None:
     once = compose([], text, checked=checked).text
@@ -135,6 +137,7 @@ def values(parameter: Parameter) -> st.SearchStrategy[str]:
     return st.just(form.get(parameter.form, "text, logo"))
 
 
+@pytest.mark.slow
 @given(
     st.data(), st.text("abcdefgh ,.", min_size=1).filter(str.strip), st.sets(st.sampled_from(sorted(NAMED)))
 )

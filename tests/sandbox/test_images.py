@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import pytest
+
 from mjcli.sandbox import drawing, font, images
 from mjcli.sandbox.scenes import PALETTES, SCENES, Panel
 from tests.support.sandbox import NDJSON, Client, decode_png
@@ -20,6 +22,7 @@ def test_links_lead_to_images_of_the_reported_size(client: Client) -> None:
             assert (png.width, png.height) == (result[f"{name}_width"], result[f"{name}_height"])
 
 
+@pytest.mark.slow
 def test_an_upscale_shows_its_quadrant_of_the_grid(client: Client) -> None:
     grid = client.imagine("a cat on a table", split_images=True)
     whole = decode_png(client.get(grid["raw_image_url"]).body)
@@ -44,6 +47,7 @@ def test_the_quadrants_of_a_grid_differ_in_scene_and_palette() -> None:
         assert len({panel.palette % PALETTES for panel in grid.panels}) == 4
 
 
+@pytest.mark.slow
 def test_the_same_words_and_seed_give_the_same_image(client: Client) -> None:
     def image(prompt: str) -> bytes:
         return client.get(client.imagine(prompt)["image_url"]).body

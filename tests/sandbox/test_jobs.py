@@ -142,6 +142,7 @@ def test_an_unreachable_receiver_has_no_effect(run: Run) -> None:
     client.sandbox.close(finish_callbacks=True)
 
 
+@pytest.mark.slow
 def test_each_action_makes_an_image_that_offers_further_actions(client: Client) -> None:
     grid = client.imagine("a cat --ar 16:9")
     assert grid["raw_image_width"] / grid["raw_image_height"] == pytest.approx(16 / 9, rel=0.02)

@@ -28,6 +28,7 @@ def batch(online: Mj, midjourney: Midjourney) -> Batch:
 # -- formats -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_line_of_a_text_is_a_job_whose_image_is_saved(batch: Batch, midjourney: Midjourney) -> None:
     batch.write("a cat", "", "# a comment", "  a dog --ar 16:9  ", "#hashtags are words")
     result = batch("-o", "out/")
@@ -174,6 +175,7 @@ def test_what_was_not_accepted_because_of_the_account_is_sent_without_asking(
     assert sorted(midjourney.jobs) == ["a cat", "a dog", "a fox"]
 
 
+@pytest.mark.slow
 def test_an_unknown_line_is_looked_up_and_sent_only_with_retry_unknown(
     batch: Batch, midjourney: Midjourney
 ) -> None:
@@ -473,6 +475,7 @@ def test_a_dry_run_shows_what_is_left(batch: Batch, midjourney: Midjourney) -> N
     assert "before: 3 done" in batch("--dry-run").out
 
 
+@pytest.mark.slow
 def test_more_than_forty_jobs_need_a_word(batch: Batch, midjourney: Midjourney) -> None:
     batch.write(*(f"cat {n}" for n in range(41)))
     refused = batch(check=2)
@@ -484,6 +487,7 @@ def test_more_than_forty_jobs_need_a_word(batch: Batch, midjourney: Midjourney) 
     assert len(midjourney.accepted) == 41
 
 
+@pytest.mark.slow
 def test_forty_jobs_need_none_and_steps_count(batch: Batch, midjourney: Midjourney) -> None:
     batch.write(*(f"cat {n}" for n in range(9)))
     batch("--then", "upscale:all", check=2)

@@ -104,6 +104,7 @@ def test_a_limit_that_is_none_is_refused(
     assert midjourney.service.received == []
 
 
+@pytest.mark.slow
 def test_a_limit_holds_for_two_runs_together(batch: Batch, midjourney: Midjourney) -> None:
     """Each alone may send its lines, but both count in the name that they share."""
     other = Batch(batch.mj, "other.txt")

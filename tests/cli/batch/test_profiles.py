@@ -102,6 +102,7 @@ def test_jobs_in_flight_of_another_profile_are_followed_there(
     assert len(two.accepted) == 6
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_with_both_profiles_send_each_line_once(
     batch: Batch, midjourneys: tuple[Midjourney, Midjourney]
 ) -> None:

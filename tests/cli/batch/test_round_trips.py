@@ -7,6 +7,7 @@ import io
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ def as_csv(rows: list[dict[str, Any]], **dialect: Any) -> str:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @given(
     ROWS | st.just([{"prompt": r"\u0000 and \ud800, typed as such"}]),
     st.sampled_from([",", ";", "\t"]),

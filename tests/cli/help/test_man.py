@@ -43,6 +43,7 @@ def test_mandoc_finds_no_fault_in_any_page(tool, pages):
         assert done.stdout + done.stderr == ""
 
 
+@pytest.mark.slow
 def test_man_shows_every_page_without_a_warning(tool, pages):
     for page in pages:
         done = subprocess.run(

@@ -188,7 +188,7 @@ def lost(world: World, item: str = "cat", *, accepted: bool = True) -> None:
     claimed(world.claims(host="stopped"), item)
     if accepted:
         world.post(item, 1)
-    world.clock.elapsed += WAIT_SECONDS
+    world.clock.elapsed += WAIT_SECONDS + 1
 
 
 def test_the_one_matching_task_is_adopted_after_ten_minutes(world: World) -> None:
@@ -214,7 +214,7 @@ def test_a_process_retries_an_unknown_item_once(world: World) -> None:
     lost(world, accepted=False)
     claims = world.claims()
     claimed(claims, retry=("unknown",))
-    world.clock.elapsed += WAIT_SECONDS
+    world.clock.elapsed += WAIT_SECONDS + 1
     assert taken(claims, retry=("unknown",)).state == "unknown"
 
 
@@ -251,7 +251,7 @@ def test_while_an_equal_line_may_be_sent_no_task_is_adopted(world: World) -> Non
     claimed(world.claims(), "cat#2")
     found = taken(world.claims())
     assert (found.state, found.seconds) == ("waiting", WAIT_SECONDS)
-    world.clock.elapsed += WAIT_SECONDS
+    world.clock.elapsed += WAIT_SECONDS + 1
     assert taken(world.claims()).state == "running"
     assert taken(world.claims(), "cat#2").state == "unknown"
 
@@ -279,7 +279,7 @@ def test_of_two_batches_that_lost_equal_lines_one_adopts_the_task(world: World) 
         Claims(world, name, [world.account()], clock=world.clock) for name in ("prompts.txt", "other.txt")
     ]
     assert isinstance(others[1].acquire("cat", request_of("cat")), Claim)
-    world.clock.elapsed += WAIT_SECONDS
+    world.clock.elapsed += WAIT_SECONDS + 1
     states = [taken(each).state for each in others]
     assert states == ["running", "unknown"]
 
@@ -307,7 +307,7 @@ def test_a_claim_from_the_future_is_waited_for_ten_minutes(world: World) -> None
     world.offset = 0.0
     claims = world.claims()
     assert taken(claims).state == "waiting"
-    world.clock.elapsed += WAIT_SECONDS
+    world.clock.elapsed += WAIT_SECONDS + 1
     assert taken(claims).state == "unknown"
 
 
@@ -355,7 +355,7 @@ def test_a_damaged_claim_is_waited_for_and_never_sent(world: World, data: bytes)
     world.objects[named("claims/cat.json")] = data
     claims = world.claims()
     assert taken(claims).state == "waiting"
-    world.clock.elapsed += WAIT_SECONDS + 1  # the sum is not exact
+    world.clock.elapsed += WAIT_SECONDS + 1
     found = taken(claims)
     assert found.state == "unknown"
     assert "is damaged" in found.reason
@@ -413,7 +413,7 @@ def test_a_claim_for_a_job_in_the_ledger_is_found_again(world: World) -> None:
 def test_the_results_are_the_newest_of_each_item(world: World) -> None:
     claims = world.claims()
     claimed(claims, "lost")
-    world.clock.elapsed += WAIT_SECONDS
+    world.clock.elapsed += WAIT_SECONDS + 1
     claimed(claims, "done").finish("done")
     claimed(claims, "Failed Once").finish("failed")
     claimed(world.claims(), "Failed Once", retry=("failed",)).finish("done")
@@ -435,7 +435,7 @@ def test_the_results_are_the_newest_of_each_item(world: World) -> None:
 def test_the_items_of_a_batch_are_counted(world: World) -> None:
     claims = world.claims()
     claimed(claims, "lost")
-    world.clock.elapsed += WAIT_SECONDS
+    world.clock.elapsed += WAIT_SECONDS + 1
     for number in range(3):
         claimed(claims, f"cat {number}").finish("done")
     claimed(claims, "dog").finish("failed")

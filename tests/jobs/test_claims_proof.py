@@ -104,7 +104,7 @@ def test_a_retry_of_unknown_items_by_several_processes_sends_each_once_more(seed
     world, chance = together(seed, ITEMS)
     before = run(world, ITEMS, chance)
     sent = Counter(item for item, _ in world.accepted)
-    world.clock.sleep(WAIT_SECONDS)
+    world.clock.sleep(WAIT_SECONDS + 1)
     turns = Turns(chance, kills=0.0)
     world.step = turns.step
     retry = [lambda: run(world, ITEMS, random.Random(chance.random()), ("unknown", "failed"))] * 3

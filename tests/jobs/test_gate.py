@@ -138,7 +138,7 @@ def test_a_claim_that_grew_old_between_two_attempts_may_be_taken_by_another(
     scene: Scene, shared: Shared
 ) -> None:
     def sleep(seconds: float, sleep: Callable[[float], None] = scene.clock.sleep) -> None:
-        scene.clock.elapsed += WAIT_SECONDS
+        scene.clock.elapsed += WAIT_SECONDS + 1
         shared.gate._claims.reopen("a cat", scene.row.uuid).release()  # type: ignore[union-attr]
         shared.claimed_elsewhere()
         sleep(seconds)
@@ -221,7 +221,7 @@ def test_a_task_that_cannot_be_recorded_is_followed_with_a_warning(scene: Scene,
 
 def test_an_unknown_job_of_another_machine_is_not_sent(scene: Scene, shared: Shared) -> None:
     shared.claimed_elsewhere()
-    scene.clock.elapsed += WAIT_SECONDS
+    scene.clock.elapsed += WAIT_SECONDS + 1
     error = scene.fails(TakenElsewhere, LINE)
     assert error.message == "It may have been accepted already, for elsewhere: no task was found."
     assert error.exit_code == 9
@@ -258,6 +258,6 @@ def test_while_another_machine_may_be_sending_an_equal_line_no_task_is_adopted(
 
     scene.client.responses = [[send_elsewhere, LostResponse("Reset.")]]
     scene.fails(LostResponse, LINE)
-    scene.clock.elapsed += WAIT_SECONDS
+    scene.clock.elapsed += WAIT_SECONDS + 1
     scene.task("t2", FINAL)
     assert scene.resume().task_id == "t2"

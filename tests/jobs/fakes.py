@@ -17,7 +17,7 @@ class FakeClock(Clock):
     """A clock that only pauses move. `events` are functions to call once this many seconds have passed."""
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
+        self.began = float(round(time.monotonic()))  # so that whole seconds add up exactly
         self.elapsed = 0.0
         self.offset = 0.0  # by which the system's time was set since
         self.boot: str | None = None  # the id of the running boot, if the system has such ids

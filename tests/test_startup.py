@@ -152,6 +152,7 @@ HEAVY = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", [(), ("--json",), ("-q",)])
 def test_a_job_without_a_terminal_imports_nothing_heavy(
     tmp_path: Path, service: Service, output: tuple[str, ...]
@@ -167,6 +168,7 @@ def test_a_job_without_a_terminal_imports_nothing_heavy(
     assert loaded.contexts == [0]
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_imported_before_the_request_is_sent(tmp_path: Path, service: Service) -> None:
     """The list is read when the request arrives; later imports do not delay it."""
     logs: list[str] = []

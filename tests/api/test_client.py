@@ -289,6 +289,7 @@ def test_paid_requests_never_share_a_connection(client: Client, service: Service
     assert len({each.port for each in service.posts()}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streamed", [False, True])
 def test_waiting_for_a_silent_service_ends_at_the_deadline(
     client: Client, service: Service, streamed: bool

@@ -136,6 +136,7 @@ def drip(data: bytes) -> Callable[[socket.socket], None]:
     return serve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [b"", b"\x16"], ids=["silence", "drops"])
 def test_a_tls_handshake_ends_at_the_deadline(data: bytes) -> None:
     with (
@@ -148,6 +149,7 @@ def test_a_tls_handshake_ends_at_the_deadline(data: bytes) -> None:
         assert time.monotonic() - began < SOON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"H"], ids=["silence", "100s", "drops"]
 )
@@ -178,6 +180,7 @@ def test_a_request_that_is_not_read_ends_at_the_deadline() -> None:
         assert time.monotonic() - began < SOON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a header", "103 Early Hints", "a body"])
 def test_a_file_endpoint_that_answers_bit_by_bit_is_given_up(
     service: Service, monkeypatch: pytest.MonkeyPatch, name: str

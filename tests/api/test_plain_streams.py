@@ -87,6 +87,7 @@ def test_a_stream_that_breaks_before_its_last_object_is_lost_with_its_task_id(
     assert caught.value.task_id == "t"
 
 
+@pytest.mark.slow
 def test_the_deadline_of_a_plain_request_that_is_streamed_names_its_task(
     client: Client, service: Service
 ) -> None:
@@ -111,6 +112,7 @@ def test_an_id_alone_is_a_whole_response_even_if_the_connection_stays_open(
     assert client.wait(IMAGINE, {}, deadline=time.monotonic() + 30).document == {"task_id": "t"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streamed", [False, True])
 def test_progress_without_a_task_id_or_a_line_end_is_not_the_end(
     client: Client, service: Service, streamed: bool
@@ -137,6 +139,7 @@ def test_a_large_object_over_many_lines_is_one_response(client: Client, service:
 # -- silence --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [True, False])
 def test_a_silent_plain_request_is_ended_by_its_hook(client: Client, service: Service, headers: bool) -> None:
     service.imagine(sends(service) if headers else lambda _, __: service.over.wait(20) and None)

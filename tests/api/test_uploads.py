@@ -288,6 +288,7 @@ def test_a_refused_connection_is_reported_after_the_retries(clock: FakeClock) ->
     assert len(clock.slept) == 3
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_never_responds_is_abandoned(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +299,7 @@ def test_an_endpoint_that_never_responds_is_abandoned(
     assert len(service.posts(PATH)) == 1
 
 
+@pytest.mark.slow
 def test_a_response_that_never_ends_is_abandoned(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads_module, "READ_SECONDS", 0.5)
 

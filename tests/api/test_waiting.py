@@ -130,6 +130,7 @@ def test_an_object_after_a_final_one_is_waited_for_within_the_grace_period(
     assert events[-1].document == IMAGE
 
 
+@pytest.mark.slow
 def test_progress_after_a_final_object_continues_the_wait(client: Client, service: Service) -> None:
     def script(_: Received, reply: Reply) -> None:
         reply.head(200)
@@ -492,6 +493,7 @@ def test_the_page_of_a_gateway_that_never_ends_is_not_read_for_long(
         in_time(lambda: client.wait(IMAGINE, {}))
 
 
+@pytest.mark.slow
 def test_progress_in_a_plain_response_is_not_its_end(client: Client, service: Service) -> None:
     def script(_: Received, reply: Reply) -> None:
         reply.head(200)
@@ -526,6 +528,7 @@ def test_a_deadline_in_the_far_future_is_no_accident(
     assert client.task("t", deadline=time.monotonic() + seconds) is not None
 
 
+@pytest.mark.slow
 def test_a_long_silence_is_several_reads(
     client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

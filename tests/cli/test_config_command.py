@@ -265,6 +265,7 @@ def test_a_broken_file_is_reported_with_exit_status_2(mj: Mj, raw: bytes) -> Non
     assert file.read_bytes() == raw
 
 
+@pytest.mark.slow
 def test_concurrent_programs_lose_nothing(mj: Mj) -> None:
     running = [mj.start("config", "set", f"presets.p{n}.suffix", str(n)) for n in range(8)]
     for process in running:

@@ -54,6 +54,7 @@ def test_control_characters_in_a_result_are_escaped(online: Mj, service: Service
         assert result.json[-1] == {**document, "files": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVIL)
 def test_control_characters_in_arguments_and_records_are_escaped(
     online: Mj, service: Service, name: str

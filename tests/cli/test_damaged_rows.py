@@ -100,6 +100,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 def test_an_unexpected_failure_of_one_job_does_not_block_the_next(three: Mj) -> None:
     for _ in range(2):
         done = subprocess.run(
@@ -118,6 +119,7 @@ def test_an_unexpected_failure_of_one_job_does_not_block_the_next(three: Mj) -> 
     assert len(files(three)) == 3
 
 
+@pytest.mark.slow
 def test_a_directory_that_is_gone_for_one_job_does_not_block_the_next(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png()
     service.answer({"error": {"code": "used_up", "message": "no"}}, 403)
@@ -165,6 +167,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 def test_a_listener_goes_on_after_an_unexpected_failure(online: Mj, service: Service) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", REPORTING, "listen", "--json", "--trust", "--all", "--timeout", "30"],

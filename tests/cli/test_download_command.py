@@ -260,6 +260,7 @@ def run_three_jobs(online: Mj, service: Service) -> None:
         run_earlier_job(online, service, image_id=f"image-{n}", task_id=f"task-{n}", raw_image_url=url)
 
 
+@pytest.mark.slow
 def test_several_jobs_are_saved_in_the_given_order(online: Mj, service: Service) -> None:
     run_three_jobs(online, service)
     result = online("download", "@2", "task-1", "image-3", "--json")
@@ -273,6 +274,7 @@ def test_ids_can_come_from_standard_input(online: Mj, service: Service) -> None:
     assert result.out.splitlines() == [str(online.cwd / f"a-cat_image-{n}.png") for n in (2, 1)]
 
 
+@pytest.mark.slow
 def test_a_failure_does_not_stop_the_other_jobs(online: Mj, service: Service) -> None:
     run_three_jobs(online, service)
     service.files["/files/1.png"] = b"<html>"

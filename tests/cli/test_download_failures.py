@@ -66,6 +66,7 @@ def test_a_job_without_a_link_exits_8(online: Mj, service: Service) -> None:
 # -- interrupted downloads and full disks --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_partial_file(online: Mj, service: Service) -> None:
     pytest.importorskip("resource")
     service.files["/files/cat.png"] = png(1_000_000)
@@ -131,6 +132,7 @@ def test_partial_files_of_a_killed_mj_are_removed_but_not_those_being_written(
     assert files(online) == [SAVED, "other.png"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_download_leaves_nothing_and_suggests_how_to_continue(
     online: Mj, service: Service
 ) -> None:
@@ -158,6 +160,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "owner", "name", "status"),
     [

@@ -152,6 +152,7 @@ def test_a_job_whose_result_lacks_the_task_id_is_refreshed_too(online: Mj, servi
     assert len(files(online)) == 1
 
 
+@pytest.mark.slow
 def test_links_of_an_earlier_sandbox_are_refreshed(mj: Mj) -> None:
     mj.pauses = {**SHORT, "mjcli.cli.context:SANDBOX_SECONDS": 0.1}
     first = mj("--sandbox", "imagine", "a cat", "--json").answer

@@ -402,6 +402,7 @@ def test_an_invalid_redirect_is_a_failed_download(online: Mj, cat: Service, loca
     failed_download(online, cat)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_partial_file(online: Mj, cat: Service) -> None:
     pytest.importorskip("resource")
     cat.files["/files/cat.png"] = png(1_000_000)

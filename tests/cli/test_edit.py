@@ -170,6 +170,7 @@ def test_an_invalid_region_is_refused(online: Mj, edited: Service, region: str) 
     assert not edited.posts(EDITS)
 
 
+@pytest.mark.slow
 def test_a_lost_response_is_found_among_the_tasks_of_the_same_endpoint(online: Mj, edited: Service) -> None:
     request = {"action": "generate", "image_url": LINK, "prompt": "a hat"}
     other = task_record("imagine-task", request, edited.result())

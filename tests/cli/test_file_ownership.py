@@ -78,6 +78,7 @@ def test_a_template_that_is_known_beforehand_is_checked_with_every_extension(
     online("imagine", "a dog", "-o", "{prompt}.{ext}")
 
 
+@pytest.mark.slow
 def test_action_and_date_are_known_beforehand(online: Mj, jobs: Service) -> None:
     for _ in range(2):
         online("imagine", "a cat", "-o", "{action}_{date}_{image_id}.{ext}")
@@ -132,6 +133,7 @@ def test_one_of_several_prompts_with_a_name_in_use_stops_all(online: Mj, jobs: S
 # -- numbered ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_permutations_with_the_same_name_are_numbered(online: Mj, jobs: Service) -> None:
     arguments = ("imagine", "a cat --ar {1:1,2:1,3:1}", "--permute", "--yes", "-o", "{prompt}.{ext}")
     answers = online(*arguments, "--json").json
@@ -166,6 +168,7 @@ def test_downloads_with_the_same_name_are_numbered_and_stay_so(online: Mj, jobs:
     assert contents(in_history(online, "@2")) == [png(1)]
 
 
+@pytest.mark.slow
 def test_a_task_that_the_ledger_does_not_know_keeps_only_the_same_bytes(online: Mj, service: Service) -> None:
     for number in (1, 2):
         service.tasks[f"task-{number}"] = task_record(f"task-{number}", {}, final(service, number))
@@ -300,6 +303,7 @@ def grid(colour: str) -> bytes:
     return written.getvalue()
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_grid_are_not_those_of_another(online: Mj, jobs: Service) -> None:
     jobs.files |= {"/files/1.png": grid("red"), "/files/2.png": grid("blue")}
     for _ in range(2):

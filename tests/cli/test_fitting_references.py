@@ -144,6 +144,7 @@ def test_last_is_found_at_once_among_many_jobs(online: Mj, texts: Service) -> No
 # -- the words of an image -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_action_has_the_words_of_the_image_that_it_began_with(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png()
     make(online, service, "grid", "imagine", "a cat", actions=GRID)
@@ -284,6 +285,7 @@ def test_saved_files_are_found_by_an_index(online: Mj, service: Service) -> None
     assert "USING INDEX saved_files_sha256" in str(plan)
 
 
+@pytest.mark.slow
 def test_a_saved_video_is_the_one_that_is_extended(online: Mj, service: Service) -> None:
     urls = [f"{service.base_url}/files/{n}.mp4" for n in range(4)]
     result = {**fixture("videos.json"), "video_urls": urls, "image_url": f"{service.base_url}/files/cat.png"}
@@ -313,6 +315,7 @@ def test_a_job_that_was_running_is_looked_up_first(online: Mj, service: Service,
     assert len(service.posts(Service.TASKS)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["open", "download"])
 def test_a_job_that_is_still_running_exits_with_7(online: Mj, service: Service, command: str) -> None:
     running(online, service, "task-b")

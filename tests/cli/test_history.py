@@ -182,6 +182,7 @@ def test_durations_count_back_from_now(mj: Mj, options: list[str], found: str) -
     assert refs(mj, *options) == [f"@{number}" for number in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "found"),
     [

@@ -144,6 +144,7 @@ def test_an_ambiguous_prefix_lists_the_jobs(mj: Mj) -> None:
 # -- parent images --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_parents_are_printed_nearest_first(online: Mj, service: Service) -> None:
     run_job(online, service, "cat")
     run_job(online, service, "grid", "action", "variation1", "@last")

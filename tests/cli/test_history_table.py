@@ -57,6 +57,7 @@ def test_a_row_is_one_line_on_a_terminal_of_any_width(mj: Mj, columns: int, colo
     assert without_colours(lines)[-1].split() == ["next", "mj", "resume"]
 
 
+@pytest.mark.slow
 @posix
 def test_the_table_reads_as_expected(mj: Mj) -> None:
     now = time.time()
@@ -79,6 +80,7 @@ def test_the_table_reads_as_expected(mj: Mj) -> None:
     ]
 
 
+@pytest.mark.slow
 @posix
 def test_a_dumb_terminal_and_no_color_have_no_colours(mj: Mj) -> None:
     add_jobs(mj, {})
@@ -113,6 +115,7 @@ def test_a_terminal_shows_the_newest_twenty_and_the_total(mj: Mj) -> None:
     assert len(terminal_lines(mj, "history", "-n", "30")) == 1 + 30
 
 
+@pytest.mark.slow
 @posix
 def test_script_output_is_complete_on_a_terminal(mj: Mj) -> None:
     add_jobs(mj, *({"uuid": f"uuid-{n}", "subject": "x" * 200} for n in range(25)))
@@ -123,6 +126,7 @@ def test_script_output_is_complete_on_a_terminal(mj: Mj) -> None:
     assert terminal_lines(mj, "history", "--field", "ref", "-n", "2") == ["@1", "@2"]
 
 
+@pytest.mark.slow
 @posix
 def test_the_ids_in_the_table_are_unique_prefixes(mj: Mj) -> None:
     add_jobs(
@@ -151,6 +155,7 @@ def test_the_ids_in_the_table_are_unique_prefixes(mj: Mj) -> None:
         assert mj("history", "show", name, "--field", "ref").out == f"{reference}\n"
 
 
+@pytest.mark.slow
 @posix
 def test_the_suggested_command_keeps_the_profile(mj: Mj) -> None:
     mj("auth", "login", "--no-check", "--profile", "work", stdin="a-token-of-mine\n")

@@ -51,6 +51,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [(), ("MJ_CONFIG",), ("MJ_DATA_DIR",)], ids=repr)
 def test_without_any_home_directory_the_error_names_what_to_set(
     online: Mj, service: Service, named: tuple[str, ...]
@@ -67,6 +68,7 @@ def test_without_any_home_directory_the_error_names_what_to_set(
     assert files(online) == []
 
 
+@pytest.mark.slow
 def test_without_any_home_directory_a_job_runs_if_the_paths_are_set(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png()
     service.answer(service.result())
@@ -76,6 +78,7 @@ def test_without_any_home_directory_a_job_runs_if_the_paths_are_set(online: Mj, 
     assert len(files(online)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [-7200, 7200], ids=["back", "forward"])
 def test_setting_the_clock_does_not_affect_a_running_job(online: Mj, service: Service, change: int) -> None:
     mark = online.home / "clock-is-set"
@@ -129,6 +132,7 @@ def test_the_newest_job_is_the_last_one_even_if_the_clock_was_set_back(online: M
     assert online("describe-task", "@2", "--field", "id").out == "one\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [1e12, -1e12], ids=["after the year 9999", "before the year 1"])
 def test_a_clock_outside_the_calendar_loses_no_job(online: Mj, service: Service, change: float) -> None:
     mark = online.home / "clock-is-set"
@@ -154,6 +158,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 def test_a_fault_of_this_machine_after_the_request_leaves_the_job_to_resume(
     online: Mj, service: Service
 ) -> None:

@@ -207,6 +207,7 @@ def test_a_deleted_working_directory_matters_only_where_it_is_used(
         assert not done.posts()
 
 
+@pytest.mark.slow
 def test_a_working_directory_whose_name_is_not_utf8_takes_no_files(online: Mj, done: Service) -> None:
     name = os.fsdecode(os.fsencode(online.home) + b"/caf\xe9")
     Path(name).mkdir()

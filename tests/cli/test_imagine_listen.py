@@ -91,6 +91,7 @@ def test_a_forged_end_is_not_believed(online: Mj, service: Service) -> None:
     assert calling.statuses == [200]
 
 
+@pytest.mark.slow
 def test_without_a_callback_the_task_is_polled(online: Mj, service: Service) -> None:
     online.pauses = {**SHORT, "mjcli.jobs.follow:CALLBACK_SECONDS": 0.2}
     result = {**service.result(), "task_id": TASK}

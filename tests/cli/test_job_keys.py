@@ -69,6 +69,7 @@ def test_a_running_job_is_followed(online: Mj, cat: Service) -> None:
     assert paid(cat) == 1
 
 
+@pytest.mark.slow
 def test_an_unknown_job_is_searched_for_and_never_sent(online: Mj, cat: Service) -> None:
     cat.imagine(lambda _request, reply: reply.reset())
     online(*CAT, check=9)
@@ -288,6 +289,7 @@ def test_the_history_shows_the_key(online: Mj, cat: Service) -> None:
     assert "key: cat\n" in online("history", "show", "@2").out
 
 
+@pytest.mark.slow
 def test_a_key_that_is_not_new_moves_on_when_an_unknown_job_is_resubmitted(online: Mj, cat: Service) -> None:
     cat.imagine(lambda _request, reply: reply.reset())
     online(*CAT, check=9)
@@ -334,6 +336,7 @@ def test_commands_that_run_at_once_make_one_job(online: Mj, cat: Service) -> Non
     assert (found, paid(cat)) == (["task-1"] * 4, 1)
 
 
+@pytest.mark.slow
 def test_a_killed_command_is_joined_by_the_next_one(online: Mj, cat: Service) -> None:
     body = {"action": "generate", "prompt": "a cat"}
 

@@ -120,6 +120,7 @@ def test_the_refusal_says_what_to_type(online: Mj) -> None:
     assert "next: mj spend --since 1d" in result.err
 
 
+@pytest.mark.slow
 def test_failed_and_moderated_jobs_do_not_count(online: Mj, service: Service) -> None:
     limit(online, "0.04")
     for code, status in (("bad_request", 400), ("forbidden", 403)):
@@ -132,6 +133,7 @@ def test_failed_and_moderated_jobs_do_not_count(online: Mj, service: Service) ->
     refused(online("imagine", "a cat", check=11))
 
 
+@pytest.mark.slow
 def test_a_lost_job_counts_until_it_is_known_to_have_failed(online: Mj, service: Service) -> None:
     limit(online, "0.04")
     service.imagine(lambda _request, reply: reply.reset())
@@ -176,6 +178,7 @@ def test_a_job_without_a_known_price_is_refused_only_with_a_limit_on_cost(
     online(*words, "--max-jobs", "1")
 
 
+@pytest.mark.slow
 def test_a_price_is_known_once_the_account_was_charged_for_such_a_job(online: Mj, service: Service) -> None:
     account = Account(service)
     online.env["MJ_PLATFORM_TOKEN"] = TOKEN
@@ -205,6 +208,7 @@ def test_max_cost_and_max_jobs_refuse_all_jobs_of_a_command(online: Mj, service:
     assert "Cost: about 0.075 USD" in online(*permuted, "--max-cost", "0.075", "--max-jobs", "3").err
 
 
+@pytest.mark.slow
 def test_jobs_that_exceed_the_daily_limit_together_are_refused_together(online: Mj, service: Service) -> None:
     service.answer(service.result())
     online("imagine", "a cat")

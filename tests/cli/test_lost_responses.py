@@ -221,6 +221,7 @@ def test_a_refused_task_query_does_not_fail_a_running_job(
     assert online("describe-task", "@last", "--field", "id").out == "task-77\n"
 
 
+@pytest.mark.slow
 def test_the_newest_job_is_found_later_without_its_task_id(online: Mj, broken: Service) -> None:
     online("imagine", "a cat", check=9)
     add_our_task(broken, "ours")
@@ -403,6 +404,7 @@ def test_a_task_that_may_belong_to_another_mj_is_not_used(online: Mj, service: S
     assert len(service.posts()) == 2
 
 
+@pytest.mark.slow
 def test_while_another_mj_has_no_task_yet_the_outcome_is_unknown(online: Mj, service: Service) -> None:
     go_on = threading.Event()
     posts = itertools.count()
@@ -462,6 +464,7 @@ def test_a_task_that_fits_a_similar_request_of_another_mj_is_not_used(
 # -- clock changes -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [-7200, 7200], ids=["back", "forward"])
 def test_a_clock_change_after_sending_does_not_hide_the_task(
     online: Mj, service: Service, change: int

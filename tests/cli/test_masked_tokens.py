@@ -69,6 +69,7 @@ def test_a_token_of_digits_is_masked_as_a_number_of_json() -> None:
     assert json.loads(Secret("1234567890").hide('{"a": 1234567890}')) == {"a": MASK}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "in JSON", "percent-encoded"])
 def test_a_token_that_the_service_repeats_is_neither_printed_nor_stored(
     mj: Mj, service: Service, name: str

@@ -92,6 +92,7 @@ def test_a_missing_argument_is_answered_with_an_example(mj: Mj, arguments: list[
     assert next_command(result.err) == example
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shell",
     [["bash", "--norc", "-i"], ["zsh", "-fi"], ["fish", "--no-config", "-i"], ["dash", "-i"]],

@@ -61,6 +61,7 @@ def test_a_name_that_contradicts_the_bytes_is_used_with_a_notice(online: Mj, cat
     assert files(online) == ["cat.jpg"]
 
 
+@pytest.mark.slow
 def test_a_bomb_is_not_unpacked(online: Mj, cat: Service) -> None:
     bomb = gzip.compress(gzip.compress(bytes(30_000_000)))
     cat.files["/files/cat.png"] = lambda _r, reply: reply.whole(
@@ -109,6 +110,7 @@ def test_a_grid_with_two_headers_fails_only_its_parts(online: Mj, cat: Service) 
     assert "cannot be split" in result.err
 
 
+@pytest.mark.slow
 def test_many_jobs_of_one_command_share_connections(online: Mj, cat: Service) -> None:
     for n in range(12):
         cat.files[f"/files/{n}.png"] = png(n)

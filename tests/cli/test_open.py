@@ -222,6 +222,7 @@ def test_the_viewer_is_not_waited_for(online: Mj, service: Service, viewer: View
     assert viewer.opened == [str(online.cwd / SAVED)]
 
 
+@pytest.mark.slow
 def test_the_viewer_does_not_keep_the_output_streams_open(
     online: Mj, service: Service, viewer: Viewer
 ) -> None:
@@ -279,6 +280,7 @@ def test_a_link_is_always_one_argument(online: Mj, service: Service, viewer: Vie
     assert viewer.opened == [url]
 
 
+@pytest.mark.slow
 def test_the_link_of_a_sandbox_is_not_opened(mj: Mj, tmp_path: Path) -> None:
     mj.pauses = {**SHORT, "mjcli.cli.context:SANDBOX_SECONDS": 0.1}
     viewer = Viewer(tmp_path / "bin", tmp_path / "log")

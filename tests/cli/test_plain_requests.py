@@ -67,6 +67,7 @@ def test_a_task_id_is_printed_although_the_connection_stays_open(
     assert rows(online, "state, task_id") == [("running", "task-1")]
 
 
+@pytest.mark.slow
 def test_ctrl_c_after_the_first_line_of_a_plain_response_leaves_a_job_with_its_task(
     online: Mj, service: Service
 ) -> None:
@@ -81,6 +82,7 @@ def test_ctrl_c_after_the_first_line_of_a_plain_response_leaves_a_job_with_its_t
     assert rows(online, "state, task_id") == [("running", "task-1")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [True, False])
 def test_the_task_of_a_plain_request_that_is_silent_is_found(
     online: Mj, service: Service, headers: bool
@@ -103,6 +105,7 @@ def test_the_task_of_a_plain_request_that_is_silent_is_found(
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 def test_the_task_of_a_text_request_that_is_silent_is_found(online: Mj, service: Service) -> None:
     online.pauses = QUIET
 

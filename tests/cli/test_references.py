@@ -162,6 +162,7 @@ def test_a_dry_run_requests_no_fresh_link(online: Mj, service: Service) -> None:
     assert service.received == []
 
 
+@pytest.mark.slow
 def test_the_jobs_of_the_sandbox_are_mentioned_where_the_profile_has_none(mj: Mj, service: Service) -> None:
     for _ in range(2):
         mj("--sandbox", "imagine", "a cat", "--no-wait")

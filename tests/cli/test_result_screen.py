@@ -156,6 +156,7 @@ def test_other_terminals_get_no_progress(online: Mj, grid: dict[str, Any]) -> No
     assert "\x1b]" not in shown_by(online, "imagine", "a cat", env=PLAIN)
 
 
+@pytest.mark.slow
 def test_a_failure_removes_the_progress(online: Mj, service: Service) -> None:
     service.imagine(waiting(service, fails=True))
     shown = shown_by(online, "imagine", "a cat", status=4).encode()

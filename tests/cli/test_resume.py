@@ -126,6 +126,7 @@ def test_a_job_that_failed_meanwhile_is_reported_as_failed(online: Mj, service: 
     assert online("resume").out == ""
 
 
+@pytest.mark.slow
 def test_a_task_that_the_service_no_longer_knows_makes_the_job_unknown(online: Mj, service: Service) -> None:
     start_job(online, service)
     change(online, "UPDATE jobs SET accepted_at = accepted_at - 3600")
@@ -330,6 +331,7 @@ def test_jobs_at_another_address_are_skipped(online: Mj, service: Service) -> No
     assert service.posts(Service.TASKS) == []
 
 
+@pytest.mark.slow
 def test_a_job_of_another_address_can_be_given_up(online: Mj, service: Service) -> None:
     service.imagine(lambda _request, reply: reply.whole(b"<html>", 502, {"content-type": "text/html"}))
     online("imagine", "a cat", check=9)

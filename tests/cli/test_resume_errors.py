@@ -41,6 +41,7 @@ def test_a_refused_token_does_not_fail_the_job(online: Mj, service: Service) -> 
     assert rows(online) == [("running", "task-1")]
 
 
+@pytest.mark.slow
 @posix
 def test_an_interrupt_while_a_job_is_followed_leaves_it_running(online: Mj, service: Service) -> None:
     start_job(online, service)
@@ -63,6 +64,7 @@ def test_a_resumed_job_is_printed_like_a_new_one(online: Mj, service: Service) -
         assert f"\n{line}" in f"\n{out}"
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("arguments", [("resume",), ("describe-task", "@1")])
 def test_an_interrupt_during_the_first_query_does_not_claim_that_nothing_is_billed(

@@ -122,6 +122,7 @@ def test_resubmit_does_not_send_a_job_that_is_found(online: Mj, service: Service
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 @posix
 def test_two_processes_resubmit_a_job_once(online: Mj, service: Service) -> None:
     name = lose_response(online, service)

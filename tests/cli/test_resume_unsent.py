@@ -33,6 +33,7 @@ def rate_limited(service: Service) -> threading.Event:
 # -- unsent jobs ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGKILL"])
 def test_an_unsent_job_is_sent_once(
@@ -56,6 +57,7 @@ def test_an_unsent_job_is_sent_once(
     assert len(service.posts()) == 2
 
 
+@pytest.mark.slow
 @posix
 def test_a_job_cancelled_before_it_was_sent_is_sent_only_when_named(
     online: Mj, service: Service, rate_limited: threading.Event
@@ -116,6 +118,7 @@ def test_an_unsent_job_whose_files_cannot_be_saved_is_not_sent(online: Mj, servi
 # -- concurrent processes ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @posix
 def test_two_processes_save_one_file_and_send_nothing(online: Mj, service: Service) -> None:
     lose_response(online, service, "--download")
@@ -129,6 +132,7 @@ def test_two_processes_save_one_file_and_send_nothing(online: Mj, service: Servi
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 @posix
 def test_four_processes_send_an_unsent_job_once(online: Mj, service: Service) -> None:
     lose_response(online, service, "--download")
@@ -143,6 +147,7 @@ def test_four_processes_send_an_unsent_job_once(online: Mj, service: Service) ->
     assert len(files(online)) == 1
 
 
+@pytest.mark.slow
 @posix
 def test_a_job_that_another_mj_is_sending_is_not_sent(online: Mj, service: Service) -> None:
     go_on = threading.Event()

@@ -41,6 +41,7 @@ def content(link: str) -> bytes:
         return bytes(response.read())
 
 
+@pytest.mark.slow
 def test_a_link_works_after_the_command_while_the_sandbox_is_served(quick: Mj) -> None:
     with serving(quick) as (url, _):
         result = quick("--sandbox", "imagine", "a cat")
@@ -59,6 +60,7 @@ def test_without_a_served_sandbox_the_notice_says_how_to_see_the_image(quick: Mj
     assert "--download saves the image." in result.err
 
 
+@pytest.mark.slow
 def test_an_earlier_image_gets_a_working_link_once_the_sandbox_is_served(quick: Mj) -> None:
     quick("--sandbox", "imagine", "a cat")
     with serving(quick) as (url, _):
@@ -67,6 +69,7 @@ def test_an_earlier_image_gets_a_working_link_once_the_sandbox_is_served(quick: 
         assert content(link).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_server_that_was_stopped_or_killed_is_not_used(quick: Mj) -> None:
     record = Path(quick.env["MJ_DATA_DIR"]) / "sandbox.url"
     with serving(quick):
@@ -81,6 +84,7 @@ def test_a_server_that_was_stopped_or_killed_is_not_used(quick: Mj) -> None:
         assert "stops working" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"url": 1, "id": 2}', '{"url": "http://example.com", "id": "x"}']
 )
@@ -90,6 +94,7 @@ def test_a_damaged_record_is_ignored(quick: Mj, text: str) -> None:
     assert "stops working" in quick("--sandbox", "imagine", "a dog").err
 
 
+@pytest.mark.slow
 def test_the_server_that_was_started_last_serves_the_links(quick: Mj) -> None:
     with serving(quick) as (first, _):
         with serving(quick) as (second, _):

@@ -52,6 +52,7 @@ def test_the_total_is_not_shown_with_quiet(online: Mj, service: Service) -> None
     assert online("imagine", "a cat", "-q").err == ""
 
 
+@pytest.mark.slow
 def test_a_command_that_sends_nothing_shows_no_total(online: Mj, service: Service) -> None:
     service.answer({"error": {"code": "forbidden", "message": "no"}}, 403)
     for words in (("imagine", "a cat"), ("imagine", "a cat", "--dry-run"), ("history",), ("check", "a cat")):
@@ -126,6 +127,7 @@ def test_spend_without_a_platform_token_shows_estimates_and_says_so(online: Mj, 
     assert online("spend").out == f"{day}\t1\t0.025\t0.00\t0.025\n"
 
 
+@pytest.mark.slow
 def test_spend_joins_the_jobs_with_their_usage_records(
     online: Mj, service: Service, account: Account
 ) -> None:
@@ -145,6 +147,7 @@ def test_spend_joins_the_jobs_with_their_usage_records(
     assert result.err == "1 job has no usage record yet; the cost is estimated (charged before).\n"
 
 
+@pytest.mark.slow
 def test_all_pages_of_the_usage_records_are_read(online: Mj, service: Service, account: Account) -> None:
     imagine(online, service, "a cat", 1)
     account.charge("trace-1", 0.3)
@@ -216,6 +219,7 @@ def test_spend_says_that_the_price_of_some_jobs_is_not_known(online: Mj, service
     assert "The exact price of 1 job is not known; the cost may be higher." in result.err
 
 
+@pytest.mark.slow
 def test_spend_says_when_other_usage_may_be_that_of_unfinished_jobs(
     online: Mj, service: Service, account: Account
 ) -> None:
@@ -265,6 +269,7 @@ def test_spend_does_not_show_control_characters(online: Mj, service: Service) ->
         assert "\x1b" not in online("spend", "--by", "prompt", *words).out
 
 
+@pytest.mark.slow
 def test_spend_is_shown_although_the_disk_is_full(online: Mj, service: Service, account: Account) -> None:
     imagine(online, service, "a cat", 1)
     account.charge("trace-1", 0.3)

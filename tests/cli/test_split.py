@@ -75,6 +75,7 @@ def test_a_grid_that_cannot_be_split_is_a_missing_file(online: Mj, grid_service:
     assert "cannot be split" in result.err
 
 
+@pytest.mark.slow
 def test_without_pillow_nothing_is_sent_and_the_error_says_how_to_install_it(
     online: Mj, grid_service: Service
 ) -> None:

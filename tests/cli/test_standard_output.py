@@ -136,6 +136,7 @@ def test_a_full_standard_error_does_not_lose_the_result(online: Mj, service: Ser
 # -- an ASCII locale -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_json_is_utf8_in_an_ascii_locale(online: Mj, service: Service) -> None:
     service.answer(service.result(text="été 森 🐈", lone="\ud83d"))
     result = online("imagine", "a cat", "--json", env=ASCII)
@@ -145,6 +146,7 @@ def test_json_is_utf8_in_an_ascii_locale(online: Mj, service: Service) -> None:
     assert online("imagine", "a cat", "--field", "text", env=ASCII).stdout == "été 森 🐈\n".encode()
 
 
+@pytest.mark.slow
 def test_an_ascii_locale_shows_escapes(online: Mj, service: Service) -> None:
     service.answer({"error": {"code": "bad_request", "message": "été 森"}}, 400)
     result = online("imagine", "a cat", env=ASCII, check=4)
@@ -165,6 +167,7 @@ def test_the_prompt_is_utf8_in_an_ascii_locale(online: Mj, service: Service, arg
 # -- events into a pipe that is full or slow -----------------------------------------------------------
 
 
+@pytest.mark.slow
 @linux
 def test_events_into_a_full_disk_do_not_end_the_job(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png(1000)

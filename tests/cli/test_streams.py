@@ -193,6 +193,7 @@ def test_a_deeply_nested_result_is_not_an_internal_error(online: Mj, service: Se
         assert b"Internal error" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_line_of_ten_megabytes_is_read(online: Mj, service: Service) -> None:
     big = "x" * (10 << 20)
     service.stream([LINES[0], json.dumps({**FINAL, "text": big}).encode()])
@@ -308,6 +309,7 @@ def test_a_final_line_without_an_image_is_queried(online: Mj, service: Service) 
     assert service.posts(Service.TASKS)[0].body == {"action": "retrieve", "id": TASK}
 
 
+@pytest.mark.slow
 def test_a_stream_that_stays_open_after_the_final_line_does_not_block(online: Mj, service: Service) -> None:
     def script(_request: Received, reply: Reply) -> None:
         reply.head(200, {"content-type": "application/x-ndjson"})

@@ -124,6 +124,7 @@ def test_control_characters_of_a_task_are_visible(online: Mj, service: Service) 
 # -- the import ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_imported_tasks_are_jobs_of_the_history(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png()
     add_task(service, "cat", age=60)
@@ -146,6 +147,7 @@ def test_importing_again_adds_nothing(online: Mj, service: Service) -> None:
     assert rows(online, "*") == before
 
 
+@pytest.mark.slow
 def test_two_imports_at_once_add_nothing_twice(online: Mj, service: Service) -> None:
     for number in range(30):
         add_task(service, f"cat-{number}", age=number)

@@ -210,6 +210,7 @@ def typed(data: bytes) -> Script:
     return lambda _request, reply: reply.whole(data, headers={"content-type": "image/x-future"})
 
 
+@pytest.mark.slow
 def test_a_missing_video_stays_due_after_describe_task(online: Mj, filmed: Service) -> None:
     filmed.files["/files//video/2.mp4"] = missing
     online("video", "it moves", "--image", LINK, "-d", check=8)

@@ -55,6 +55,7 @@ def finished(service: Service) -> dict[str, Any]:
 # -- streams --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_silent_stream_whose_task_has_ended_is_not_waited_for(online: Mj, service: Service) -> None:
     online.pauses = QUIET
     service.imagine(stays_open(service, STEP))
@@ -65,6 +66,7 @@ def test_a_silent_stream_whose_task_has_ended_is_not_waited_for(online: Mj, serv
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [True, False])
 def test_the_task_of_a_stream_that_is_silent_from_the_start_is_found(
     online: Mj, service: Service, headers: bool
@@ -85,6 +87,7 @@ def test_the_task_of_a_stream_that_is_silent_from_the_start_is_found(
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 def test_a_silent_stream_whose_task_has_failed_is_4(online: Mj, service: Service) -> None:
     online.pauses = QUIET
     service.imagine(stays_open(service, STEP))
@@ -110,6 +113,7 @@ def test_a_silent_stream_whose_task_runs_goes_on(online: Mj, service: Service) -
     assert online("imagine", "a cat", "--json").answer["success"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [None, {}, "running", "done"])
 @pytest.mark.parametrize("command", ["edit", "video"])
 def test_a_final_object_without_actions_ends_a_stream_that_stays_open(

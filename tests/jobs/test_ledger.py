@@ -307,6 +307,7 @@ def test_a_file_in_place_of_the_data_directory_is_a_config_error(path: Path) -> 
     assert path.parent.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_briefly_locked_ledger_is_waited_for(ledger: Ledger, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")

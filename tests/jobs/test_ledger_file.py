@@ -314,6 +314,7 @@ def work(number):
 """
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(
     "content", [b"this is not a database, " * 500, b"SQLite format 3\0" + b"\xff" * 9000]

@@ -365,6 +365,7 @@ def test_the_time_limit_of_a_request_starts_after_the_previous_one_was_handled(h
     assert handler.bodies == [b"slow", b"second"]
 
 
+@pytest.mark.slow
 def test_each_request_of_a_connection_has_its_own_time_limit(impatient: Receiver, handler: Handler) -> None:
     with contextlib.closing(
         http.client.HTTPConnection("127.0.0.1", impatient.port, timeout=20)
@@ -437,6 +438,7 @@ def test_an_exception_in_the_handler_is_a_500_and_nothing_is_printed(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_thousand_idle_connections_do_not_block_requests(receiver: Receiver, handler: Handler) -> None:
     resource = pytest.importorskip("resource")
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -457,6 +459,7 @@ def test_idle_connections_are_closed_to_make_room(handler: Handler, monkeypatch:
         assert [send(receiver).status for _ in range(20)] == [200] * 20
 
 
+@pytest.mark.slow
 def test_two_thousand_posts_from_fifty_senders_are_handled_once_each(
     receiver: Receiver, handler: Handler
 ) -> None:
@@ -556,6 +559,7 @@ def test_closing_closes_connections_and_frees_the_port(handler: Handler) -> None
         pass
 
 
+@pytest.mark.slow
 def test_closing_does_not_wait_for_a_handler_that_hangs() -> None:
     started, over = threading.Event(), threading.Event()
 

@@ -71,6 +71,7 @@ def test_bytes_after_a_response_are_not_taken_for_the_next_one(service: Service,
     assert read(web, f"{service.base_url}/files/x") == b"next"
 
 
+@pytest.mark.slow
 def test_the_deadline_ends_a_request_on_a_reused_connection(service: Service, web: GuardedGet) -> None:
     def dripping_head(_request: Received, reply: Reply) -> None:
         reply.raw(b"HTTP/1.1 200 OK\r\n")
@@ -89,6 +90,7 @@ def test_the_deadline_ends_a_request_on_a_reused_connection(service: Service, we
     assert connections(service) == 1
 
 
+@pytest.mark.slow
 def test_headers_that_drip_end_without_a_deadline(
     service: Service, web: GuardedGet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +108,7 @@ def test_headers_that_drip_end_without_a_deadline(
         read(web, f"{service.base_url}/files/x", stall=0.2)
 
 
+@pytest.mark.slow
 def test_the_deadline_is_not_taken_for_the_end_of_a_body_without_a_length(
     service: Service, web: GuardedGet
 ) -> None:

@@ -147,6 +147,7 @@ def test_a_temporary_server_error_is_retried(
     assert (place / NAME).read_bytes() == IMAGE
 
 
+@pytest.mark.slow
 def test_a_body_that_stalls_is_resumed(service: Service, place: Path) -> None:
     def stall(_request: Received, reply: Reply) -> None:
         reply.head(200, {"etag": '"one"'}, length=len(IMAGE))

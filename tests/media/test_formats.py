@@ -172,6 +172,7 @@ def test_the_size_of_an_avif_image_is_that_of_its_largest_part() -> None:
     assert size_of(box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", tile + whole)) == (640, 480)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["png", "jpg", "gif", "webp", "mp4", "avif", None]), st.binary(min_size=1, max_size=300)
 )

@@ -179,6 +179,7 @@ def test_a_jpeg_with_more_images_is_split(tmp_path: Path) -> None:
             assert (image.format, image.size) == ("JPEG", (32, 24))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [two_headers, truncated, huge_text])
 def test_an_odd_image_fails_in_one_sentence(tmp_path: Path, odd: Callable[[Path], None]) -> None:
     odd(tmp_path / "cat.png")

@@ -140,6 +140,7 @@ def test_an_image_that_claims_to_be_huge_gets_no_mask() -> None:
         mask_of(None, ["0,0,5,5"], (4_000_000_000, 10))
 
 
+@pytest.mark.slow
 def test_the_mask_of_the_largest_image_is_small() -> None:
     assert len(region_mask([parse_region("10%,10%,50%,50%")], (8192, 8192))) < 500_000
 

@@ -375,6 +375,7 @@ def dribble(service: Service, ended: threading.Event) -> Script:
     return script
 
 
+@pytest.mark.slow
 def test_a_server_that_dribbles_is_abandoned_in_time(service: Service) -> None:
     ended = threading.Event()
     url = serving(service, dribble(service, ended), dribble(service, ended))
@@ -394,6 +395,7 @@ def test_one_slow_link_takes_no_time_from_the_others(service: Service) -> None:
     assert [each.verdict for each in found] == ["doubtful", "good"]
 
 
+@pytest.mark.slow
 def test_a_silent_name_server_does_not_delay_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 

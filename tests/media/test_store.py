@@ -229,6 +229,7 @@ def test_a_store_that_ignores_the_condition_is_refused(fake: FakeS3, store: Obje
         check_exclusive(store)
 
 
+@pytest.mark.slow
 def test_a_store_that_respects_the_condition_is_accepted(fake: FakeS3, store: ObjectStore) -> None:
     check_exclusive(store)
     assert all("/bucket/some/prefix/.mj/probe-" in each for each in fake.requests)
@@ -288,6 +289,7 @@ def test_an_object_is_not_missing_when_the_bucket_cannot_be_read(fake: FakeS3, s
             store.get("claims/a.json")
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_respond_has_a_time_limit(fake: FakeS3, store: ObjectStore) -> None:
     fake.silent.set()
     with pytest.raises(StoreError, match="no connection, or no response in time"):
@@ -295,6 +297,7 @@ def test_a_store_that_does_not_respond_has_a_time_limit(fake: FakeS3, store: Obj
     assert 1 <= len(fake.requests) <= 2
 
 
+@pytest.mark.slow
 def test_a_store_without_a_server_is_one_sentence(fake: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError, match="no connection, or no response in time"):

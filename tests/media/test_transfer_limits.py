@@ -26,6 +26,7 @@ def fetch() -> Iterator[Downloader]:
         yield downloader
 
 
+@pytest.mark.slow
 def test_a_dripping_transfer_is_broken_off_and_resumed(
     service: Service, fetch: Downloader, place: Path
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_link_that_is_always_slow_is_followed_to_the_end_of_the_file(
     assert len(service.gets()) > 5
 
 
+@pytest.mark.slow
 def test_a_link_that_drips_for_ever_is_given_up_soon(
     service: Service, fetch: Downloader, place: Path
 ) -> None:
@@ -135,6 +137,7 @@ EMPTY_GZIP = packed(b"") * 5000
 EMPTY_BLOCKS = b"\0\0\0\xff\xff" * 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("coding", "start", "endless"),
     [("deflate", b"\x78\x9c", EMPTY_BLOCKS), ("gzip", b"", EMPTY_GZIP)],

@@ -35,6 +35,7 @@ def trickle(service: Service) -> str:
     return f"{service.base_url}/files/x"
 
 
+@pytest.mark.slow
 def test_the_deadline_ends_a_body_that_trickles(service: Service, web: GuardedGet) -> None:
     url, deadline = trickle(service), time.monotonic() + 0.3
     with pytest.raises(TransportError) as caught, web.open(url, deadline=deadline) as response:

@@ -68,6 +68,7 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(TEXTS)
 def test_any_text_parses_without_loss(text: str) -> None:
     prompt = parse(text)
@@ -75,6 +76,7 @@ def test_any_text_parses_without_loss(text: str) -> None:
     assert [text[part.start : part.end] for part in prompt.parts] == [part.text for part in prompt.parts]
 
 
+@pytest.mark.slow
 @given(TEXTS)
 def test_checking_never_fails_and_positions_lie_in_the_text(text: str) -> None:
     findings = check(text)
@@ -82,6 +84,7 @@ def test_checking_never_fails_and_positions_lie_in_the_text(text: str) -> None:
     assert [each.start for each in findings] == sorted(each.start for each in findings)
 
 
+@pytest.mark.slow
 @given(TEXTS)
 def test_repaired_text_needs_no_repair(text: str) -> None:
     repaired, _ = repair(text)
@@ -102,6 +105,7 @@ def test_composing_twice_changes_nothing(text: str, *, checked: bool) -> None:
     assert compose([], once, checked=checked).text == once
 
 
+@pytest.mark.slow
 @given(TEXTS, TEXTS)
 def test_a_preset_may_be_any_text(text: str, suffix: str) -> None:
     composed = compose([], text, [Suffix("preset", suffix)])
@@ -119,6 +123,7 @@ def test_braces_expand_or_are_refused_with_a_position(text: str) -> None:
         assert len(permutations(text)) == number
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.text("abc ", min_size=1), min_size=1, max_size=4), min_size=1, max_size=4))
 def test_the_number_of_prompts_is_the_product_of_the_group_sizes(groups: list[list[str]]) -> None:
     text = "x".join("{" + ",".join(group) + "}" for group in groups)

@@ -15,6 +15,7 @@ from mjcli.sandbox.scenes import PALETTES, SCENES, Panel
 from tests.support.sandbox import NDJSON, Client, decode_png
 
 
+@pytest.mark.slow
 def test_links_lead_to_images_of_the_reported_size(client: Client) -> None:
     for result in (client.imagine("a cat --ar 3:2"), client.imagine("a cat --ar 1:9")):
         for name in ("image", "raw_image"):

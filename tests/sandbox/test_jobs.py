@@ -128,6 +128,7 @@ def test_a_callback_delivers_failures_too(client: Client, receiver: Receiver) ->
     assert result["error"] == {"code": "bad_request", "message": "Unrecognized argument(s): `-c`, `x`"}
 
 
+@pytest.mark.slow
 def test_closing_can_wait_for_callbacks(run: Run, receiver: Receiver) -> None:
     client = run(seconds=0.3)
     client.post("imagine", {"prompt": "a cat", "callback_url": receiver.url})
@@ -242,6 +243,7 @@ def test_a_prompt_can_make_its_job_fail_midway(client: Client) -> None:
     assert (response.status, response.json["success"]) == (200, False)
 
 
+@pytest.mark.slow
 def test_split_images_returns_the_four_images(client: Client) -> None:
     result = client.imagine(split_images=True)
     assert len(set(result["sub_image_urls"])) == 4

@@ -64,6 +64,7 @@ def test_each_kind_has_its_price(client: Client, name: str, body: dict[str, Any]
     assert sum(each["deducted_amount"] for each in records) == amount
 
 
+@pytest.mark.slow
 def test_the_quota_is_used_before_the_global_balance(client: Client) -> None:
     for _ in range(11):
         client.post("videos", {"prompt": "a cat", "image_url": "https://h/cat.png", "action": "generate"})

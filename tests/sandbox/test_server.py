@@ -147,6 +147,7 @@ def test_jobs_beyond_the_rate_limit_get_a_retry_after_header(run: Run) -> None:
     assert run(rate_limit=0).post("imagine", {"prompt": "a"}).status == 429
 
 
+@pytest.mark.slow
 def test_a_stream_is_cut_off_but_its_job_finishes(run: Run) -> None:
     client = run(cut_rate=1.0)
     lengths = set()
@@ -160,6 +161,7 @@ def test_a_stream_is_cut_off_but_its_job_finishes(run: Run) -> None:
     assert len(lengths) > 1
 
 
+@pytest.mark.slow
 def test_jobs_and_images_outlive_the_process(run: Run, let_pass: Callable[[float], None]) -> None:
     first, slow = run(), run(seconds=60)
     grid = first.imagine()
@@ -321,6 +323,7 @@ def test_the_content_type_of_an_upload_depends_on_its_content_alone(client: Clie
     assert client.get(response.json["url"]).headers["content-type"] == "image/jpeg"
 
 
+@pytest.mark.slow
 def test_an_upload_may_have_25_mb_at_most(client: Client) -> None:
     largest = IMAGE.ljust(UPLOAD_LIMIT, b"x")
     assert client.send("POST", UPLOAD, _form(largest), MULTIPART).status == 200

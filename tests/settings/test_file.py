@@ -327,6 +327,7 @@ def test_a_device_is_not_replaced() -> None:
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
+@pytest.mark.slow
 @posix
 def test_concurrent_writers_lose_nothing(file: Path) -> None:
     script = (

@@ -59,6 +59,7 @@ def test_json_lines_have_them_too(batch: Batch, midjourney: Midjourney) -> None:
     assert sorted(midjourney.jobs)[:2] == ["a cat --ar 3:2", "a dog"]
 
 
+@pytest.mark.slow
 def test_standard_input_is_a_new_batch_unless_it_has_a_name(batch: Batch, midjourney: Midjourney) -> None:
     batch.name = "-"
     first = batch("--json", stdin="a cat\n")
@@ -70,6 +71,7 @@ def test_standard_input_is_a_new_batch_unless_it_has_a_name(batch: Batch, midjou
     assert midjourney.jobs == ["a cat"] * 3
 
 
+@pytest.mark.slow
 def test_an_image_that_is_known_is_acted_upon(batch: Batch, midjourney: Midjourney) -> None:
     batch.write("a cat")
     batch()
@@ -135,12 +137,14 @@ def test_other_defaults_do_not_send_a_line_again(batch: Batch, midjourney: Midjo
     assert len(midjourney.accepted) == 3
 
 
+@pytest.mark.slow
 def test_another_name_is_another_batch(batch: Batch, midjourney: Midjourney) -> None:
     batch()
     batch("--name", "second")
     assert len(midjourney.accepted) == 6
 
 
+@pytest.mark.slow
 def test_again_makes_done_lines_and_their_steps_anew(batch: Batch, midjourney: Midjourney) -> None:
     batch.write("a cat")
     chain = ("--then", "upscale:1", "--then", "upscale_2x")
@@ -152,6 +156,7 @@ def test_again_makes_done_lines_and_their_steps_anew(batch: Batch, midjourney: M
     assert len(midjourney.accepted) == 6
 
 
+@pytest.mark.slow
 def test_a_failed_line_is_sent_again_only_if_asked_to(batch: Batch, midjourney: Midjourney) -> None:
     midjourney.faults["a dog"] = [refuse("forbidden", 403, "The prompt was refused.")]
     assert "failed: 1 (line 2): The prompt was refused. (forbidden)" in batch(check=10).out
@@ -201,6 +206,7 @@ def test_a_lost_response_whose_job_exists_is_found(batch: Batch, midjourney: Mid
     assert sorted(midjourney.jobs) == ["a cat", "a dog", "a fox"]
 
 
+@pytest.mark.slow
 def test_a_deleted_file_is_downloaded_again_and_nothing_is_paid(batch: Batch, midjourney: Midjourney) -> None:
     jobs, first = batch.json("-o", "out/")
     deleted = Path(jobs[1]["files"][0])
@@ -242,6 +248,7 @@ def test_two_steps_follow_each_other(batch: Batch, midjourney: Midjourney) -> No
     assert len(midjourney.accepted) == 5
 
 
+@pytest.mark.slow
 def test_a_step_that_is_added_later_needs_no_new_grid(batch: Batch, midjourney: Midjourney) -> None:
     batch.write("a cat")
     batch()
@@ -292,6 +299,7 @@ def test_stream_has_a_connection_for_each_job(batch: Batch, midjourney: Midjourn
     assert all("ndjson" in each.headers["accept"] for each in midjourney.accepted)
 
 
+@pytest.mark.slow
 def test_no_more_jobs_are_in_flight_than_allowed(batch: Batch, midjourney: Midjourney) -> None:
     batch.write(*(f"cat {n}" for n in range(6)))
     midjourney.held = {"*"}
@@ -339,6 +347,7 @@ def test_quiet_prints_the_files_and_nothing_else(batch: Batch) -> None:
     assert sorted(result.out.split()) == sorted(str(each) for each in (batch.mj.cwd / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_a_report_gets_a_row_for_each_job_of_all_runs(batch: Batch, midjourney: Midjourney) -> None:
     midjourney.faults["a dog"] = [refuse("forbidden", 403, "Refused.")]
     batch("-o", "out/", "--report", "report.csv", check=10)
@@ -411,6 +420,7 @@ def test_a_job_that_takes_too_long_is_left_running(batch: Batch, midjourney: Mid
     assert len(midjourney.accepted) == 3
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_saved_is_reported_and_saved_by_the_next_run(
     batch: Batch, midjourney: Midjourney
 ) -> None:
@@ -433,6 +443,7 @@ def test_a_file_that_cannot_be_saved_is_reported_and_saved_by_the_next_run(
     assert len(midjourney.accepted) == 3
 
 
+@pytest.mark.slow
 def test_an_unknown_outcome_comes_before_a_failure(batch: Batch, midjourney: Midjourney) -> None:
     midjourney.faults = {"a dog": lose, "a cat": refuse("forbidden", 403)}
     batch(check=9)

@@ -55,6 +55,7 @@ def test_white_space_is_no_change(keyed: Batch, midjourney: Midjourney) -> None:
     assert "changed" not in keyed().err
 
 
+@pytest.mark.slow
 def test_another_directory_gets_the_images_and_nothing_is_paid(batch: Batch, midjourney: Midjourney) -> None:
     batch("-o", "one/")
     batch("-o", "two/")
@@ -65,6 +66,7 @@ def test_another_directory_gets_the_images_and_nothing_is_paid(batch: Batch, mid
     assert len(midjourney.service.received) == before
 
 
+@pytest.mark.slow
 def test_again_that_is_interrupted_leaves_the_rest_as_it_was(batch: Batch, midjourney: Midjourney) -> None:
     batch()
     midjourney.held = {"a cat"}
@@ -109,6 +111,7 @@ def test_queued_lines_are_not_sent_by_resume(batch: Batch, midjourney: Midjourne
     assert midjourney.jobs == ["a cat", "a dog"]
 
 
+@pytest.mark.slow
 def test_prompts_of_the_history_are_mentioned(batch: Batch, midjourney: Midjourney) -> None:
     batch.mj("imagine", "a dog")
     result = batch()

@@ -67,6 +67,7 @@ def test_failed_jobs_cost_nothing(batch: Batch, midjourney: Midjourney) -> None:
     assert len(midjourney.accepted) == 3
 
 
+@pytest.mark.slow
 def test_lines_that_are_made_anew_are_paid_for_again(batch: Batch, midjourney: Midjourney) -> None:
     chain = ["--then", "upscale:1"]
     batch(*chain)

@@ -36,6 +36,7 @@ def batch(mj: Mj, services: tuple[Service, Service]) -> Batch:
     return batch
 
 
+@pytest.mark.slow
 def test_the_jobs_are_spread_and_each_account_has_its_own_limits(
     batch: Batch, midjourneys: tuple[Midjourney, Midjourney]
 ) -> None:
@@ -55,6 +56,7 @@ def test_the_jobs_are_spread_and_each_account_has_its_own_limits(
     assert {each.headers["authorization"] for each in two.accepted} == {"Bearer secret-token-b"}
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_grid_go_to_the_account_that_made_it(
     batch: Batch, midjourneys: tuple[Midjourney, Midjourney]
 ) -> None:
@@ -66,6 +68,7 @@ def test_the_steps_of_a_grid_go_to_the_account_that_made_it(
         assert {body["image_id"].rpartition("-")[0] for body in steps} == {f"image-{letter}"}
 
 
+@pytest.mark.slow
 def test_run_again_with_one_of_them_it_sends_nothing(
     batch: Batch, midjourneys: tuple[Midjourney, Midjourney]
 ) -> None:
@@ -86,6 +89,7 @@ def test_a_step_that_is_added_with_another_profile_goes_to_the_owner_of_the_grid
     assert two.accepted == []
 
 
+@pytest.mark.slow
 def test_jobs_in_flight_of_another_profile_are_followed_there(
     batch: Batch, midjourneys: tuple[Midjourney, Midjourney]
 ) -> None:
@@ -120,6 +124,7 @@ def test_two_runs_at_once_with_both_profiles_send_each_line_once(
     assert sorted(midjourneys[0].jobs + midjourneys[1].jobs) == sorted(f"cat {n}" for n in range(16))
 
 
+@pytest.mark.slow
 def test_an_account_without_balance_leaves_its_jobs_to_the_other(
     batch: Batch, midjourneys: tuple[Midjourney, Midjourney]
 ) -> None:

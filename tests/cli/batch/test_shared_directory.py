@@ -41,6 +41,7 @@ def pictures(batch: Batch) -> list[Path]:
     return sorted(store(batch).glob("*.png"))
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_deleted_is_saved_again(batch: Batch, midjourney: Midjourney) -> None:
     run(batch)
     before = pictures(batch)
@@ -50,6 +51,7 @@ def test_a_picture_that_was_deleted_is_saved_again(batch: Batch, midjourney: Mid
     assert len(midjourney.accepted) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [("--max-jobs", 4), ("--max-cost", "0.1")])
 def test_limits_count_what_other_machines_have_sent(
     batch: Batch, midjourney: Midjourney, limit: tuple[str, object]
@@ -71,6 +73,7 @@ def test_a_name_of_the_claims_is_refused(batch: Batch, midjourney: Midjourney, o
     assert midjourney.service.received == []
 
 
+@pytest.mark.slow
 def test_a_line_that_another_machine_has_done_is_done(batch: Batch, midjourney: Midjourney) -> None:
     run(batch, "--then", "upscale:1")
     assert "done: 6 of 6 jobs" in run(batch, "--then", "upscale:1", machine="two").out

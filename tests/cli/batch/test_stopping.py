@@ -233,6 +233,7 @@ def test_equal_lines_are_not_confused_when_a_response_is_lost(batch: Batch, midj
 # -- standard output ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
 @pytest.mark.parametrize("mode", ["--json", "-q", "--no-color"])
 def test_a_full_standard_output_does_not_lose_a_job(batch: Batch, midjourney: Midjourney, mode: str) -> None:
@@ -246,6 +247,7 @@ def test_a_full_standard_output_does_not_lose_a_job(batch: Batch, midjourney: Mi
     assert len(list((batch.mj.cwd / "out").iterdir())) == 4
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_it_and_the_next_run_continues(batch: Batch, midjourney: Midjourney) -> None:
     midjourney.held = {"a hen"}
     reader, writer = os.pipe()

@@ -104,6 +104,7 @@ def test_a_job_that_fails_unexpectedly_does_not_hold_up_the_others() -> None:
         assert sink.err.text == "second\n"
 
 
+@pytest.mark.slow
 def test_jobs_in_many_threads_are_printed_whole_and_in_order() -> None:
     sink = MemoryOutput(Mode(json=True))
     start = threading.Barrier(20)

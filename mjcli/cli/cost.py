@@ -127,8 +127,7 @@ class CommandCosts:
         if submit.max_jobs is not None and jobs > submit.max_jobs:
             raise LimitReached(f"--max-jobs is {submit.max_jobs}, and this starts {_counted(jobs)}.{nothing}")
         if submit.max_cost is not None:
-            if not math.isfinite(submit.max_cost):
-                raise UsageError("--max-cost must be an amount in USD such as 5 or 0.50.")
+            check_amount(submit.max_cost)
             if any(each.usd is None for each in estimates):
                 raise unknown_price("--max-cost")
             if usd > submit.max_cost + TOLERANCE:
@@ -206,6 +205,12 @@ class CommandCosts:
                 self._output.detail(f"The charges are not known: {error.message}")
             entries = list(ledger.costs.sent_by(os.getpid(), since, sandbox=sandbox))
         return entries
+
+
+def check_amount(max_cost: float | None) -> None:
+    """Refuse a --max-cost that is infinite or not a number. Raises `UsageError`."""
+    if max_cost is not None and not math.isfinite(max_cost):
+        raise UsageError("--max-cost must be an amount in USD such as 5 or 0.50.")
 
 
 class Charges(NamedTuple):

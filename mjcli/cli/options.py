@@ -271,6 +271,16 @@ Translation = Annotated[
 ]
 
 
+StyleReference = Annotated[
+    bool | None,
+    typer.Option("--style-reference/--no-style-reference", help="Use style references (costs more)."),
+]
+Moodboard = Annotated[
+    bool | None,
+    typer.Option("--moodboard/--no-moodboard", help="Use a moodboard (costs more)."),
+]
+
+
 class PromptOptions(NamedTuple):
     """What is added to a prompt, and how many jobs it makes."""
 

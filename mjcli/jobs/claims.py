@@ -50,7 +50,7 @@ class Taken(NamedTuple):
     """An item that must not be sent now.
 
     done, failed: `result` says how it ended. running: its task is known, and `claim` finishes it. waiting: its owner
-    may still send; look again in `seconds`. unknown: `reason` says why nobody can tell whether it was accepted.
+    may still send; look again in `seconds`. unknown: `reason` says why it is not known whether it was accepted.
     """
 
     item: str
@@ -283,7 +283,7 @@ class Claims:
         return Claim(self, place, record, owned)
 
     def _taken(self, place: Place, item: str) -> Taken | None:
-        """What became of a claim; None if its request was not sent."""
+        """The state of a claim; None if its request was not sent."""
         result = self._result(place)
         if result is not None:
             return None if result.state == "not_sent" else _ended(result, place)
@@ -316,7 +316,7 @@ class Claims:
             for task in tasks
             if task.id and (task.created_at or 0) <= until and matches_request(task, record.path, record.body)
         }
-        # In this order: whoever sent one of the tasks has a claim by now, and a task before a result.
+        # In this order: the sender of a task has a claim by now, and records the task before the result.
         ended = self._places(self._keys.results)
         others = self._known_tasks(self._keys.tasks)
         if place in others:

@@ -2,8 +2,8 @@
 
 A `Runner` with a gate calls it in the thread that runs the job: `enter` before it connects, `check` directly before
 the first byte of each attempt, `not_sent` if the job ends before that, `accepted` once the task id is in the ledger,
-and `is_foreign` for a task that a search for a lost response found. Whoever runs the batch calls `finish` or `release`
-when a job has ended, from any thread. One gate serves all jobs of one account.
+and `is_foreign` for a task that a search for a lost response found. The batch calls `finish` or `release` when a job
+has ended, from any thread. One gate serves all jobs of one account.
 """
 
 from __future__ import annotations

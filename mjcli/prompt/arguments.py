@@ -146,7 +146,7 @@ def _refuse_letters(argument: str, own: Mapping[str, bool]) -> None:
 
 
 def _option_length(argument: str, own: Mapping[str, bool]) -> int:
-    """How many arguments the option at its place takes up, its value included; 0 if it is not one of mj's."""
+    """How many arguments the option at this position has, including its value; 0 if it is not one of mj's."""
     name, has_value, _ = argument.partition("=")
     if argument.startswith("--"):
         return 0 if name not in own else 1 if has_value or not own[name] else 2

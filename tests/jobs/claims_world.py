@@ -112,7 +112,7 @@ def request_of(item: str, job: str | None = None) -> Request:
 def run(
     world: World, items: Collection[str], chance: random.Random, retry: Collection[Retry] = ()
 ) -> dict[str, State]:
-    """Run items as a process does, to the end; return what became of each."""
+    """Run items as a process does, to the end; return how each ended."""
     claims, states, pending = world.claims(), dict[str, State](), list(items)
     while pending:
         item = pending.pop(chance.randrange(len(pending)))

@@ -1,6 +1,6 @@
 """Slurm with one node, which is this machine: started for a test with a private configuration, and stopped after it.
 
-The daemons run as the current user, whoever that is, on free ports of the loopback interface, and without Munge.
+The daemons run as the current user, root or not, on free ports of the loopback interface, and without Munge.
 """
 
 from __future__ import annotations

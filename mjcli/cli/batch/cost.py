@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mjcli.cli.batch.steps import Step
 from mjcli.cli.batch.work import Piece, Survey
-from mjcli.cli.cost import sources
-from mjcli.errors import LimitReached, MjError, Remedy, UsageError
+from mjcli.cli.cost import check_amount, sources
+from mjcli.errors import LimitReached, MjError, Remedy
 from mjcli.jobs.budget import LIST_PRICES, Estimate, Limits, amount, estimate, repeats
 from mjcli.jobs.costs import TOLERANCE
 from mjcli.jobs.order import Order
@@ -46,8 +45,7 @@ class BatchCosts:
     """The estimates and limits of the batch `name`. Raises `UsageError` for a limit that is no amount."""
 
     def __init__(self, context: Context, name: str, *, max_cost: float | None, max_jobs: int | None) -> None:
-        if max_cost is not None and not math.isfinite(max_cost):
-            raise UsageError("--max-cost must be an amount in USD such as 5 or 0.50.")
+        check_amount(max_cost)
         self._context, self._name = context, name
         self._max_cost, self._max_jobs = max_cost, max_jobs
         self._elsewhere = 0.0, 0  # what other machines have spent and sent

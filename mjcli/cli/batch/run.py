@@ -85,8 +85,7 @@ class BatchRun:
         self._reasons = Reasons()
         self._started = time.monotonic()
         self._running = self._done = self._failed = self._unknown = self._open = 0
-        self._missing = 0  # jobs that are done and whose files could not be saved, or results printed
-        self._unsaved = 0  # those of them without all their files
+        self._unsaved = 0  # jobs that are done without all their files
         self._stdout_failed = False
         self._spent: float | None = None
         self._total, self._before = survey.total, survey.before
@@ -194,7 +193,7 @@ class BatchRun:
             (self._failed, ExitCode.SOME_FAILED),
             (isinstance(fatal, LedgerError), ExitCode.USAGE),
             (fatal is not None, ExitCode.SOME_FAILED),
-            (self._missing, ExitCode.FILE),
+            (self._unsaved or self._stdout_failed, ExitCode.FILE),
             (self._open, ExitCode.RUNNING),
         ]
         return int(next((status for applies, status in known if applies), ExitCode.OK))
@@ -399,7 +398,6 @@ class BatchRun:
         """Show a job that is done."""
         assert ended.outcome is not None
         found = result if isinstance(result, Saved) else Saved([], _as_download_error(result))
-        self._missing += found.problem is not None
         self._unsaved += found.problem is not None
         piece: Piece = ended.item.about
         done: Result = ended.outcome.result
@@ -429,7 +427,6 @@ class BatchRun:
             if not self._stdout_failed:
                 self._output.alarm(error)
             self._stdout_failed = True
-            self._missing += 1
 
 
 def _next_step(piece: Piece) -> Piece:

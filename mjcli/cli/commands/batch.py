@@ -12,8 +12,10 @@ from mjcli.cli.options import (
     CheckOptions,
     FileOptions,
     ImageOptions,
+    Moodboard,
     PromptOptions,
     SplitOption,
+    StyleReference,
     Translation,
 )
 from mjcli.cli.parser import MjCommand, new_app, takes
@@ -89,14 +91,8 @@ def batch(
         typer.Option("--name", metavar="NAME", help="Name of the batch (default: that of the file)."),
     ] = None,
     translation: Translation = None,
-    style_reference: Annotated[
-        bool | None,
-        typer.Option("--style-reference/--no-style-reference", help="Use style references (costs more)."),
-    ] = None,
-    moodboard: Annotated[
-        bool | None,
-        typer.Option("--moodboard/--no-moodboard", help="Use a moodboard (costs more)."),
-    ] = None,
+    style_reference: StyleReference = None,
+    moodboard: Moodboard = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent, saved and billed; send nothing.")
     ] = False,

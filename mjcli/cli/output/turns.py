@@ -118,7 +118,9 @@ class Turn(Output):
     def __init__(self, output: Output, turns: Turns) -> None:
         vars(self).update(vars(output))  # the same streams, options and tokens
         self._output, self._turns = output, turns
-        self._printing = RLock()  # what is printed waits; nobody waits for the reader
+        self._printing = (
+            RLock()
+        )  # its own, so that a slow reader of the command's output does not hold up this job
         self.waiting: deque[Step] = deque()
         self.ended = False
 

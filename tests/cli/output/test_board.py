@@ -18,7 +18,7 @@ COUNTS = Counts(100, done=12, failed=1, running=5, left=82, spent=0.35)
 
 
 class SetClock(Clock):
-    """A clock that stands still until it is set; whoever waits by it waits for the event."""
+    """A clock that stands still until it is set; its waits end with the event."""
 
     def __init__(self) -> None:
         self.now = 1000.0

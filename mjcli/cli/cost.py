@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mjcli.cli.output.text import count_of_jobs
 from mjcli.errors import Interrupted, LimitReached, MjError, UsageError
 from mjcli.jobs.budget import (
     NO_LIMITS,
@@ -100,7 +101,7 @@ class CommandCosts:
         sandbox = bool(self._settings.sandbox.value)
         spent = ledger.costs.spent_today(sandbox=sandbox) if ledger is not None else 0.0
         if spent + usd > most + TOLERANCE:
-            cost = f"{_counted(jobs)} cost about {amount(usd)}. Nothing was sent."
+            cost = f"{count_of_jobs(jobs)} cost about {amount(usd)}. Nothing was sent."
             raise day_limit_reached(most, spent, cost)
 
     def expected(self, bodies: Sequence[Mapping[str, Any]], submit: SubmitOptions, mode: str | None) -> str:
@@ -125,13 +126,15 @@ class CommandCosts:
         jobs, usd = earlier + new, self._usd - sum(usd for _, usd in again) + new_usd
         nothing = "" if earlier else " Nothing was sent."
         if submit.max_jobs is not None and jobs > submit.max_jobs:
-            raise LimitReached(f"--max-jobs is {submit.max_jobs}, and this starts {_counted(jobs)}.{nothing}")
+            raise LimitReached(
+                f"--max-jobs is {submit.max_jobs}, and this starts {count_of_jobs(jobs)}.{nothing}"
+            )
         if submit.max_cost is not None:
             check_amount(submit.max_cost)
             if any(each.usd is None for each in estimates):
                 raise unknown_price("--max-cost")
             if usd > submit.max_cost + TOLERANCE:
-                cost = "1 job costs" if jobs == 1 else f"{jobs} jobs cost"
+                cost = f"{count_of_jobs(jobs)} cost{'s' if jobs == 1 else ''}"
                 raise LimitReached(
                     f"--max-cost is {amount(submit.max_cost)}, and {cost} about {amount(usd)}"
                     f" ({sources(estimates)}).{nothing}"
@@ -272,7 +275,3 @@ def _sum_of(estimates: Sequence[Estimate], charged: Sequence[float] = ()) -> str
 def sources(estimates: Iterable[Estimate]) -> str:
     """Where estimates come from."""
     return ", ".join(dict.fromkeys(each.source for each in estimates if each.source != UNKNOWN))
-
-
-def _counted(jobs: int) -> str:
-    return "1 job" if jobs == 1 else f"{jobs} jobs"

@@ -9,6 +9,7 @@ import typer
 
 from mjcli.cli.hints import Outside, command
 from mjcli.cli.hints import resume as resume_command
+from mjcli.cli.output.text import count_of_jobs
 from mjcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,9 +85,10 @@ def _confirmed(context: Context, jobs: Sequence[Job]) -> bool:
         )
     titles = "; ".join(job.words[:40] or f"{job.action} {job.reference}" for job in jobs[:_TITLES])
     titles += "; …" if len(jobs) > _TITLES else ""
-    count = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
     keys = " Commands with the same key will start new jobs." if any(job.key for job in jobs) else ""
-    return context.output.ask(f"Delete {count} from the history ({titles})? Files stay.{keys}")
+    return context.output.ask(
+        f"Delete {count_of_jobs(len(jobs))} from the history ({titles})? Files stay.{keys}"
+    )
 
 
 def _delete(context: Context, job: Job) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from mjcli.settings.load import Settings
 
 SHORTEST_PREFIX = 4  # characters of an id that may stand for the whole
-RECENT = 200  # jobs that are searched for what to suggest
 LISTED = 5  # jobs that the error about an ambiguous prefix names
 
 _NEVER_IN_IDS = frozenset("\"'`<>()[]{}|/\\?*")
@@ -445,12 +443,6 @@ class Lookup:
             return self._fresh_link(job)
         except (NetworkError, UsageError):
             return None  # the file itself can be uploaded
-
-    def newest_image(self, fits: Callable[[Job], bool]) -> Job | None:
-        """The newest job whose image fits, among the recent ones."""
-        ledger = self._ledger()
-        recent = islice(ledger.newest_first(self.profile), RECENT) if ledger is not None else ()
-        return next((job for job in recent if job.has_image and fits(job)), None)
 
     def image_ids_by_link(self) -> Iterator[tuple[str, str]]:
         """Yield the links of all images in the ledger, each with the id of its image, the newest first."""

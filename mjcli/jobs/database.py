@@ -356,11 +356,6 @@ def choose_journal(
         )
 
 
-def uses_wal(connection: sqlite3.Connection, *, clock: Clock) -> bool:
-    """Return whether the ledger has a write-ahead log."""
-    return _journal_mode(connection, clock) == "wal"
-
-
 def _journal_mode(connection: sqlite3.Connection, clock: Clock) -> str:
     ((mode,),) = retry_while_busy(lambda: connection.execute("PRAGMA journal_mode").fetchall(), clock=clock)
     return str(mode)

@@ -19,6 +19,7 @@ from mjcli.cli.output.batch import (
     print_summary,
 )
 from mjcli.cli.output.board import Board, Counts
+from mjcli.cli.output.text import count_of_jobs
 from mjcli.cli.signals import stopping
 from mjcli.errors import (
     ApiError,
@@ -239,9 +240,8 @@ class BatchRun:
         """Say what a signal has stopped, once."""
         if self._stopped_by() and not self._said_stopped:
             self._said_stopped = True
-            jobs = "1 job" if self._running == 1 else f"{self._running} jobs"
             self._board.notice(
-                f"Nothing more is sent. Waiting for {jobs} in flight; Ctrl-C again exits."
+                f"Nothing more is sent. Waiting for {count_of_jobs(self._running)} in flight; Ctrl-C again exits."
                 if self._running
                 else "Nothing more is sent."
             )

@@ -21,6 +21,7 @@ from mjcli.cli.batch.work import Options, Piece, Survey, items_of
 from mjcli.cli.confirm import MAX_UNCONFIRMED
 from mjcli.cli.hints import command, without_globals
 from mjcli.cli.output.batch import short_path
+from mjcli.cli.output.text import count_of_jobs
 from mjcli.cli.output.times import local_time
 from mjcli.cli.save import file_target, preload
 from mjcli.errors import BatchRefused, ConfigError, Interrupted, LineProblem, UsageError
@@ -304,7 +305,7 @@ class Batch:
             when = local_time(survey.before_at)
             last = f", the last at {when}" if when else ""
             output.notice(
-                f"{survey.before} of {_jobs(survey.total)} done before{last}; --again runs them again."
+                f"{survey.before} of {count_of_jobs(survey.total)} done before{last}; --again runs them again."
             )
         if survey.changed:
             where = _lines([piece.line.number for piece in survey.changed])
@@ -318,7 +319,9 @@ class Batch:
         self._say_what_is_in_the_history()
         if survey.failed:
             them = "it" if len(survey.failed) == 1 else "them"
-            output.notice(f"{_jobs(len(survey.failed))} failed before; --retry-failed retries {them}.")
+            output.notice(
+                f"{count_of_jobs(len(survey.failed))} failed before; --retry-failed retries {them}."
+            )
 
     def _say_what_is_in_the_history(self) -> None:
         """Say which prompts of a new batch were sent before outside of it: the ledger may have been lost."""
@@ -350,8 +353,10 @@ class Batch:
                 output.notice(line)
             done = sum(rows[0].state == "done" for rows in self._survey.replaced.values())
             if done:
-                output.notice(f"{_jobs(done)} of them done and billed before; --again bills them again.")
-            if not output.ask(f"Start {_jobs(forecast.jobs)} for {forecast.cost}?"):
+                output.notice(
+                    f"{count_of_jobs(done)} of them done and billed before; --again bills them again."
+                )
+            if not output.ask(f"Start {count_of_jobs(forecast.jobs)} for {forecast.cost}?"):
                 raise UsageError("Cancelled; nothing was sent.")
             return
         limited = options.max_cost is not None or options.max_jobs is not None
@@ -445,7 +450,3 @@ def _lines(numbers: Sequence[int]) -> str:
     shown, left = numbers[:_LINES_SHOWN], len(numbers) - _LINES_SHOWN
     text = ", ".join(map(str, shown)) + (f" and {left} more" if left > 0 else "")
     return f"Line{'s' if len(numbers) > 1 else ''} {text}"
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"

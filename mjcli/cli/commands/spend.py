@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mjcli.cli.hints import command, log_in
+from mjcli.cli.output.text import count_of_jobs
 from mjcli.cli.parser import MjCommand, new_app
 from mjcli.errors import LedgerError, UsageError
 
@@ -254,8 +255,7 @@ def _explain(
         output.notice(f'"{_OTHER}" may include unfinished jobs; to link their charges: {line}')
     unpriced = sum(each.at_least for each in entries)
     if unpriced:
-        jobs = "1 job" if unpriced == 1 else f"{unpriced} jobs"
-        output.notice(f"The exact price of {jobs} is not known; the cost may be higher.")
+        output.notice(f"The exact price of {count_of_jobs(unpriced)} is not known; the cost may be higher.")
     if charges is not None and not charges.exact and (charges.other or any(row.charged for row in rows)):
         output.notice(
             f"Credits are counted as {charges.usd_per_credit:g} USD each, the last published price."

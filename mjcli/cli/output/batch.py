@@ -11,7 +11,7 @@ from mjcli.cli.output.board import Board, Counts, duration, usd
 from mjcli.cli.output.result import quiet_lines, result_lines
 from mjcli.cli.output.sink import Output, failure_document
 from mjcli.cli.output.table import clipped, display_width
-from mjcli.cli.output.text import visible
+from mjcli.cli.output.text import count_of_jobs, visible
 from mjcli.cli.output.times import local_time
 from mjcli.errors import ExitCode
 
@@ -52,14 +52,6 @@ def finished_object(
 ) -> dict[str, Any]:
     """The object of a job that ended: what the service returned, the files, and where it comes from."""
     return {**document, "files": list(files), "key": key, "line": line, "step": step}
-
-
-def failed_object(
-    error: MjError, document: Mapping[str, Any] | None = None, files: Sequence[str] = (), *, place: Place
-) -> dict[str, Any]:
-    """The same for a job that failed: with the failure's own fields laid over it, as `Output.failure` prints it."""
-    known = finished_object(document or {}, files, key=place.key, line=place.line, step=place.step)
-    return {**known, **failure_document(error)}
 
 
 def print_finished(
@@ -218,11 +210,17 @@ def summary_lines(summary: Summary) -> list[tuple[str, str]]:
     """The summary for people, as `name: value` lines."""
     counts = summary.counts
     done, ran = counts.before + counts.done, counts.ended + counts.running
-    lines = [("done", f"{done} of {_jobs(counts.total)}{f' in {_took(summary.seconds)}' if ran else ''}")]
+    lines = [
+        ("done", f"{done} of {count_of_jobs(counts.total)}{f' in {_took(summary.seconds)}' if ran else ''}")
+    ]
     if counts.before:
         when = local_time(summary.before_at)
         lines.append(("before", f"{counts.before} of them{f', the last at {when}' if when else ''}"))
-    lines += [("not saved", f"{_jobs(summary.unsaved)}; their files are missing")] if summary.unsaved else []
+    lines += (
+        [("not saved", f"{count_of_jobs(summary.unsaved)}; their files are missing")]
+        if summary.unsaved
+        else []
+    )
     for state in ("failed", "unknown"):
         lines += _reason_lines(state, getattr(counts, state), summary.reasons)
     lines += [("hint", OF_UNKNOWN)] if counts.unknown else []
@@ -264,10 +262,6 @@ def _where(reason: Reason) -> str:
     lines = ", ".join(map(str, reason.lines[:SHOWN]))
     more = ", ..." if len(reason.lines) > SHOWN else ""
     return f"(line{'s' if len(reason.lines) > 1 else ''} {lines}{more})"
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"
 
 
 def _took(seconds: float) -> str:

@@ -115,6 +115,11 @@ def select_field(document: Any, steps: list[str | int]) -> Any:
     return document
 
 
+def count_of_jobs(count: int) -> str:
+    """A number of jobs for people: `1 job`, `2 jobs`."""
+    return "1 job" if count == 1 else f"{count} jobs"
+
+
 def raw_value(value: Any) -> str:
     """A JSON value as `jq -r` prints it: strings bare, the rest as indented JSON."""
     if isinstance(value, str):

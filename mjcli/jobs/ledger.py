@@ -118,6 +118,8 @@ class Ledger(Queries):
                 except sqlite3.DatabaseError as error:
                     if not is_corrupt(error):
                         raise
+                except FileNotFoundError:  # another process has just set it aside
+                    continue
                 aside = set_aside(path, identity, clock=clock)
                 if aside is not None:
                     notice(

@@ -298,6 +298,24 @@ def test_a_new_ledger_of_another_process_is_not_set_aside(
     assert len([each for each in path.parent.iterdir() if ".damaged-" in each.name]) == 1
 
 
+def test_a_ledger_that_another_process_sets_aside_while_it_is_opened_is_created_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"this is not a database, " * 500)
+    real = database.check_is_file
+
+    def faster_process(opened: Path) -> None:
+        monkeypatch.setattr("mjcli.jobs.ledger.check_is_file", real)
+        damage.set_aside(path, damage.identity_of(path))
+        real(opened)
+
+    monkeypatch.setattr("mjcli.jobs.ledger.check_is_file", faster_process)
+    with contextlib.closing(Ledger.open(path, notice=lambda _: None)) as ledger:
+        record(ledger, "of the slower process")
+    assert len(rows(path)) == 1
+
+
 TOGETHER = """
 import os, sys
 from pathlib import Path

@@ -43,7 +43,7 @@ DROPPED = (
 SMALL = 16 * 1024  # bytes of a body that is always accepted
 _REFUSAL = "MJ_REFUSAL"  # the header that passes on the status of a refused request
 CHUNK_MARGIN = 64 * 1024  # bytes allowed between two chunks of a body, or after the last
-CLOSE_SECONDS = 0.5  # for handlers that still run when the receiver is closed
+CLOSE_SECONDS = 0.5  # for handlers that still run, and responses under way, when the receiver is closed
 RETRY_SECONDS = 5  # value of Retry-After
 
 
@@ -362,13 +362,22 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
 
     def shut_down(self, thread: threading.Thread) -> None:
         """Close everything, in the thread that runs the loop if there is one."""
+        deadline = time.monotonic() + CLOSE_SECONDS
         if thread.is_alive():
+            # The service sends a callback again if the response does not arrive.
+            while self._is_responding and time.monotonic() < deadline:
+                time.sleep(0.01)
             with self._gate:  # otherwise a worker could pull it too, and the loop close it during our pull
                 self.trigger.pull_trigger(self._close_all)
             thread.join()
         else:
             self._close_all()
-        self.task_dispatcher.shutdown(timeout=CLOSE_SECONDS)
+        self.task_dispatcher.shutdown(timeout=max(deadline - time.monotonic(), 0.0))
+
+    @property
+    def _is_responding(self) -> bool:
+        """Whether a request is being handled, or its response sent."""
+        return any(each.requests or each.total_outbufs_len for each in list(self.active_channels.values()))
 
     def _close_all(self) -> None:
         with self._gate:

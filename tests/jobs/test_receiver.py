@@ -13,6 +13,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -545,6 +546,30 @@ def test_the_ipv6_loopback_interface_works(handler: Handler) -> None:
 def test_the_url_of_a_wildcard_address_is_a_loopback_url(handler: Handler) -> None:
     with Receiver(handler, host="0.0.0.0") as receiver:
         assert receiver.address == f"http://127.0.0.1:{receiver.port}"
+
+
+def test_a_response_that_is_under_way_still_arrives_when_the_receiver_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arrived, closing, sleep = threading.Event(), threading.Event(), time.sleep
+
+    def handle(_body: bytes) -> int:
+        arrived.set()
+        closing.wait(30)
+        return 200
+
+    def pause(seconds: float) -> None:
+        closing.set()  # the receiver waits now
+        sleep(seconds)
+
+    monkeypatch.setattr("mjcli.jobs.receiver.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
+    receiver = Receiver(handle)
+    receiver.start()
+    with ThreadPoolExecutor(1) as pool:
+        response = pool.submit(send, receiver)
+        assert arrived.wait(30)
+        receiver.close()
+        assert response.result(30).status == 200
 
 
 def test_closing_closes_connections_and_frees_the_port(handler: Handler) -> None:

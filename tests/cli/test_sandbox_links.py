@@ -48,7 +48,7 @@ def test_a_link_works_after_the_command_while_the_sandbox_is_served(quick: Mj) -
         link = quick("--sandbox", "open", "--print").out.removeprefix("link: ").strip()
         assert "stops working" not in result.err
         assert link.startswith(f"{url}/")
-        assert link in result.out
+        assert link.partition("?")[0] in result.out  # the signature changes every second
         assert content(link).startswith(b"\x89PNG")
         saved = quick("--sandbox", "download", "@last", "-q").out.strip()
         assert Path(saved).read_bytes() == content(link)

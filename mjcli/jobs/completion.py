@@ -1,4 +1,4 @@
-"""The jobs to offer while a command line is completed, read quickly and without writing anything.
+"""The jobs and tags to offer while a command line is completed, read quickly and without writing anything.
 
 This runs at every Tab, so that it imports only SQLite.
 """
@@ -48,6 +48,20 @@ def jobs_to_offer(ledger: str, profile: str, wanted: str, prefix: str = "") -> l
         except sqlite3.OperationalError:  # a ledger without imported tasks
             rows = connection.execute(_JOBS.format("number DESC"), (profile, _SEARCHED))
         return _fitting(rows, wanted, prefix)
+    finally:
+        connection.close()
+
+
+def tags_to_offer(ledger: str, profile: str) -> list[tuple[str, str]]:
+    """The tags in a profile, each with how many jobs have it; raises as `jobs_to_offer` does."""
+    connection = _connect(ledger)
+    try:
+        rows = connection.execute(
+            "SELECT tag, count(*) FROM tags JOIN jobs ON number = job"
+            " WHERE profile = ? AND tag <> '*' GROUP BY tag ORDER BY tag",
+            (profile,),
+        )
+        return [(str(tag), "1 job" if count == 1 else f"{count} jobs") for tag, count in rows]
     finally:
         connection.close()
 

@@ -26,12 +26,16 @@ BOUND = 500  # values bound at a time; old builds of SQLite allow 999
 T = TypeVar("T")
 
 
+def _items(name: str) -> str:
+    """SQL for the items of a column with a JSON list, none if it is damaged."""
+    return f"json_each(CASE WHEN json_valid({name}) THEN {name} ELSE '[]' END)"
+
+
 def _saved_files(row: str) -> str:
     """SQL that selects the saved files of a row of `jobs`: its number, path and SHA-256 digest of each."""
 
     def each(column: str) -> str:
-        name = f"{row}.{column}"
-        return f"json_each(CASE WHEN json_valid({name}) THEN {name} ELSE '[]' END)"
+        return _items(f"{row}.{column}")
 
     table = f"{row}, " if row == "jobs" else ""
     return (
@@ -43,6 +47,12 @@ def _saved_files(row: str) -> str:
 _SAVE_FILES = (
     "BEGIN DELETE FROM saved_files WHERE job = new.number;"  # noqa: S608
     f" INSERT INTO saved_files {_saved_files('new')} WHERE path.value IS NOT NULL; END"
+)
+# A file with metadata in it is also known by the bytes that were received.
+_SAVE_BOTH = (
+    f"{_SAVE_FILES.removesuffix('END')}INSERT INTO saved_files SELECT new.number, path.value, hash.value"  # noqa: S608
+    f" FROM {_items('new.files')} AS path, {_items('new.files_received_sha256')} AS hash"
+    " WHERE path.key = hash.key AND path.value IS NOT NULL AND hash.value IS NOT NULL; END"
 )
 _FORGET_JOB = (
     "BEGIN DELETE FROM saved_files WHERE job = old.number;"
@@ -200,6 +210,26 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX jobs_unfinished ON jobs (profile, number)
             WHERE (state IN ('submitting', 'running', 'unknown') OR state = 'done' AND files_due > 0);
         CREATE INDEX jobs_task_id ON jobs (task_id) WHERE task_id IS NOT NULL;
+        """,
+    ),
+    (
+        "add tags",
+        """
+        -- a star is the tag '*'
+        CREATE TABLE tags (tag TEXT NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (tag, job)) WITHOUT ROWID;
+        CREATE INDEX tags_job ON tags (job);
+        CREATE TRIGGER jobs_untagged AFTER DELETE ON jobs BEGIN DELETE FROM tags WHERE job = old.number; END;
+        """,
+    ),
+    (
+        "add the digests of files before their metadata was written into them",
+        f"""
+        -- a JSON list parallel to files, with null for a file that is as it was received; NULL: all are
+        ALTER TABLE jobs ADD COLUMN files_received_sha256 TEXT;
+        DROP TRIGGER jobs_inserted;
+        DROP TRIGGER jobs_saved;
+        CREATE TRIGGER jobs_inserted AFTER INSERT ON jobs WHEN new.files <> '[]' {_SAVE_BOTH};
+        CREATE TRIGGER jobs_saved AFTER UPDATE OF files, files_sha256, files_received_sha256 ON jobs {_SAVE_BOTH};
         """,
     ),
 )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from mjcli.jobs.clock import Clock
+from mjcli.jobs.tags import Tags
 
 _Values = tuple[object, ...]
 
@@ -43,8 +44,10 @@ class ImportedRows:
         execute: Callable[[str, _Values], Any],
         transaction: Callable[[], AbstractContextManager[None]],
         clock: Clock,
+        tags: Tags,
     ) -> None:
         self._query, self._execute, self._transaction, self._clock = query, execute, transaction, clock
+        self._tags = tags
 
     def add(self, profile: str, host: str, tasks: Sequence[ImportedTask]) -> int:
         """Insert the tasks that are not in the ledger, oldest first; return how many were inserted."""
@@ -85,17 +88,19 @@ class ImportedRows:
         return int(self._execute(statement, (*columns.values(), host, task.task_id)).rowcount)
 
     def merge(self, uuid: str) -> None:
-        """Remove the imported row of the task that a job of the ledger has; the job gets its files."""
-        for number, files, digests in self._query(
-            "SELECT other.number, other.files, other.files_sha256 FROM jobs, jobs AS other"
+        """Remove the imported row of the task that a job of the ledger has; the job gets its files and tags."""
+        for number, *files in self._query(
+            "SELECT other.number, other.files, other.files_sha256, other.files_received_sha256 FROM jobs, jobs AS other"
             " WHERE jobs.uuid = ? AND other.host = jobs.host AND other.task_id = jobs.task_id"
             " AND other.listed_after IS NOT NULL AND other.number <> jobs.number",
             (uuid,),
         ):
+            self._tags.copy(number, uuid)
             self._execute("DELETE FROM jobs WHERE number = ?", (number,))
             self._execute(
-                "UPDATE jobs SET files = ?, files_sha256 = ? WHERE uuid = ? AND files = '[]'",
-                (files, digests, uuid),
+                "UPDATE jobs SET files = ?, files_sha256 = ?, files_received_sha256 = ?"
+                " WHERE uuid = ? AND files = '[]'",
+                (*files, uuid),
             )
 
 

@@ -31,6 +31,12 @@ def action_of(kind: str, request: Mapping[str, Any]) -> str:
     return str(request.get("action", kind)) if kind in _IMAGINE_KINDS else kind
 
 
+def parent_in(request: Mapping[str, Any]) -> str | None:
+    """The id of the image or video that a request is about."""
+    found = request.get("image_id") or request.get("video_id")
+    return found if isinstance(found, str) else None
+
+
 class Job(NamedTuple):
     """One row of the ledger, with its JSON columns parsed.
 
@@ -38,7 +44,8 @@ class Job(NamedTuple):
     many seconds the service's clock was ahead of ours when the request was sent, None if it is unknown;
     `boot_id` and `sent_uptime` are the boot of the system and its uptime then. `key` is the job's key, and
     `key_fingerprint` identifies the request as it was typed. `files_sha256` is parallel to `files`, with None
-    for an unknown hash, or None altogether. `source_sha256` is that of the file that the job starts from.
+    for an unknown hash, or None altogether; `files_received_sha256` is the same of the bytes as received, with None for
+    a file that has these bytes. `source_sha256` is that of the file that the job starts from.
     `listed_after` is the number of the job after which an imported task is listed; None for a job of this ledger.
     `batch` is the name of the batch that the job belongs to, and `item` identifies its line and step there.
     `estimate` is what it was expected to cost and `charged` what the usage records say, in USD; `trace_id` links it
@@ -80,6 +87,7 @@ class Job(NamedTuple):
     estimate: float | None = None
     charged: float | None = None
     trace_id: str | None = None
+    files_received_sha256: list[str | None] | None = None
 
     @property
     def prompt(self) -> str:
@@ -122,8 +130,7 @@ class Job(NamedTuple):
     @property
     def parent(self) -> str | None:
         """The id of the image or video that the job was applied to; a row from elsewhere has it in its request."""
-        found = self.parent_image or self.request.get("image_id") or self.request.get("video_id")
-        return found if isinstance(found, str) else None
+        return self.parent_image or parent_in(self.request)
 
     @property
     def unsent(self) -> bool:
@@ -134,6 +141,12 @@ class Job(NamedTuple):
     def unfinished(self) -> bool:
         """Whether resuming the job does anything: it has no outcome yet, or files are missing."""
         return self.state in UNFINISHED or (self.state == "done" and self.files_due > 0)
+
+    @property
+    def steps(self) -> list[str]:
+        """The paths of its intermediate pictures that were kept."""
+        found = (self.files_asked or {}).get("steps")
+        return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
     @property
     def reference(self) -> str:
@@ -177,5 +190,14 @@ class Job(NamedTuple):
 
 def digests_of(job: Job) -> dict[str, str | None]:
     """The files of a job, each with its SHA-256 digest, None where the ledger has none."""
-    digests = job.files_sha256 or ()
-    return {path: digests[n] if n < len(digests) else None for n, path in enumerate(job.files)}
+    return _by_path(job, job.files_sha256)
+
+
+def received_digests_of(job: Job) -> dict[str, str | None]:
+    """The same of the bytes as received; None for a file that has these bytes."""
+    return _by_path(job, job.files_received_sha256)
+
+
+def _by_path(job: Job, digests: list[str | None] | None) -> dict[str, str | None]:
+    known = digests or ()
+    return {path: known[n] if n < len(known) else None for n, path in enumerate(job.files)}

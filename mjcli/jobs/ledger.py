@@ -36,11 +36,12 @@ from mjcli.jobs.database import (
 )
 from mjcli.jobs.filesystem import network_file_system
 from mjcli.jobs.imported import ImportedRows
-from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, Job, digests_of
+from mjcli.jobs.job import GIVEN_UP, ID_PREFIX, RESUBMITTED, Job, digests_of, received_digests_of
 from mjcli.jobs.locks import JobLocks
 from mjcli.jobs.names import UNFINISHED
 from mjcli.jobs.queries import Queries
 from mjcli.jobs.rows import COLUMNS, DamagedRow, decode, job_of, name_of, read_around_damage, stored_hashes
+from mjcli.jobs.tags import Tags
 from mjcli.jobs.transactions import Transactions
 from mjcli.jobs.uploads import Uploads
 
@@ -90,8 +91,10 @@ class Ledger(Queries):
         self.hide = hide
         #: The links of files that were uploaded earlier.
         self.uploads = Uploads(self._query, self._execute, clock)
+        #: The tags and stars of jobs.
+        self.tags = Tags(self._query, self._execute, self._transaction)
         #: The tasks that were imported from the service.
-        self.imported = ImportedRows(self._query, self._execute, self._transaction, clock)
+        self.imported = ImportedRows(self._query, self._execute, self._transaction, clock, self.tags)
         #: What the jobs cost, and the limits on it.
         self.costs = Costs(self._query, self._execute, self._transaction, clock)
         #: The locks on jobs, of this process and of others.
@@ -382,21 +385,39 @@ class Ledger(Queries):
         *,
         files_due: int = 0,
         sha256: Sequence[str | None] | None = None,
+        received: Mapping[str, str] | None = None,
     ) -> None:
         """Store the paths of a job's saved files, how many are still missing, and the files' hashes.
 
         `sha256` is parallel to `files`, with None for an unknown hash; without it, the hashes that are known
-        for these paths stay.
+        for these paths stay. `received` has, by path, the hashes of bytes that were changed before they were saved;
+        those that are known stay for files that are the same.
         """
+        job = self.get(uuid)
+        known = digests_of(job) if job is not None else {}
+        before = received_digests_of(job) if job is not None else {}
         if sha256 is None:
-            job = self.get(uuid)
-            known = digests_of(job) if job is not None else {}
             sha256 = [known.get(each) for each in files]
         for path, digest in zip(files, sha256, strict=True):
             self._take_file(uuid, path, digest)
+        as_received = [
+            (received or {}).get(path) or (before.get(path) if known.get(path) == digest else None)
+            for path, digest in zip(files, sha256, strict=True)
+        ]
         self._update(
-            uuid, files=json.dumps(list(files)), files_due=files_due, files_sha256=stored_hashes(sha256)
+            uuid,
+            files=json.dumps(list(files)),
+            files_due=files_due,
+            files_sha256=stored_hashes(sha256),
+            files_received_sha256=stored_hashes(as_received),
         )
+
+    def set_steps(self, uuid: str, steps: Sequence[str]) -> None:
+        """Store the paths of the intermediate pictures of a job that is done; they are none of its files."""
+        job = self.get(uuid)
+        if job is not None:
+            stored = {**(job.files_asked or {}), "steps": list(steps)}
+            self._update(uuid, "state = 'done'", files_asked=json.dumps(stored))
 
     def _take_file(self, uuid: str, path: str, digest: str | None) -> None:
         """Remove a file from other jobs that list its path, unless it still holds what they saved."""
@@ -408,7 +429,13 @@ class Ledger(Queries):
                 for each, known in digests_of(other).items()
                 if each != path or (known is not None and known == digest)
             }
-            self._update(other.uuid, files=json.dumps(list(kept)), files_sha256=stored_hashes(kept.values()))
+            received = received_digests_of(other)
+            self._update(
+                other.uuid,
+                files=json.dumps(list(kept)),
+                files_sha256=stored_hashes(kept.values()),
+                files_received_sha256=stored_hashes(received[each] for each in kept),
+            )
 
     def give_up(self, uuid: str) -> bool:
         """Stop following a job at the user's request; return False if it is finished."""
@@ -433,9 +460,10 @@ class Ledger(Queries):
         with self._transaction():
             if not self._update(uuid, f"state = '{state}'", state="failed", ended_at=self._clock.time()):
                 return None
-            ((key, item),) = self._query("SELECT key, item FROM jobs WHERE uuid = ?", (uuid,))
+            ((number, key, item),) = self._query("SELECT number, key, item FROM jobs WHERE uuid = ?", (uuid,))
             self._update(uuid, key=None, item=None)
             fresh = self._insert(f"{_REQUEST_COLUMNS} FROM jobs WHERE uuid = ?", (uuid,), key, item)
+            self.tags.copy(number, fresh)
             if state == "unknown":
                 message = f"Given up by the user and resubmitted as {fresh[:ID_PREFIX]}."
                 self._update(uuid, error=json.dumps({"code": RESUBMITTED, "message": message, "by": fresh}))

@@ -117,6 +117,30 @@ class Queries:
         ((count,),) = self._query("SELECT COUNT(*) FROM jobs WHERE profile = ?", (profile,))
         return int(count)
 
+    # -- all profiles ------------------------------------------------------------------------------
+
+    def profiles(self) -> list[str]:
+        """Return the names of the profiles that have jobs."""
+        rows = self._query("SELECT DISTINCT profile FROM jobs ORDER BY profile", ())
+        return [name for (name,) in rows if isinstance(name, str)]
+
+    def numbered(self, numbers: Iterable[int]) -> list[Job]:
+        """Return the jobs with these numbers."""
+        found: list[Job] = []
+        for part in in_batches(map(str, numbers)):
+            marks = ",".join("?" * len(part))
+            found += self._all(f"WHERE number IN ({marks})", tuple(map(int, part)))
+        return found
+
+    def changes(self, lowest: int) -> dict[int, float]:
+        """Return when each job from this number on was changed, by its number."""
+        return dict(self._query("SELECT number, changed_at FROM jobs WHERE number >= ?", (lowest,)))
+
+    def data_version(self) -> int:
+        """Return a number that changes when another process changes the ledger."""
+        ((version,),) = self._query("PRAGMA data_version", ())
+        return int(version)
+
     # -- references --------------------------------------------------------------------------------
 
     def nth_newest(self, profile: str, n: int) -> Job | None:
@@ -218,6 +242,29 @@ class Queries:
             if image is None:
                 break
         return job
+
+    def parents(self, profile: str, image: str | None) -> Iterator[tuple[str, Job | None]]:
+        """Yield an image and those that it came from, nearest first, each with the job that made it, if known."""
+        seen: set[str] = set()
+        for _ in range(_MOST_PARENTS):
+            job = self.by_image(profile, image) if image else None
+            if not image or (job is not None and job.uuid in seen):
+                return
+            yield image, job
+            if job is None:
+                return
+            seen.add(job.uuid)
+            image = job.parent_image
+
+    def seed_of(self, profile: str, image: str) -> str | None:
+        """Return the seed of an image, if a job asked for it. Every row is read."""
+        rows = self._query(
+            "SELECT result FROM jobs WHERE kind = 'seed' AND profile = ? AND parent_image = ? AND state = 'done'"
+            " ORDER BY number DESC LIMIT 1",
+            (profile, image),
+        )
+        seed = object_of(rows[0][0]).get("seed") if rows else None
+        return str(seed) if isinstance(seed, (str, int)) else None
 
     # -- batches -----------------------------------------------------------------------------------
 

@@ -192,8 +192,9 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     "estimate": _is_amount,
     "charged": _is_amount,
     "trace_id": _is_text,
+    "files_received_sha256": _is_list_of_hashes,
 }
-_JSON = ("request", "result", "error", "files_asked", "files", "files_sha256")
+_JSON = ("request", "result", "error", "files_asked", "files", "files_sha256", "files_received_sha256")
 _OPTIONAL = (
     "task_id",
     "image_id",
@@ -217,6 +218,7 @@ _OPTIONAL = (
     "estimate",
     "charged",
     "trace_id",
+    "files_received_sha256",
 )
 
 

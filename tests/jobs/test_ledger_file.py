@@ -160,6 +160,7 @@ def test_a_ledger_that_was_moved_to_a_network_file_system_loses_its_log(
     assert (journal(path), len(notices), len(rows(path))) == ("delete", 1, 1)
 
 
+@pytest.mark.slow
 def test_processes_share_a_ledger_with_a_rollback_journal(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,6 +170,7 @@ def test_there_is_at_most_one_query_a_second(followers: Followers, service: Task
     assert min(pauses) >= PERIOD - 1e-6
 
 
+@pytest.mark.slow
 def test_more_than_a_hundred_tasks_take_turns(followers: Followers, service: Tasks) -> None:
     ids = [f"t{number}" for number in range(2 * CHUNK + 50)]
     for each in ids:

@@ -82,6 +82,12 @@ def modern(name: str) -> str:
     return f"upscale{name.removeprefix('upsample')}" if name.startswith("upsample") else name
 
 
+def quadrant_of(name: str) -> int | None:
+    """Which image of a grid (1 to 4) an upscale takes out of it; None for any other action."""
+    found = re.fullmatch(r"upscale([1-4])", modern(name))
+    return int(found[1]) if found else None
+
+
 def spelling(name: str, offered: Sequence[str]) -> str:
     """The name to send: the one that the image offered; as it is if that is not known."""
     return next((each for each in offered if modern(each) == modern(name)), name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mjcli.api.models import Result
-from mjcli.jobs.job import digests_of
+from mjcli.jobs.job import digests_of, parent_in
 
 if TYPE_CHECKING:
     from mjcli.api.models import TaskRecord
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class FinishedJob(NamedTuple):
     """A job with a result. `job` is its row in the ledger before this command, `record` the service's record.
 
-    `uuid` names its row, None when the ledger does not have it. `requested_at` is in Unix seconds.
+    `uuid` names its row, None when the ledger does not have it. `requested_at` is in Unix seconds. `request` is the
+    body of its request, and `parent` the image or video that it was applied to.
     """
 
     result: Result
@@ -29,13 +30,23 @@ class FinishedJob(NamedTuple):
     requested_at: float | None = None
     job: Job | None = None
     record: TaskRecord | None = None
+    request: Mapping[str, Any] = {}
+    parent: str | None = None
 
     @classmethod
     def of_job(cls, job: Job) -> FinishedJob:
         """A job that is done in the ledger."""
         result = Result(job.result or {})
         return cls(
-            result, job.task_id or result.task_id, job.uuid, job.words, job.action, job.created_at, job=job
+            result,
+            job.task_id or result.task_id,
+            job.uuid,
+            job.words,
+            job.action,
+            job.created_at,
+            job=job,
+            request=job.request,
+            parent=job.parent,
         )
 
     @classmethod
@@ -49,6 +60,8 @@ class FinishedJob(NamedTuple):
             action=str(request.get("action") or record.type or ""),
             requested_at=record.created_at,
             record=record,
+            request=request,
+            parent=parent_in(request),
         )
 
     @classmethod
@@ -62,6 +75,8 @@ class FinishedJob(NamedTuple):
             order.action,
             earlier.created_at if earlier is not None else None,
             job=earlier,
+            request=order.body,
+            parent=order.parent_image or parent_in(order.body),
         )
 
     @property

@@ -33,7 +33,7 @@ from mjcli.errors import (
     full_stop,
 )
 from mjcli.jobs.job import digests_of
-from mjcli.jobs.names import UNFINISHED
+from mjcli.jobs.names import UNFINISHED, is_plain
 from mjcli.prompt.parse import is_link
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mjcli.jobs.job import Job
     from mjcli.jobs.ledger import Ledger
     from mjcli.jobs.queries import Need
+    from mjcli.media.metadata import Embedded
     from mjcli.settings.load import Settings
 
 SHORTEST_PREFIX = 4  # characters of an id that may stand for the whole
@@ -87,8 +88,22 @@ class Lookup:
 
     # -- jobs --------------------------------------------------------------------------------------
 
-    def job(self, text: str) -> Job:
-        """The job of a reference, id or id prefix. Raises `UsageError` when the ledger does not have it."""
+    def job(self, text: str, *, metadata: bool = False) -> Job:
+        """The job of a reference, id, id prefix or saved file; with `metadata`, of a file whose metadata names it.
+
+        Raises `UsageError` when the ledger does not have it.
+        """
+        embedded = self._embedded(text) if metadata else None
+        if embedded is not None:
+            job = self._job_of(embedded)
+            if job is not None:
+                self._say(f'"{visible(text)}" is not as mj saved it; its metadata names job {job.reference}.')
+                return job
+            raise UsageError(
+                f'"{visible(text)}" is not as mj saved it, and its metadata names a job that profile'
+                f' "{self.profile}" does not have.',
+                hint=command("tasks", "--import", note="adds the service's tasks to the ledger"),
+            )
         job = self.known_job(text) or self._shown_by(text)
         if job is None:
             raise UsageError(f'No job in profile "{self.profile}" matches "{visible(text)}".', hint=_HISTORY)
@@ -154,6 +169,25 @@ class Lookup:
             return ledger.by_file(self.profile, str(path.absolute()), digest) if digest is not None else None
         except (ConfigError, OSError):  # OSError: the working directory was deleted
             return None
+
+    def _embedded(self, name: str) -> Embedded | None:
+        """What the metadata of a file says that no job saved as it is, if its host is that of the profile."""
+        if name.startswith("@") or not is_regular_file(name) or self.saved_file(name) is not None:
+            return None
+        from mjcli.media.metadata import read_file
+
+        found = read_file(Path(name))
+        return found if found is not None and found.host == self._settings.host else None
+
+    def _job_of(self, embedded: Embedded) -> Job | None:
+        """The job that the metadata of a file names."""
+        ledger = self._ledger()
+        if ledger is None:
+            return None
+        task = embedded.task_id and ledger.by_task(embedded.host, embedded.task_id)
+        if task and task.profile == self.profile:
+            return task
+        return ledger.by_image(self.profile, embedded.image_id) if embedded.image_id else None
 
     def _saved(self, name: str) -> Job:
         """The job that saved a file. Raises `UsageError` if there is none."""
@@ -271,13 +305,25 @@ class Lookup:
 
     # -- images, videos, tasks ---------------------------------------------------------------------
 
-    def image(self, text: str) -> Image:
+    def image(self, text: str, *, metadata: bool = False) -> Image:
         """The image of an id, reference or saved file; an id that the ledger does not know is used as it is.
 
+        With `metadata`, a file that no job saved as it is means the image that its metadata names: right only where
+        the service uses its own image, since the file may have been edited.
         Raises `UsageError` for an unknown reference, a job without an image and an image of a stream, which
         no longer exists; `StillRunning` if `@last` is a job that has not finished.
         """
-        job = self.known_job(text, "image", need="image")
+        embedded = self._embedded(text) if metadata else None
+        if embedded is not None and embedded.image_id is not None and is_plain(embedded.image_id):
+            ledger = self._ledger()
+            job = ledger.by_image(self.profile, embedded.image_id) if ledger is not None else None
+            self._say(
+                f'"{visible(text)}" is not as mj saved it; using image {embedded.image_id}, which its metadata names.'
+            )
+            if job is None:
+                return Image(embedded.image_id, None)
+        else:
+            job = self.known_job(text, "image", need="image")
         if job is None:
             self._refuse_intermediate(text)
             return Image(text, None)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mjcli.jobs.ledger import Ledger
     from mjcli.jobs.order import Order
     from mjcli.media.download import Downloader, OwnFiles
+    from mjcli.media.metadata import Metadata
     from mjcli.media.names import Target
     from mjcli.media.place import Saved
     from mjcli.settings.load import Settings
@@ -80,8 +81,12 @@ def requested_target(
     if split and files.download is False:
         raise UsageError("--split cuts downloaded grids, so it cannot be combined with --no-download.")
     download = files.download
+    if files.wants_metadata and download is False:
+        raise UsageError(
+            f"--metadata {files.metadata} saves the images, so it cannot be combined with --no-download."
+        )
     if download is None:
-        download = bool(settings.download.value) or files.output is not None or split
+        download = bool(settings.download.value) or files.output is not None or split or files.wants_metadata
     if not download:
         _check_unused(files)
         return None
@@ -107,9 +112,9 @@ def output_target(output: Output, settings: Settings, files: FileOptions, *, spl
     from mjcli.media.names import parse_target
 
     if split:
-        from mjcli.media.grid import check_pillow
+        from mjcli.media.grid import check_split
 
-        check_pillow()
+        check_split()
     if files.output == STDOUT:
         target = stdout_target(output, split=split)
     elif files.output is not None:
@@ -119,7 +124,10 @@ def output_target(output: Output, settings: Settings, files: FileOptions, *, spl
         target = (
             parse_target(f"{directory}/", Path()) if "{" in directory else parse_target(None, Path(directory))
         )
-    return with_limit(target, files)._replace(split=split)
+    if target.stdout and files.metadata == "sidecar":
+        raise UsageError("--metadata sidecar writes a file, so it cannot be combined with --output -.")
+    target = target._replace(split=split, metadata=str(settings.metadata.value))
+    return with_options(target, files)
 
 
 def _absolute(name: str, path: str | Path) -> str:
@@ -142,11 +150,17 @@ def _absolute(name: str, path: str | Path) -> str:
     return f"{full}/" if text.endswith(("/", os.sep)) else full
 
 
-def with_limit(target: Target, files: FileOptions) -> Target:
-    """The target with the limit of --max-size, if that is given. Raises `UsageError`."""
-    from mjcli.media.names import parse_size
+def with_options(target: Target, files: FileOptions) -> Target:
+    """The target with --max-size and --metadata, where they are given. Raises `UsageError`."""
+    if files.max_size is not None:
+        from mjcli.media.names import parse_size
 
-    return target if files.max_size is None else target._replace(max_size=parse_size(files.max_size))
+        target = target._replace(max_size=parse_size(files.max_size))
+    if files.metadata is not None:
+        target = target._replace(metadata=files.metadata)
+    if target.metadata != "off":
+        import mjcli.cli.provenance  # noqa: F401 - before a request is sent: see `preload`
+    return target
 
 
 def check_fixed_name(target: Target, *, force: bool) -> None:
@@ -172,6 +186,7 @@ def check_names(
     from mjcli.media.names import check_free, fields_of, known_directory
     from mjcli.media.place import check_writable
 
+    target = numbered_target(target, order.action)
     video = order.wanted == "video"
     check_one_image(target, several=video or bool(split_images))
     if target.stdout:
@@ -186,6 +201,15 @@ def check_names(
     # Even where several are requested, it may be one.
     for count in (1, 4) if video or split_images else (1,):
         check_free(target, fields, count=count, extensions=_VIDEOS if video else _IMAGES)
+
+
+def numbered_target(target: Target, action: str) -> Target:
+    """The target of a job: an upscale of one image of a grid has that image's number in the names of its files."""
+    from mjcli.api.actions import quadrant_of
+    from mjcli.media.names import for_quadrant
+
+    number = quadrant_of(action)
+    return target if number is None else for_quadrant(target, number)
 
 
 def names_jobs(target: Target) -> bool:
@@ -203,7 +227,9 @@ def stored_target(job: Job) -> Target | None:
 
     limit = stored.get("max_size")
     size = limit if isinstance(limit, int) and limit > 0 else MAX_SIZE
-    return Target(Path(directory), template, split=bool(stored.get("split")), max_size=size)
+    target = Target(Path(directory), template, split=bool(stored.get("split")), max_size=size)
+    metadata = stored.get("metadata")
+    return target._replace(metadata=metadata) if metadata in ("embed", "sidecar") else target
 
 
 def target_record(target: Target | None, *, force: bool) -> dict[str, Any] | None:
@@ -217,6 +243,8 @@ def target_record(target: Target | None, *, force: bool) -> dict[str, Any] | Non
         record["split"] = True
     if target.max_size != MAX_SIZE:
         record["max_size"] = target.max_size
+    if target.metadata != "off":
+        record["metadata"] = target.metadata
     return record
 
 
@@ -315,7 +343,7 @@ class Saver:
         retry = command("download", job.reference, "-o", STDOUT)
         with tempfile.TemporaryDirectory(prefix="mj-", dir=target.directory) as directory:
             there = [Path(path) for path in job.files]
-            target = target._replace(directory=Path(directory), stdout=False)
+            target = target._replace(directory=Path(directory))
             saved, failures = ([], []) if there else self._save(job, target, force=False)
             if failures:
                 self._output.failure(_missing(failures, job.task_id, retry))
@@ -362,7 +390,9 @@ class Saver:
             for file in saved:
                 path = str(file.path)
                 digests[path] = file.sha256 or digests.get(path)
-            ledger.set_files(uuid, list(digests), files_due=due, sha256=list(digests.values()))
+            received = {str(file.path): file.received_sha256 for file in saved if file.received_sha256}
+            hashes = list(digests.values())
+            ledger.set_files(uuid, list(digests), files_due=due, sha256=hashes, received=received)
         row = ledger.get(uuid) if uuid is not None else None
         if _is_earlier(job) and row is not None and row.result:
             from mjcli.api.models import Result
@@ -405,11 +435,13 @@ class Saver:
         result = job.result
         if not result.file_urls:
             return [], []
+        target = numbered_target(target, job.action)
         sweep(target.directory)  # partial files of an mj that was killed
         name = job.task_id or result.task_id or job
         # A copy, because other threads add to it.
         busy = [path for path, other in dict(self._placed.names).items() if other != name]
         own = OwnFiles(self._own_files(job), busy=busy, until=_forced_at(job), mixed=bool(result.video_urls))
+        metadata = self._metadata(job, target, force=force)
 
         def fetch(urls: Sequence[str | None], links: Links, *, video: bool) -> Fetched:
             with FilesWatch(self._output, len(urls)) as progress:
@@ -423,15 +455,32 @@ class Saver:
                     refresh=lambda: links(self._lookup.fresh_result(job.task_id or result.task_id)),
                     stale=lambda url: _is_earlier(job) and self._lookup.is_stale(url),
                     progress=progress,
+                    metadata=metadata,
                 )
 
         files, failures = fetch(result.links, lambda fresh: fresh.links, video=bool(result.video_urls))
         files += self._cover(result, target, fetch)
         if target.split and len(result.links) == len(files) == 1:
-            files += self._quadrants(result, files[0].path, failures, own, force=force)
+            files += self._quadrants(result, files[0].path, failures, own, metadata, force=force)
         self._report(files)
         self._placed.names.update({file.path: name for file in files if not file.kept})
         return files, failures
+
+    def _metadata(self, job: FinishedJob, target: Target, *, force: bool) -> Metadata | None:
+        """How the metadata of a job's images is saved; without it, they still are."""
+        if target.metadata == "off":
+            return None
+        from mjcli.cli.provenance import metadata_of
+
+        host, profile = self._settings.host, self._settings.profile.value
+        options = {"host": host, "profile": profile, "hide": self._output.secret.hide, "force": force}
+        try:
+            with contextlib.suppress(ConfigError):
+                return metadata_of(job, target, self._ledger(), **options)
+            return metadata_of(job, target, None, **options)
+        except Exception as error:
+            self._output.warning(f"The metadata was not saved: {type(error).__name__}: {error}")
+            return None
 
     def _own_files(self, job: FinishedJob) -> dict[str, str | None]:
         """The files that the ledger lists now as the job's, with their digests."""
@@ -456,18 +505,25 @@ class Saver:
         return files
 
     def _quadrants(
-        self, result: Result, grid: Path, failures: list[DownloadError], own: OwnFiles, *, force: bool
+        self,
+        result: Result,
+        grid: Path,
+        failures: list[DownloadError],
+        own: OwnFiles,
+        metadata: Metadata | None,
+        *,
+        force: bool,
     ) -> list[Saved]:
         """The four images cut from a grid; what goes wrong is added to `failures`."""
         from mjcli.api.actions import modern
-        from mjcli.media.grid import check_pillow, quadrants
+        from mjcli.media.grid import check_split, quadrants
 
         if "upscale1" not in map(modern, result.actions):
             self._output.notice(f"{grid} is a single image, so it is not split.")
             return []
         try:
-            check_pillow()
-            return quadrants(grid, force=force, own=own)
+            check_split()
+            return quadrants(grid, force=force, own=own, metadata=metadata)
         except (DownloadError, UsageError) as error:
             failures.append(DownloadError(error.message, hint=error.hint))
             return []

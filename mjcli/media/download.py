@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mjcli.errors import DownloadError, MjError, reason_of, without_stop
 from mjcli.media.formats import (
@@ -28,6 +28,9 @@ from mjcli.media.names import Target, is_variant, name_for
 from mjcli.media.place import PartialFile, Saved, discard_partial_files, partial_file, place_part, sha256_of
 from mjcli.media.transfer import Limits, LinkExpired, Transfer
 from mjcli.media.web import STALL_SECONDS, GuardedGet
+
+if TYPE_CHECKING:
+    from mjcli.media.metadata import Metadata
 
 _STEP = 0.5  # seconds within which `stop`, and on Windows Ctrl-C, is noticed
 PARALLEL = 6  # more of them only wait for each other
@@ -98,6 +101,7 @@ class Job(NamedTuple):
     files: int
     video: bool
     progress: Progress
+    metadata: Metadata | None
 
 
 class Downloader:
@@ -154,16 +158,17 @@ class Downloader:
         refresh: Callable[[], Sequence[str | None]] | None = None,
         stale: Callable[[str], bool] = lambda _url: False,
         progress: Progress = lambda *_: None,
+        metadata: Metadata | None = None,
     ) -> tuple[list[Saved], list[DownloadError]]:
         """Save every link, a few at a time; returns the saved files in order, and the failures.
 
         A file that is already one of the job's `own` is kept, unless `force`. `video` says what the links are
         to lead to. `refresh` returns fresh links for all of `urls` when one has expired or is missing (None);
         it is called at most once. A link that is `stale` has probably expired, and is used only when there is
-        no fresh one.
+        no fresh one. With `metadata`, it is saved in the files or beside them.
         """
         fresh = _FreshLinks(refresh, len(urls))
-        job = Job(target, fields, own or OwnFiles(), force, len(urls), video, progress)
+        job = Job(target, fields, own or OwnFiles(), force, len(urls), video, progress, metadata)
 
         def save(index: int) -> Saved | DownloadError:
             try:
@@ -183,7 +188,7 @@ class Downloader:
         """Save one file, unless the job has it already. Raises `DownloadError`."""
         kept = None if job.force else job.own.claim(_name(job, index, "png"), video=job.video)
         if kept is not None:
-            return kept
+            return kept if job.metadata is None else job.metadata.keep(kept)
         if url is None:
             url = fresh.link(index)
             if url is None:
@@ -218,9 +223,15 @@ class Downloader:
                 if problem := not_a_result(head, transfer.content_type):
                     # Some servers answer like this when the image no longer exists.
                     raise LinkExpired(f'The file at "{url}" {problem}; nothing was saved.')
-                part.sync()
                 name = _name(job, index, extension_for(head, transfer.content_type, url))
-                saved = place_part(part, name, force=job.force, spare=job.own.spares, own=job.own.lists)
+
+                def put(complete: PartialFile) -> Saved:
+                    complete.sync()
+                    return place_part(
+                        complete, name, force=job.force, spare=job.own.spares, own=job.own.lists
+                    )
+
+                saved = put(part) if job.metadata is None else job.metadata.save(part, put)
                 return saved._replace(notices=(*saved.notices, *_oddities(saved.path, part, head)))
         except OSError as error:
             raise DownloadError(f'"{directory}" cannot be written: {reason_of(error)}.') from error

@@ -45,7 +45,8 @@ class Target(NamedTuple):
     """Where files are saved: a directory and a template for paths in it; with `split`, grids are also split.
 
     The components of the template are separated by `/`. `max_size` is the most that a file may have, in bytes.
-    With `stdout`, the bytes of one image go to standard output, and `directory` has its temporary file.
+    With `stdout`, the bytes of one image go to standard output, and `directory` has its temporary file. `metadata` says
+    where the provenance of images is saved: `embed`, `sidecar` or `off`.
     """
 
     directory: Path
@@ -53,6 +54,7 @@ class Target(NamedTuple):
     split: bool = False
     max_size: int = MAX_SIZE
     stdout: bool = False
+    metadata: str = "off"
 
     @property
     def fixed(self) -> Path | None:
@@ -170,6 +172,36 @@ def known_directory(target: Target, fields: Mapping[str, str]) -> Path:
     return name_for(first, fields, ext="png", index=1, count=1).parent
 
 
+def for_quadrant(target: Target, number: int) -> Target:
+    """The target of an image that was taken out of a grid: its number is in the same place as that of `part_of`.
+
+    A template that the user wrote has it only as {index}.
+    """
+    template = target.template
+    if template == DEFAULT_TEMPLATE:
+        stem, dot, suffix = template.rpartition(".")
+        template = f"{stem}_{{index}}{dot}{suffix}"
+    return target._replace(template=_with_index(template, number))
+
+
+def for_quadrants(target: Target) -> Target:
+    """The target of several images that are taken out of one grid, from the name of one file."""
+    fixed = target.fixed
+    if fixed is None:
+        return target
+    stem, dot, suffix = target.template.rpartition(".")
+    return target._replace(template=f"{stem}_{{index}}{dot}{suffix}" if stem else f"{suffix}_{{index}}")
+
+
+def _with_index(template: str, number: int) -> str:
+    """A template in which {index} is replaced."""
+    text = ""
+    for literal, field, _, _ in string.Formatter().parse(template):
+        text += literal.replace("{", "{{").replace("}", "}}")
+        text += "" if field is None else str(number) if field == "index" else f"{{{field}}}"
+    return text
+
+
 def _placeholders(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
@@ -191,6 +223,21 @@ def numbered(path: Path, number: int) -> Path:
 def part_of(grid: Path, number: int) -> Path:
     """The name of one of the four images of a grid (1 is top left, 4 is bottom right)."""
     return _with_end(grid, f"_{number}")
+
+
+def step_of(final: Path, number: int, extension: str) -> Path:
+    """The name of an intermediate picture of a job (from 1), beside its final one."""
+    return _with_end(_as(final, extension), f"-step{number}")
+
+
+def timelapse_of(final: Path, extension: str) -> Path:
+    """The name of the animation of a job's steps."""
+    return _with_end(_as(final, extension), "-timelapse")
+
+
+def _as(path: Path, extension: str) -> Path:
+    """A name of an image with another extension."""
+    return path.with_suffix(f".{extension}") if is_extension(path.suffix) else Path(f"{path}.{extension}")
 
 
 def _with_end(path: Path, end: str) -> Path:

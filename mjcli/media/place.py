@@ -36,13 +36,15 @@ MOST_NAMES = 10_000  # numbers that are tried for a file whose name is in use
 class Saved(NamedTuple):
     """A file on disk; `kept` when it already existed, with the same bytes or as a file of the same job.
 
-    `sha256` is the hexadecimal digest of its bytes, empty when they were not read. `notices` are sentences.
+    `sha256` is the hexadecimal digest of its bytes, empty when they were not read; `received_sha256` is that of the
+    bytes as received, if the file has others. `notices` are sentences.
     """
 
     path: Path
     kept: bool
     sha256: str = ""
     notices: tuple[str, ...] = ()
+    received_sha256: str = ""
 
 
 class PartialFile:
@@ -185,13 +187,34 @@ def _none(_path: Path) -> bool:
     return False
 
 
-def place(data: bytes, path: Path, *, force: bool, spare: Callable[[Path], bool] = _none) -> Saved:
-    """Write an image under its name or a numbered one; see `place_part`. Raises `DownloadError`."""
+Put = Callable[[PartialFile], Saved]
+
+
+def _put_alone(part: PartialFile, put: Put) -> Saved:
+    return put(part)
+
+
+def place(
+    data: bytes,
+    path: Path,
+    *,
+    force: bool,
+    spare: Callable[[Path], bool] = _none,
+    save: Callable[[PartialFile, Put], Saved] = _put_alone,
+) -> Saved:
+    """Write an image under its name or a numbered one; see `place_part`. Raises `DownloadError`.
+
+    `save` gets the file and what puts it in its place.
+    """
+
+    def put(part: PartialFile) -> Saved:
+        part.sync()
+        return place_part(part, path, force=force, spare=spare)
+
     try:
         with partial_file(path.parent) as part:
             part.write(data)
-            part.sync()
-            return place_part(part, path, force=force, spare=spare)
+            return save(part, put)
     except OSError as error:
         raise DownloadError(f'"{path}" cannot be written: {reason_of(error)}.') from error
 

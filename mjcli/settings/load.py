@@ -75,8 +75,12 @@ class Settings(NamedTuple):
     """bool: whether images are saved without --download."""
     suffix: Setting
     """str or None: added to the end of every prompt, as a preset's suffix is to some."""
+    preview: Setting
+    """One of `schema.PREVIEWS`: how images are shown in the terminal."""
     max_cost_per_day: Setting
     """float or None: the most that the jobs of a UTC day may cost, in USD."""
+    metadata: Setting
+    """`embed`, `sidecar` or `off`: where the provenance of saved images is written."""
     sandbox: Setting
     """bool: whether the embedded stand-in is used in place of the service."""
     config_file: Path
@@ -158,7 +162,9 @@ class Settings(NamedTuple):
         yield "defaults.output", self.output
         yield "defaults.download", self.download
         yield "defaults.suffix", self.suffix
+        yield "defaults.preview", self.preview
         yield "defaults.max_cost_per_day", self.max_cost_per_day
+        yield "defaults.metadata", self.metadata
         for name, setting in self.presets.items():
             yield f"presets.{name}.suffix", setting
         yield "sandbox", self.sandbox
@@ -203,7 +209,9 @@ def load_settings(
         output=_output(defaults, path),
         download=defaults.from_file("download", False),
         suffix=defaults.from_file("suffix"),
+        preview=defaults.from_file("preview", "auto"),
         max_cost_per_day=defaults.from_file("max_cost_per_day"),
+        metadata=defaults.from_file("metadata", "off"),
         sandbox=in_sandbox,
         config_file=path,
         data_dir=_data_dir(environ),

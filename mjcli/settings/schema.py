@@ -18,7 +18,9 @@ Check = Callable[[str], str]
 DEFAULT_PROFILE = "default"
 SANDBOX = "sandbox"
 MODES = ("fast", "relax", "turbo")
+PREVIEWS = ("auto", "kitty", "iterm", "sixel", "blocks", "off")
 TOKEN_PLACES = ("header", "query")
+METADATA = ("embed", "sidecar", "off")
 
 SETTABLE_KEYS = (
     "base_url",
@@ -29,7 +31,9 @@ SETTABLE_KEYS = (
     "defaults.output",
     "defaults.download",
     "defaults.suffix",
+    "defaults.preview",
     "defaults.max_cost_per_day",
+    "defaults.metadata",
     "presets.NAME.suffix",
     "profiles.NAME.base_url",
     "profiles.NAME.token_in",
@@ -248,6 +252,8 @@ DEFAULTS_KEYS: dict[str, Check] = {
     "mode": _one_of(*MODES),
     "output": check_output,
     "suffix": check_suffix,
+    "metadata": _one_of(*METADATA),
+    "preview": _one_of(*PREVIEWS),
 }
 PRESET_KEYS: dict[str, Check] = {"suffix": check_suffix}
 _NAMED_SECTIONS = {"profiles": PROFILE_KEYS, "presets": PRESET_KEYS}

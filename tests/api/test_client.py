@@ -131,6 +131,7 @@ def test_a_refused_text_request_is_an_api_error(client: Client, service: Service
         getattr(client, method)("x")
 
 
+@pytest.mark.slow
 def test_several_threads_may_query_tasks_at_once(client: Client, service: Service) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

@@ -133,6 +133,7 @@ def test_an_image_of_zero_pixels_has_no_size() -> None:
     assert size_of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 17) is None
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=200),
     st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"RIFF\0\0\0\0WEBP"]),

@@ -148,6 +148,7 @@ def test_the_mask_of_the_largest_image_is_small() -> None:
 lengths = st.floats(0, 100, allow_nan=False).map(lambda number: round(number, 3))
 
 
+@pytest.mark.slow
 @given(x=lengths, y=lengths, width=lengths, height=lengths, size=st.tuples(*[st.integers(1, 60)] * 2))
 def test_a_region_in_percent_is_covered_entirely_or_refused(
     x: float, y: float, width: float, height: float, size: tuple[int, int]

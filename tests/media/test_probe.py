@@ -336,6 +336,7 @@ def test_a_response_that_is_cut_or_malformed_is_doubtful(service: Service, data:
     assert (found.verdict, found.reason) == ("doubtful", f"It could not be checked ({reason}).")
 
 
+@pytest.mark.slow
 def test_a_self_signed_certificate_is_doubtful(tmp_path: Path) -> None:
     key, certificate = certificate_for(tmp_path, "IP:127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

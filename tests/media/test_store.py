@@ -235,6 +235,7 @@ def test_a_store_that_respects_the_condition_is_accepted(fake: FakeS3, store: Ob
     assert all("/bucket/some/prefix/.mj/probe-" in each for each in fake.requests)
 
 
+@pytest.mark.slow
 def test_an_object_whose_response_was_lost_counts_as_taken(fake: FakeS3, store: ObjectStore) -> None:
     fake.lost = 1
     assert store.create("claims/a.json", b"mine") is False  # the second attempt finds the first
@@ -279,6 +280,7 @@ def test_a_refusal_is_one_sentence(
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.slow
 def test_an_object_is_not_missing_when_the_bucket_cannot_be_read(fake: FakeS3, store: ObjectStore) -> None:
     for fake.status, fake.body in (
         (403, b""),

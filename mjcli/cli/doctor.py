@@ -53,7 +53,7 @@ class Doctor:
             ("clock", self._clock),
             ("ledger", self._ledger),
             ("output", self._output),
-            ("terminal", lambda: machine.terminal(self.context.output)),
+            ("terminal", lambda: machine.terminal(self.context.output, self._preview)),
             ("completion", lambda: machine.completion(self.context.environ)),
             ("pillow", machine.pillow),
         )
@@ -66,6 +66,11 @@ class Doctor:
                 yield Finding(
                     name, PROBLEM, f"The check failed: {reason_of(error)}.", exit_status=ExitCode.USAGE
                 )
+
+    @property
+    def _preview(self) -> str:
+        """The setting for images, as far as the settings can be used."""
+        return "auto" if self.settings is None else str(self.settings.preview.value)
 
     # -- settings ----------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from mjcli import __version__
 from mjcli.cli import shell as shells
 from mjcli.cli.hints import command
-from mjcli.cli.output.terminal import obeys_escapes
 from mjcli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -56,18 +55,14 @@ _INSTALL = {
     "zsh": "echo 'source <(mj completion zsh)' >> ~/.zshrc",
     "fish": "mj completion fish > ~/.config/fish/completions/mj.fish",
 }
-# What in the environment shows that a terminal can show images, and how.
-_IMAGES = (
-    ("KITTY_WINDOW_ID", "", "kitty"),
-    ("TERM", "kitty", "kitty"),
-    ("TERM", "ghostty", "kitty"),
-    ("TERM_PROGRAM", "ghostty", "kitty"),
-    ("TERM_PROGRAM", "WezTerm", "iTerm"),
-    ("TERM_PROGRAM", "iTerm", "iTerm"),
-    ("TERM", "sixel", "sixel"),
-    ("TERM", "foot", "sixel"),
-    ("TERM", "mlterm", "sixel"),
-)
+_IMAGES = {
+    "kitty": "images (kitty)",
+    "placeholders": "images (kitty, through tmux)",
+    "iterm": "images (iTerm)",
+    "sixel": "images (Sixel)",
+    "blocks": "images as half blocks",
+    "off": "no images",
+}
 
 
 class Finding(NamedTuple):
@@ -90,13 +85,15 @@ def version() -> Finding:
     return Finding("version", OK, f"mj {__version__}, Python {platform.python_version()}, {system}")
 
 
-def terminal(output: Output) -> Finding:
-    """Colours, encoding, width and images of the terminal behind standard output."""
+def terminal(output: Output, preview: str) -> Finding:
+    """Colours, encoding, width and images of the terminal behind standard output. `preview` is the setting."""
+    from mjcli.cli.output.pictures.show import support_of
+
     encoding = (output.stdout.encoding or "unknown").upper().replace("_", "-")
     wide = output.width(output.stdout)
     colours = "colours" if output.colours(output.stdout) else "no colours"
     name = f"{wide} columns" if output.stdout_is_terminal else "not a terminal"
-    text = f"{name}, {colours}, {encoding}, {_images(output)}"
+    text = f"{name}, {colours}, {encoding}, {_IMAGES[support_of(output, output.stdout, preview).method]}"
     if encoding.replace("-", "") != "UTF8":
         line = "set PYTHONUTF8=1" if sys.platform == "win32" else "export LC_ALL=C.UTF-8"
         return Finding("terminal", WARNING, f"{text}: some characters cannot be shown", (line,))
@@ -104,16 +101,6 @@ def terminal(output: Output) -> Finding:
         hint = f"make the window at least {_NARROW} columns wide"
         return Finding("terminal", WARNING, text, hints=(hint,))
     return Finding("terminal", OK, text)
-
-
-def _images(output: Output) -> str:
-    environ = output.environ
-    if not obeys_escapes(output.stdout, environ):
-        return "no images"
-    for variable, part, protocol in _IMAGES:
-        if variable in environ and part in environ[variable]:
-            return f"images ({protocol})"
-    return "no images"
 
 
 def completion(environ: Mapping[str, str]) -> Finding:
@@ -148,10 +135,12 @@ def _loads_completion(path: Path) -> bool:
 
 
 def pillow() -> Finding:
-    """Whether Pillow is installed, which only --split needs."""
+    """Whether Pillow is installed, which is needed for most of what shows or cuts images."""
     if find_spec("PIL") is None:
         line = f"{shells.quoted(sys.executable)} -m pip install pillow"
-        return Finding("pillow", OK, "not installed (optional, for --split)", (line,))
+        return Finding(
+            "pillow", OK, "not installed (optional, for --split, previews and the gallery)", (line,)
+        )
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as version_of
 

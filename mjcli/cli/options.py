@@ -48,6 +48,16 @@ MaxSizeOption = Annotated[
 ]
 
 
+MetadataOption = Annotated[
+    Literal["embed", "sidecar", "off"] | None,
+    typer.Option(
+        "--metadata",
+        help="Write prompt and ids into the images, or into NAME.json; implies --download.",
+        rich_help_panel=FILES_PANEL,
+    ),
+]
+
+
 class FileOptions(NamedTuple):
     """Whether and where files are saved."""
 
@@ -63,6 +73,12 @@ class FileOptions(NamedTuple):
     output: OutputOption = None
     force: ForceOption = False
     max_size: MaxSizeOption = None
+    metadata: MetadataOption = None
+
+    @property
+    def wants_metadata(self) -> bool:
+        """Whether the options say that metadata is saved, so that files are."""
+        return self.metadata in ("embed", "sidecar")
 
 
 # -- jobs ------------------------------------------------------------------------------------------
@@ -139,6 +155,12 @@ class SubmitOptions(NamedTuple):
     ] = None
 
 
+PreviewOption = Annotated[
+    Literal["auto", "kitty", "iterm", "sixel", "blocks", "off"] | None,
+    typer.Option("--preview", help="How to show images in the terminal (default auto).", show_default=False),
+]
+
+
 class WaitOptions(NamedTuple):
     """How a job that takes a while is waited for."""
 
@@ -181,6 +203,23 @@ class WaitOptions(NamedTuple):
             rich_help_panel=WAIT_PANEL,
         ),
     ] = False
+    preview: PreviewOption = None
+    keep_steps: Annotated[
+        bool,
+        typer.Option(
+            "--keep-steps",
+            help="Save the intermediate images, too; implies --download.",
+            rich_help_panel=FILES_PANEL,
+        ),
+    ] = False
+    timelapse: Annotated[
+        Literal["webp", "gif"] | None,
+        typer.Option(
+            "--timelapse",
+            help="Animate the intermediate images (Pillow); implies --download.",
+            rich_help_panel=FILES_PANEL,
+        ),
+    ] = None
     open: Annotated[
         bool,
         typer.Option(

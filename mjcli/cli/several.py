@@ -16,6 +16,7 @@ from mjcli.jobs.order import Observer, Order
 
 if TYPE_CHECKING:
     from mjcli.cli.output.sink import Output
+    from mjcli.cli.output.watch import JobWatch
     from mjcli.jobs.job import Job
     from mjcli.jobs.ledger import Ledger
 
@@ -29,7 +30,7 @@ class Task(NamedTuple):
     """
 
     title: str
-    watch: Callable[[Output], Observer]
+    watch: Callable[[Output], JobWatch]
     finish: Callable[[Output, Ended], object]
     order: Callable[[], Order] | None = None
     job: Job | None = None
@@ -59,6 +60,7 @@ class Several:
         self._turns = Turns(output)
         self._board = Board(output, Counts(len(tasks), left=len(tasks)))
         self._engine = Engine([account], ledger, self)
+        self._watches: dict[int, JobWatch] = {}  # by number, of the jobs in flight
         self._announced: set[int] = set()
         self._failed: set[int] = set()
         self._unknown = self._open = 0  # those of them that may be billed
@@ -104,7 +106,8 @@ class Several:
     def observer(self, item: Item) -> Observer:
         """What a job reports to."""
         place: _Place = item.about
-        return place.task.watch(place.turn)
+        watch = self._watches[place.number] = place.task.watch(place.turn)
+        return watch
 
     def started(self, item: Item) -> None:
         """Announce a job."""
@@ -118,6 +121,8 @@ class Several:
         """Print a failure; a result is printed with its files."""
         place: _Place = ended.item.about
         self._show()
+        if (watch := self._watches.pop(place.number, None)) is not None:
+            watch.__exit__(None, ended.error, None)
         if ended.error is None:
             return []
         if isinstance(ended.error, MjError):

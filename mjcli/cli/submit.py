@@ -15,6 +15,7 @@ from mjcli.cli.options import ImageOptions, SubmitOptions, WaitOptions
 from mjcli.cli.output.result import print_result
 from mjcli.cli.output.text import shortened
 from mjcli.cli.output.watch import JobWatch
+from mjcli.cli.pictures import JobPictures, check_steps, keeps_steps, with_download
 from mjcli.cli.pipe import check_one_image
 from mjcli.cli.save import Saver, check_fixed_name, check_names, file_target, preload, target_record
 from mjcli.errors import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mjcli.cli.lookup import Lookup
     from mjcli.cli.options import FileOptions
     from mjcli.cli.output.sink import Output
+    from mjcli.cli.steps import Steps
     from mjcli.jobs.batch import Account, Ended
     from mjcli.jobs.job import Job
     from mjcli.jobs.ledger import Ledger
@@ -74,6 +76,8 @@ class JobOptions(NamedTuple):
             if value and self.at_once:
                 other = "--no-wait" if url is None else "--callback-url"
                 raise UsageError(f"{name} needs the end of the job, so it cannot be combined with {other}.")
+        if keeps_steps(wait):
+            check_steps(wait)
         if wait.listen:
             from mjcli.jobs.addresses import bind_host, path_of_public_url
 
@@ -92,7 +96,7 @@ def prepare(
 ) -> Target | None:
     """Where files go; all that could prevent the jobs is found before anything is sent. Raises `UsageError`."""
     options.check()
-    target = file_target(output, settings, files, split=split)
+    target = file_target(output, settings, with_download(files, options.wait), split=split)
     check_one_image(target, several=bool(options.image.split_images), at_once=options.at_once)
     if target is not None:
         check_fixed_name(target, force=files.force)
@@ -128,6 +132,8 @@ class Submitter:
         self._overridden_mode: str | None = None  # by a prompt, as a notice said
         self.suggests = True  # what to type after a text result
         self._notifies = self._opens = False
+        #: What shows and keeps the pictures of the jobs.
+        self.pictures = JobPictures(output, settings, WaitOptions())
         self._another = False  # whether another job of this command follows
 
     @classmethod
@@ -160,8 +166,10 @@ class Submitter:
     ) -> None:
         """Submit orders one after the other; `files` is None for those that make none."""
         if target is not None and len(orders) > 1:
-            from mjcli.media.names import check_for_several
+            from mjcli.media.names import check_for_several, for_quadrants
 
+            if _are_of_one_grid(orders) and not target.stdout:
+                target = for_quadrants(target)
             check_for_several(target)
         if target is not None and files is not None:
             for order in orders:
@@ -194,13 +202,14 @@ class Submitter:
 
         def task(number: int, order: Order) -> Task:
             order = self._ready(order, options, target, files)
+            steps = self.pictures.steps(order, target)
             listening = contextlib.ExitStack()
 
             def finish(output: Output, ended: Ended) -> None:
                 assert ended.outcome is not None
                 with listening:
                     mine = self._for_output(output, another=number < len(orders))
-                    mine._conclude(order, ended.outcome, options, target, files)
+                    mine._conclude(order, ended.outcome, options, target, files, steps)
 
             def failed(_job: Job | None, error: MjError) -> None:
                 listening.close()
@@ -208,7 +217,7 @@ class Submitter:
 
             return Task(
                 _title(order),
-                watch=lambda output: self._for_output(output)._watch(order, options),
+                watch=lambda output: self._for_output(output)._watch(order, options, steps),
                 finish=finish,
                 order=lambda: listening.enter_context(self._listening(order, options.wait)),
                 failed=failed,
@@ -243,9 +252,10 @@ class Submitter:
             return None
         order = self._ready(order, options, target, files)
         self._prepare(options, files=target is not None)
+        steps = self.pictures.steps(order, target)
         with self._listening(order, options.wait) as order:
-            outcome = self._run(order, options, files)
-        self._conclude(order, outcome, options, target, files, show=show)
+            outcome = self._run(order, options, files, steps)
+        self._conclude(order, outcome, options, target, files, steps, show=show)
         return outcome
 
     def _ready(
@@ -278,6 +288,7 @@ class Submitter:
         options: JobOptions,
         target: Target | None,
         files: FileOptions | None,
+        steps: Steps | None,
         *,
         show: bool = True,
     ) -> None:
@@ -288,7 +299,8 @@ class Submitter:
             if options.at_once and outcome.result.state() != "done":
                 self._print_task(outcome, retry, files_requested=target is not None)
             elif show:
-                self._finish(order, outcome, target, force=force, retry=retry)
+                record = not options.submit.no_ledger
+                self._finish(order, outcome, target, force=force, retry=retry, steps=steps, record=record)
 
     def _planned(self, orders: Sequence[Order], options: JobOptions) -> list[Order]:
         """The orders with their whole bodies and what they cost. Raises `LimitReached`."""
@@ -310,23 +322,30 @@ class Submitter:
             " `mj resume` fetches the result in any case."
         )
 
-    def _run(self, order: Order, options: JobOptions, files: FileOptions | None) -> Outcome:
+    def _run(
+        self, order: Order, options: JobOptions, files: FileOptions | None, steps: Steps | None
+    ) -> Outcome:
         """Send an order and watch its job; however it ends, the error says what that means for the bill."""
-        with self._watch(order, options) as watch:
+        with self._watch(order, options, steps) as watch:
             try:
                 return self._runner(record=not options.submit.no_ledger).run(order, watch)
             except (Interrupted, MjError) as error:
                 self._explain(error, options, files)
                 raise
 
-    def _watch(self, order: Order, options: JobOptions) -> JobWatch:
+    def _watch(self, order: Order, options: JobOptions, steps: Steps | None) -> JobWatch:
         """What shows the progress of a job."""
         client, sink = self._client(), self._output
         sink.detail(
             f"POST {client.base_url}{order.path}, profile {self._settings.profile.value}: "
             f"{shortened(dict(order.body))}"
         )
-        return JobWatch(sink, bar=order.stream, print_events=self._prints_events(options))
+        return JobWatch(
+            sink,
+            bar=order.stream,
+            print_events=self._prints_events(options),
+            preview=self.pictures.previewer(order, steps),
+        )
 
     def _prints_events(self, options: JobOptions) -> bool:
         return self._output.json and options.wait.stream is True
@@ -344,6 +363,7 @@ class Submitter:
         """This submitter, for a job that has an output of its own."""
         mine = copy.copy(self)
         mine._output, mine._saver, mine._another = output, self._saver.for_output(output), another
+        mine.pictures = self.pictures.for_output(output)
         return mine
 
     def _account(self, *, record: bool = True, listens: bool = False, jobs: int | None = None) -> Account:
@@ -536,13 +556,19 @@ class Submitter:
         force: bool,
         retry: str | None,
         earlier: Job | None = None,
+        steps: Steps | None = None,
+        record: bool = True,
     ) -> None:
         if target is None and outcome.result.file_urls and not self._opens and self._links_end():
             self._output.notice(f"{links_end()} --download saves the image.")
         more = self._next_lines(order, outcome)
 
         def show(job: FinishedJob, saved: list[str], problem: DownloadError | None) -> None:
-            print_result(self._output, job.result, saved, problem, more, another=self._another)
+            beside, fields = self.pictures.finish(job, saved, steps, self._ledger if record else None)
+            output, another = self._output, self._another
+            print_result(
+                output, job.result, saved, problem, more, beside=beside, fields=fields, another=another
+            )
 
         finished = FinishedJob.of_outcome(order, outcome, earlier)
         saved = self._saver.finish(finished, target, force=force, retry=retry, show=show)
@@ -578,6 +604,15 @@ class Submitter:
             [("task", task_id), ("next", self._output.next_command(retry or ""))],
             [task_id],
         )
+
+
+def _are_of_one_grid(orders: Sequence[Order]) -> bool:
+    """Whether orders take different images out of the same grid."""
+    from mjcli.api.actions import quadrant_of
+
+    numbers = {quadrant_of(order.action) for order in orders}
+    images = {order.body.get("image_id") for order in orders}
+    return None not in numbers and len(numbers) == len(orders) and len(images) == 1
 
 
 def title_of(job: Job) -> str:

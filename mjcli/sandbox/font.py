@@ -22,12 +22,11 @@ GLYPH_HEIGHT = 7
 
 
 def printable(text: str) -> str:
-    """`text` in characters of the font: upper case, without accents, `?` for all others."""
+    """`text` in characters of the font: upper case, without accents, and without all others."""
     import unicodedata
 
     plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    spaced = " ".join("".join(c if c.isprintable() else " " for c in plain).upper().split())
-    return "".join(c if c in _ROWS else "?" for c in spaced)
+    return " ".join("".join(c if c in _ROWS else " " for c in "".join(plain).upper()).split())
 
 
 def runs(text: str) -> list[list[tuple[int, int]]]:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sqlite3
+from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
 from time import time
@@ -209,7 +210,7 @@ def test_a_damaged_ledger_is_a_problem_and_stays_where_it_is(account: Mj) -> Non
 def test_a_ledger_of_a_newer_version_is_a_problem(account: Mj) -> None:
     file = Path(account.env["MJ_DATA_DIR"]) / "ledger.db"
     file.parent.mkdir()
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 999")
     connection.close()
     assert states(account("doctor", "--json", check=2)) == {"ledger": "problem"}
@@ -248,6 +249,7 @@ def test_in_the_sandbox_nothing_is_needed(mj: Mj) -> None:
     assert states(result) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "state", "message"),
     [

@@ -258,6 +258,7 @@ def test_edits_have_images_but_no_actions(client: Client) -> None:
     assert client.post("edits", {"prompt": "with a hat"}).status == 400
 
 
+@pytest.mark.slow
 def test_videos_are_four_well_formed_mp4_files(client: Client) -> None:
     video = client.post("videos", {"image_url": client.imagine()["raw_image_url"]}).json
     assert len(video["video_urls"]) == 4

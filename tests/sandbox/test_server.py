@@ -90,6 +90,7 @@ def test_an_old_client_gets_a_stream_without_chunks(client: Client) -> None:
     assert json.loads(content.rstrip().split(b"\r\n")[-1])["progress"] == 100
 
 
+@pytest.mark.slow
 def test_a_client_that_disconnects_causes_no_output(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     client = run(seconds=0.2)
     for _ in range(3):

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from mjcli.cli.output.live import Live, Screen
+from mjcli.cli.output.live import PERIOD, Live, Screen
 
 NARROW = 44  # columns below which there is no room for a bar
 
@@ -98,7 +98,7 @@ class JobBar(Live):
     def update(self, percent: int) -> None:
         """Show the progress of the job at once, so that no step is skipped."""
         self._progress.update(self._task, completed=percent, description="drawing")
-        self.draw()
+        self.draw(patience=PERIOD if self.pictures is not None else -1)
 
 
 class FileBars(Live):

@@ -40,7 +40,7 @@ def shows_links(environ: Mapping[str, str]) -> bool:
     return (
         bool(environ.get("WT_SESSION") or environ.get("KITTY_WINDOW_ID") or environ.get("DOMTERM"))
         or environ.get("TERM", "").startswith(_LINKS_BY_TERM)
-        or _is_program(environ, _LINKS)
+        or is_program(environ, _LINKS)
         or _vte(environ) >= _VTE_WITH_LINKS
     )
 
@@ -49,7 +49,7 @@ def shows_progress(environ: Mapping[str, str]) -> bool:
     """Whether the terminal shows the progress of OSC 9;4 in its tab or in the taskbar."""
     if _is_inside_another(environ) or _is_kitty(environ):
         return False
-    if environ.get("WT_SESSION") or environ.get("ConEmuANSI") == "ON" or _is_program(environ, _PROGRESS):
+    if environ.get("WT_SESSION") or environ.get("ConEmuANSI") == "ON" or is_program(environ, _PROGRESS):
         return True
     # Started from one of these, another terminal has another TERM.
     if not environ.get("TERM", "").startswith("xterm") or environ.get("TERM_PROGRAM"):
@@ -91,7 +91,7 @@ def _is_kitty(environ: Mapping[str, str]) -> bool:
     return bool(environ.get("KITTY_WINDOW_ID")) or environ.get("TERM") == "xterm-kitty"
 
 
-def _is_program(environ: Mapping[str, str], versions: Mapping[str, tuple[int, ...]]) -> bool:
+def is_program(environ: Mapping[str, str], versions: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether TERM_PROGRAM is one of these, of that version or a later one."""
     name = environ.get("TERM_PROGRAM", "")
     text = environ.get("TERM_PROGRAM_VERSION", "")

@@ -27,6 +27,8 @@ _RESULT = (
     "content",
     "seed",
     "files",
+    "steps",
+    "timelapse",
     "event",
     "confirmed",
     "id",
@@ -45,17 +47,22 @@ _SAVED = ("key", "value", "config_file")
 _HISTORY = (
     *("ref", "id", "state", "kind", "action", "prompt", "task_id", "image_id", "profile", "host"),
     *("created_at", "sent_at", "accepted_at", "ended_at", "request", "result", "error"),
-    *("files", "files_due", "parent_image", "key"),
+    *("files", "files_due", "steps", "parent_image", "key", "tags", "starred"),
 )
+_MARKED = ("success", "id", "task_id", "tags", "starred")
 #: The commands whose objects are their own, and the fields of these.
 _OWN: dict[str, tuple[str, ...]] = {
     "mj history": _HISTORY,
     "mj history show": (*_HISTORY, "parents"),
     "mj history delete": ("success", "deleted", "task_id", "key", "files"),
+    "mj tag": (*_MARKED, "tag", "jobs"),
+    "mj star": _MARKED,
     "mj balance": ("credits", "usd", "service_credits", "global_credits", "usd_per_credit", "applications"),
     "mj spend": ("by", "name", "jobs", "usd", "charged", "estimated", "unpriced"),
     "mj check": ("success", "prompt", "parts", "findings"),
     "mj open": ("file", "files", "link", "task_id", "image_id"),
+    "mj show": ("file", "link", "task_id", "image_id", "quadrant"),
+    "mj gallery": ("address", "file", "pictures"),
     "mj config path": ("path",),
     "mj config list": ("key", "value", "source"),
     "mj config get": ("key", "value", "source"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mjcli.cli.hints import Outside, action_on, command
 from mjcli.cli.output.screen import Actions, Identifier, Link
@@ -21,17 +21,25 @@ def print_result(
     problem: MjError | None = None,
     more: Sequence[tuple[str, str]] = (),
     *,
+    beside: Sequence[tuple[str, str]] = (),
+    fields: Mapping[str, Any] | None = None,
     another: bool = False,
 ) -> None:
-    """Print a finished job; `saved` are the paths of its files, `more` further lines for people.
+    """Print a finished job; `saved` are the paths of its files, and `more` further lines for people.
 
+    `beside` are the lines of what was saved beside the files, and `fields` the same for scripts.
     Files that could not be saved make it a failure that still prints what is known. With `another` job to
     come, a terminal does not show what to type next.
     """
-    lines = [*result_lines(output, result, saved), *more]
+    lines = [*result_lines(output, result, saved, beside), *more]
     if another and output.stdout_is_terminal:
         lines = [line for line in lines if line[0] != "next"]
-    output.answer({**result.document, "files": list(saved)}, lines, quiet_lines(result, saved), problem)
+    output.answer(
+        {**result.document, "files": list(saved), **(fields or {})},
+        lines,
+        quiet_lines(result, saved),
+        problem,
+    )
 
 
 def quiet_lines(result: Result, saved: Sequence[str]) -> list[str]:
@@ -40,12 +48,14 @@ def quiet_lines(result: Result, saved: Sequence[str]) -> list[str]:
     return found or [each for each in [result.image_link or result.task_id] if each]
 
 
-def result_lines(output: Output, result: Result, saved: Sequence[str]) -> list[tuple[str, str]]:
+def result_lines(
+    output: Output, result: Result, saved: Sequence[str], beside: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
     """A result as `name: value` lines, with the command to type next; on a terminal, the files come first."""
     texts, links, ids = _text_lines(result), _link_lines(result), _id_lines(result)
     size = [] if result.video_urls else _line("size", result.size)  # of a video, that of its cover
     actions = _line("actions", Actions(" ".join(result.actions)))
-    files = [("file", path) for path in saved]
+    files = [*(("file", path) for path in saved), *beside]
     following = _next_lines(output, result)
     if output.stdout_is_terminal:
         return [*texts, *files, *links, *size, *actions, *ids, *following]

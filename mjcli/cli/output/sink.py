@@ -228,6 +228,10 @@ class Output:
         """Print text that the program laid out; what comes from outside in it has been made visible."""
         self._write(text)
 
+    def picture_result(self, text: str) -> None:
+        """Print what draws a picture, in lines of its own."""
+        self._put(encode(f"{text}\n", self.stdout.encoding))
+
     def file(self, path: Path) -> None:
         """Print the bytes of a file. Raises `DownloadError` when it cannot be read or written."""
         try:
@@ -336,6 +340,10 @@ class Output:
             (problem.sentence, self._hints(problem)) if isinstance(problem, MjError) else (problem, [])
         )
         self._say("\n".join([f"{self._paint('warning:', '33')} {visible(text)}", *more]))
+
+    def picture(self, text: str) -> None:
+        """Show what draws a picture on standard error, in lines of its own."""
+        self._message(text)
 
     def ask(self, question: str) -> bool:
         """Ask a yes-or-no question on the terminal; the default is no, also when it cannot be asked."""

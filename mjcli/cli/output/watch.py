@@ -14,33 +14,50 @@ from mjcli.errors import DownloadError
 if TYPE_CHECKING:
     from mjcli.api.models import Result
     from mjcli.cli.output.bars import FileBars, JobBar
-    from mjcli.cli.output.live import Screen
+    from mjcli.cli.output.live import Live, Screen
+    from mjcli.cli.output.pictures.preview import Preview
 
 
 class JobWatch:
     """Shows the progress of one job (an `Observer` of `mjcli.jobs`); use it as a context manager.
 
     `bar` says that progress will come (else a spinner turns); `print_events` prints every event, as
-    `--json --stream` asks.
+    `--json --stream` asks. `preview` makes what takes the pictures of the events, once the request was sent.
     """
 
-    def __init__(self, output: Output, *, bar: bool = True, print_events: bool = False) -> None:
+    def __init__(
+        self,
+        output: Output,
+        *,
+        bar: bool = True,
+        print_events: bool = False,
+        preview: Callable[[Live | None], Preview | None] = lambda _: None,
+    ) -> None:
         self._output = output
         self._bar = bar
         self._print_events = print_events
         self._percent = -1
         self._shown: JobBar | None = None
+        self._new_preview = preview
+        self._preview: Preview | None = None
 
     def __enter__(self) -> JobWatch:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _place: object) -> None:
+        if self._preview is not None:
+            self._preview.end(hurry=error is not None)
         if self._shown is not None:
             end_live(self._output)
 
     def sent(self) -> None:
+        self._output.detail("The request was sent; waiting for the response.")
+        self._show_bar()
+        if self._preview is None:
+            self._preview = self._new_preview(self._shown)
+
+    def _show_bar(self) -> None:
         output = self._output
-        output.detail("The request was sent; waiting for the response.")
         # Events on the same terminal would run into a bar.
         crowded = self._print_events and output.stdout_is_terminal
         if output.animates and not crowded and output.live is None:
@@ -62,6 +79,8 @@ class JobWatch:
             with contextlib.suppress(DownloadError):
                 self._output.event(event.raw, event.document)
         self.progress(event.progress)
+        if self._preview is not None:
+            self._preview.event(event)
 
     def drained(self) -> None:
         if self._print_events:

@@ -20,16 +20,17 @@ from tests.support.terminal import harmless
 # -- the list for scripts ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_job_is_a_line_of_fields_newest_first(online: Mj, service: Service) -> None:
     service.files["/files/cat.png"] = png()
     run_job(online, service, "cat", "imagine", "a\tcat", "--download", "-o", "cats/")
     run_job(online, service, "dog", "action", "upscale1", "@last")
     newest, oldest = (line.split("\t") for line in online("history").out.splitlines())
     assert newest[0] == "@1"
-    assert newest[2:] == ["done", "upscale1", "a\\tcat", "image-dog", "task-dog", ""]
+    assert newest[2:] == ["done", "upscale1", "a\\tcat", "image-dog", "task-dog", "", ""]
     (saved,) = (online.cwd / "cats").iterdir()
     assert oldest[0] == "@2"
-    assert oldest[2:] == ["done", "generate", "a\\tcat", "image-cat", "task-cat", str(saved)]
+    assert oldest[2:] == ["done", "generate", "a\\tcat", "image-cat", "task-cat", str(saved), ""]
     created = datetime.fromisoformat(oldest[1])
     assert oldest[1].endswith("Z")
     assert len(oldest[1]) == 20
@@ -238,6 +239,7 @@ def test_invalid_options_are_refused(mj: Mj, options: list[str]) -> None:
     assert len(result.err.splitlines()) <= 2
 
 
+@pytest.mark.slow
 def test_each_profile_has_its_own_list_and_references(online: Mj, service: Service) -> None:
     file = Path(online.env["MJ_CONFIG"])
     file.parent.mkdir(mode=0o700)

@@ -100,6 +100,7 @@ def test_a_job_that_could_be_lost_is_deleted_only_by_force(mj: Mj, columns: dict
     assert len(rows(mj)) == 1
 
 
+@pytest.mark.slow
 @posix
 def test_a_job_that_another_process_sends_is_never_deleted(online: Mj, service: Service) -> None:
     service.imagine(lambda _request, _reply: service.over.wait(60) and None)

@@ -163,6 +163,7 @@ def test_parents_are_printed_nearest_first(online: Mj, service: Service) -> None
     assert "from" not in show_fields(online, "task-cat")
 
 
+@pytest.mark.slow
 def test_an_image_that_the_ledger_does_not_know_ends_the_chain(online: Mj, service: Service) -> None:
     run_job(online, service, "grid", "action", "variation1", "image-elsewhere")
     run_job(online, service, "whole", "action", "upscale2", "@last")
@@ -187,6 +188,7 @@ def test_a_cycle_of_parents_ends(mj: Mj, rows: list[tuple[str, str]], chain: lis
 # -- hostile text --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVIL)
 def test_control_characters_are_made_visible(mj: Mj, name: str) -> None:
     evil = EVIL[name]
@@ -206,7 +208,7 @@ def test_control_characters_are_made_visible(mj: Mj, name: str) -> None:
     line = mj("history").out
     harmless(line)
     assert len(line.splitlines()) == 1
-    assert line.count("\t") == 7
+    assert line.count("\t") == 8
     shown = mj("history", "show", "@1").out
     harmless(shown)
     assert "\nlink: https://evil/" not in shown

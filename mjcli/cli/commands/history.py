@@ -8,14 +8,16 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from enum import StrEnum
 from os.path import exists
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mjcli.cli.hints import command, no_jobs_yet, resume
 from mjcli.cli.history_delete import EXAMPLES as DELETE_EXAMPLES
 from mjcli.cli.history_delete import delete
+from mjcli.cli.history_filter import JobFilter, typed_tag
 from mjcli.cli.inputs import moment
+from mjcli.cli.options import PreviewOption
 from mjcli.cli.output.table import Column
 from mjcli.cli.output.text import visible
 from mjcli.cli.output.times import age, local_time, utc_time
@@ -24,7 +26,9 @@ from mjcli.errors import UsageError
 
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
+    from mjcli.cli.pictures import StillPictures
     from mjcli.jobs.job import Job
+    from mjcli.jobs.tags import Marks
 
 app = new_app()
 
@@ -58,8 +62,10 @@ class Kind(StrEnum):
 MAX_ROWS = 20  # on a terminal, without --all
 _MIN_PREFIX, _MAX_PREFIX = 8, 12  # characters of an id in the table
 
+_MARKS = (Column("*", 1), Column("TAGS", 20, needs=90))
 _COLUMNS = (
     Column("@", 10),
+    _MARKS[0],
     Column("AGE", 10, needs=30),
     Column(
         "STATE",
@@ -70,8 +76,9 @@ _COLUMNS = (
     Column("PROMPT"),
     Column("ID", _MAX_PREFIX, needs=60),
     Column("FILES", 6, needs=60),
+    _MARKS[1],
 )
-_ID_COLUMN = 5
+_ID_COLUMN = 6
 
 _BILLING = {
     "submitting": "may have been accepted and billed",
@@ -88,6 +95,7 @@ _BILLING = {
 # Jobs whose outcome is unknown
 mj history --state unknown
 mj history --search cat --since 2d
+mj history --tag client --starred
 # The links of all images, for a script
 mj history --state done --json | jq -r .result.raw_image_url
 # Everything about the newest job
@@ -108,8 +116,13 @@ def history(
     ] = None,
     search: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Only jobs with this text in their prompt, action or error."),
+        typer.Option(metavar="TEXT", help="Only jobs with this text in their prompt, action, tags or error."),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="Only jobs with this tag (repeatable: with all of them)."),
+    ] = None,
+    starred: Annotated[bool, typer.Option("--starred", help="Only jobs with a star.")] = False,
     since: Annotated[
         str | None,
         typer.Option(metavar="WHEN", help="Only jobs since WHEN: 30m, 2h, 3d, 1w, 2026-11-01, …"),
@@ -125,8 +138,8 @@ def history(
     """List the jobs of the active profile, newest first.
 
     A terminal shows a table. Elsewhere each job is a line with tabs between its fields: reference, time,
-    state, action, prompt, image, task, files. A reference such as @2 counts all jobs of the profile, also
-    those that a filter hides, so that it can be used in other commands.
+    state, action, prompt, image, task, files, tags (* is a star). A reference such as @2 counts all jobs of the
+    profile, also those that a filter hides, so that it can be used in other commands.
 
     WHEN is a time back from now (90s, 30m, 2h, 3d, 1w), a date (2026-11-01), or a date and time
     (2026-11-01T10:00, in local time unless Z or an offset such as +01:00 follows).
@@ -139,9 +152,11 @@ def history(
     context.output.check_field(ctx.command_path)
     if everything and limit is not None:
         raise UsageError("--all cannot be combined with --limit.")
-    chosen = _Filter(
+    chosen = JobFilter(
         states=frozenset(state or ()),
         kinds=frozenset(kind or ()),
+        tags=frozenset(map(typed_tag, tag or ())),
+        starred=starred,
         words=(search or "").casefold(),
         since=-math.inf if since is None else moment("--since", since),
         before=math.inf if before is None else moment("--before", before),
@@ -167,32 +182,45 @@ def show(
     ctx: typer.Context,
     jobs: Annotated[
         list[str],
-        typer.Argument(metavar="JOB", help="Id, id prefix, @last or @2; - reads ids from standard input."),
+        typer.Argument(
+            metavar="JOB", help="Id, id prefix, @last, @2 or a file; - reads ids from standard input."
+        ),
     ],
+    *,
+    preview: PreviewOption = None,
 ) -> None:
-    """Show the complete ledger entry of a job.
+    """Show the complete ledger entry of a job, and its image where the terminal can.
 
     It contains the request, times, state, result and files, and the parent images, nearest first. The service is
     not queried; mj describe-task does that.
     """
     from mjcli.cli.inputs import expand
     from mjcli.cli.lookup import Lookup
+    from mjcli.cli.pictures import StillPictures
+    from mjcli.jobs.tags import NO_MARKS
 
     context: Context = ctx.obj
     lookup = Lookup.of(context)
-    chosen = [lookup.job(each) for each in expand(context.streams.stdin, jobs, "job")]
-    origins = [list(_parents(context, job)) for job in chosen]
+    chosen = [lookup.job(each, metadata=True) for each in expand(context.streams.stdin, jobs, "job")]
+    ledger = context.existing_ledger
+    origins = [
+        [each for each in ledger.parents(job.profile, job.parent_image) if each[1] != job] if ledger else []
+        for job in chosen
+    ]
     parents = [parent for each in origins for _, parent in each if parent is not None]
     numbers = _numbers(context, {job.uuid for job in [*chosen, *parents]})
+    every = _all_marks(context)
+
+    def entry(job: Job) -> dict[str, Any]:
+        return _document(numbers[job.uuid], job, every.get(job.number, NO_MARKS))
+
+    still = StillPictures(context.output, context.settings, preview)
     for job, origin in zip(chosen, origins, strict=True):
-        document = {
-            **_document(numbers[job.uuid], job),
-            "parents": [
-                {"image_id": image} if parent is None else _document(numbers[parent.uuid], parent)
-                for image, parent in origin
-            ],
-        }
-        context.output.answer(document, _story(context, job, origin, numbers), _quiet(job))
+        above = [{"image_id": image} if parent is None else entry(parent) for image, parent in origin]
+        people = _story(context, job, every.get(job.number, NO_MARKS), origin, numbers)
+        if still.is_on and job.state == "done":
+            _draw(context, job, still)
+        context.output.answer({**entry(job), "parents": above}, people, _quiet(job))
 
 
 app.command("delete", cls=MjCommand, epilog=DELETE_EXAMPLES)(delete)
@@ -201,35 +229,16 @@ app.command("delete", cls=MjCommand, epilog=DELETE_EXAMPLES)(delete)
 # -- which jobs ------------------------------------------------------------------------------------------
 
 
-class _Filter(NamedTuple):
-    """Which jobs are listed; an empty set or text excludes nothing."""
-
-    states: frozenset[str]
-    kinds: frozenset[str]
-    words: str  # casefolded
-    since: float  # Unix seconds
-    before: float
-
-    def matches(self, job: Job) -> bool:
-        """Whether the job is listed."""
-        in_state = job.state in self.states or (job.unfinished and "unfinished" in self.states)
-        return (
-            (in_state or not self.states)
-            and (job.kind in self.kinds or not self.kinds)
-            and self.since <= job.created_at < self.before
-            and self.words in _words(job).casefold()
-        )
-
-
-def _words(job: Job) -> str:
-    """The text that --search searches."""
-    return "\n".join((job.subject, job.prompt, job.action, str((job.error or {}).get("message", ""))))
-
-
 def _numbered(context: Context) -> Iterator[tuple[int, Job]]:
     """Every job of the profile, newest first, with the number of its reference."""
     ledger = context.existing_ledger
     return enumerate(ledger.newest_first(context.settings.profile.value) if ledger is not None else (), 1)
+
+
+def _all_marks(context: Context) -> Mapping[int, Marks]:
+    """The marks of the jobs that have any, by the numbers of their rows."""
+    ledger = context.existing_ledger
+    return ledger.tags.by_job() if ledger is not None else {}
 
 
 def _numbers(context: Context, uuids: Set[str]) -> dict[str, int]:
@@ -246,22 +255,25 @@ def _numbers(context: Context, uuids: Set[str]) -> dict[str, int]:
 # -- the list ------------------------------------------------------------------------------------------
 
 
-def _write_lines(context: Context, chosen: _Filter, limit: int | None) -> int:
+def _write_lines(context: Context, chosen: JobFilter, limit: int | None) -> int:
     """Print each job as it is read; returns how many there were."""
-    found = 0
+    from mjcli.jobs.tags import NO_MARKS
+
+    found, every = 0, _all_marks(context)
     for number, job in _numbered(context):
-        if chosen.matches(job):
-            _write_line(context, number, job)
+        marks = every.get(job.number, NO_MARKS)
+        if chosen.matches(job, marks):
+            _write_line(context, number, job, marks)
             found += 1
             if found == limit:
                 break
     return found
 
 
-def _write_line(context: Context, number: int, job: Job) -> None:
+def _write_line(context: Context, number: int, job: Job, marks: Marks) -> None:
     output = context.output
     if output.json:
-        output.answer(_document(number, job), [])
+        output.answer(_document(number, job, marks), [])
     elif output.mode.quiet:
         output.answer({}, [], [job.task_id or job.uuid])
     else:
@@ -274,24 +286,27 @@ def _write_line(context: Context, number: int, job: Job) -> None:
             job.image_id or "",
             job.task_id or "",
             ", ".join(job.files),
+            ", ".join(["*"] * marks.starred + [*marks.tags]),
         )
         output.text("\t".join(map(visible, fields)) + "\n")
 
 
-def _show_table(context: Context, chosen: _Filter, limit: int | None, *, everything: bool) -> int:
+def _show_table(context: Context, chosen: JobFilter, limit: int | None, *, everything: bool) -> int:
     """Print a table of the jobs and what to type next; returns how many there were."""
     from mjcli.cli.output.table import Paper, table
+    from mjcli.jobs.tags import NO_MARKS
 
     most = None if everything else limit or MAX_ROWS
-    found, unfinished, now = 0, False, time.time()
+    found, unfinished, now, every = 0, False, time.time(), _all_marks(context)
     rows: dict[str, list[str]] = {}
     ids: dict[str, list[str]] = {}
     for number, job in _numbered(context):
         ids[job.uuid] = [each for each in (job.task_id, job.uuid, job.image_id) if each]
-        if chosen.matches(job):
+        marks = every.get(job.number, NO_MARKS)
+        if chosen.matches(job, marks):
             found += 1
             if most is None or found <= most:
-                rows[job.uuid] = _cells(number, job, now)
+                rows[job.uuid] = _cells(number, job, marks, now)
                 unfinished = unfinished or job.unfinished
     if not rows:
         return 0
@@ -299,7 +314,7 @@ def _show_table(context: Context, chosen: _Filter, limit: int | None, *, everyth
         rows[uuid][_ID_COLUMN] = name
     output = context.output
     paper = Paper(output.width(output.stdout), output.stdout.encoding, output.colours(output.stdout))
-    output.text(table(_COLUMNS, list(rows.values()), paper))
+    output.text(table(*_used(_COLUMNS, list(rows.values())), paper))
     if unfinished:
         output.answer({}, [("next", context.output.next_command(command("resume")))])
     if found > len(rows) and limit is None:
@@ -307,10 +322,20 @@ def _show_table(context: Context, chosen: _Filter, limit: int | None, *, everyth
     return found
 
 
-def _cells(number: int, job: Job, now: float) -> list[str]:
+def _cells(number: int, job: Job, marks: Marks, now: float) -> list[str]:
     """The cells of a job's row, with the id left empty."""
     files = f"{job.files_due} due" if job.files_due else str(len(job.files) or "-")
-    return [f"@{number}", age(job.created_at, now), job.state, job.action, job.words, "", files]
+    star = "*" if marks.starred else ""
+    tags = ", ".join(marks.tags)
+    return [f"@{number}", star, age(job.created_at, now), job.state, job.action, job.words, "", files, tags]
+
+
+def _used(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]]
+) -> tuple[Sequence[Column], Sequence[Sequence[str]]]:
+    """The table without the columns for marks that no job has."""
+    kept = [n for n, column in enumerate(columns) if column not in _MARKS or any(row[n] for row in rows)]
+    return [columns[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def _short_names(ids: Mapping[str, Sequence[str]], shown: Iterable[str]) -> dict[str, str]:
@@ -356,7 +381,7 @@ def _explain_empty(context: Context) -> None:
 # -- one job -------------------------------------------------------------------------------------------
 
 
-def _document(number: int, job: Job) -> dict[str, Any]:
+def _document(number: int, job: Job, marks: Marks) -> dict[str, Any]:
     """A job as scripts get it."""
     return {
         "ref": f"@{number}",
@@ -378,9 +403,32 @@ def _document(number: int, job: Job) -> dict[str, Any]:
         "error": job.error,
         "files": job.files,
         "files_due": job.files_due,
+        "steps": job.steps,
         "parent_image": job.parent_image,
         "key": job.key,
+        "tags": list(marks.tags),
+        "starred": marks.starred,
     }
+
+
+def _draw(context: Context, job: Job, still: StillPictures) -> None:
+    """Draw the image of a job from its file, else from its link while that works; a failure is a detail."""
+    from mjcli.api.models import Result
+    from mjcli.cli.pictures import picture_of
+    from mjcli.media.links import has_expired
+    from mjcli.media.pixels import PictureError
+
+    result = Result(job.result or {})
+    ended = has_expired(result.image_link or "", time.time()) or job.host == "sandbox"
+    files = [path for path in job.files if exists(path)]  # noqa: PTH110
+    if result.texts or (ended and not files):
+        return
+    try:
+        picture = picture_of(result, files, still.fetch)
+        if picture is not None:
+            still.draw(picture)
+    except PictureError as error:
+        context.output.detail(f"The picture {error}.")
 
 
 def _quiet(job: Job) -> list[str]:
@@ -391,23 +439,12 @@ def _quiet(job: Job) -> list[str]:
     return quiet_lines(Result(job.result or {}), job.files) or [job.task_id or job.uuid]
 
 
-def _parents(context: Context, job: Job) -> Iterator[tuple[str, Job | None]]:
-    """The parent images of a job, nearest first, each with the job that made it, None when unknown."""
-    seen = {job.uuid}
-    image, ledger = job.parent_image, context.existing_ledger
-    while image and ledger is not None:
-        parent = ledger.by_image(job.profile, image)
-        if parent is not None and parent.uuid in seen:
-            return
-        yield image, parent
-        if parent is None:
-            return
-        seen.add(parent.uuid)
-        image = parent.parent_image
-
-
 def _story(
-    context: Context, job: Job, origins: Sequence[tuple[str, Job | None]], numbers: Mapping[str, int]
+    context: Context,
+    job: Job,
+    marks: Marks,
+    origins: Sequence[tuple[str, Job | None]],
+    numbers: Mapping[str, int],
 ) -> list[tuple[str, str]]:
     """A job as people read it."""
     from mjcli.api.models import Result
@@ -426,6 +463,8 @@ def _story(
         ("task", job.task_id),
         ("id", job.image_id),
         ("key", job.key),
+        ("tags", ", ".join(marks.tags)),
+        ("starred", "yes" if marks.starred else ""),
         ("profile", job.profile),
         ("host", job.host),
         *_times(job),
@@ -433,6 +472,7 @@ def _story(
         *(line for line in result if line[0] not in ("id", "task", "file", "next")),
         ("error", ": ".join(str(error[name]) for name in ("code", "message") if error.get(name))),
         *(("file", path if exists(path) else f"{path} (missing)") for path in job.files),  # noqa: PTH110
+        *(("step", path if exists(path) else f"{path} (missing)") for path in job.steps),  # noqa: PTH110
         ("files due", str(job.files_due or "")),
         *(("from", _parent_line(image, parent, numbers)) for image, parent in origins),
     ]

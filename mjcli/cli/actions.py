@@ -118,7 +118,7 @@ def act(
         return
     target = prepare(context.output, context.settings, job_options, files, split=options.split)
     fields = _fields(context, lookup, typed, options, force=force)
-    images = [lookup.image(each) for each in names]
+    images = [lookup.image(each, metadata=True) for each in names]
     if typed.defaulted:
         context.output.notice(f"Using image {images[0].id} ({NEWEST}).")
     if not force:

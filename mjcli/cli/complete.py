@@ -57,11 +57,15 @@ def _plain(text: str) -> str:
 
 
 def words_of(kind: str, prefix: str, line: Sequence[str], environ: Mapping[str, str]) -> Words:
-    """The words of a kind and their descriptions: `image`, `video`, `task`, `job`, `profile`, `preset`, `key`
-    or `setting`. Raises whatever makes the ledger or the config file unreadable.
+    """The words of a kind and their descriptions: `image`, `video`, `task`, `job`, `tag`, `profile`, `preset`,
+    `key` or `setting`. Raises whatever makes the ledger or the config file unreadable.
     """
     if kind in ("image", "video", "task", "job"):
         return _jobs(kind, prefix, line, environ)
+    if kind == "tag":
+        from mjcli.jobs.completion import tags_to_offer
+
+        return tags_to_offer(_ledger(environ), profile_of(line, environ))
     if kind == "setting":
         return _values(line[-1], prefix)
     document = _document(environ)
@@ -78,9 +82,8 @@ def words_of(kind: str, prefix: str, line: Sequence[str], environ: Mapping[str, 
 def _jobs(wanted: str, prefix: str, line: Sequence[str], environ: Mapping[str, str]) -> Words:
     from mjcli.jobs.completion import jobs_to_offer
 
-    ledger = os.path.join(data_dir(environ), "ledger.db")  # noqa: PTH118
     is_reference = prefix.startswith("@")
-    jobs = jobs_to_offer(ledger, profile_of(line, environ), wanted, "" if is_reference else prefix)
+    jobs = jobs_to_offer(_ledger(environ), profile_of(line, environ), wanted, "" if is_reference else prefix)
     found = []
     if jobs and (is_reference or not prefix):
         found.append(("@last", jobs[0].about))
@@ -88,6 +91,10 @@ def _jobs(wanted: str, prefix: str, line: Sequence[str], environ: Mapping[str, s
     if not is_reference:
         found += [(job.id, job.about) for job in jobs if job.id]
     return found
+
+
+def _ledger(environ: Mapping[str, str]) -> str:
+    return os.path.join(data_dir(environ), "ledger.db")  # noqa: PTH118
 
 
 def profile_of(line: Sequence[str], environ: Mapping[str, str]) -> str:
@@ -155,10 +162,14 @@ def _keys(document: Mapping[str, Any]) -> Words:
 
 def _values(key: str, prefix: str) -> Words:
     """The values that a key of `mj config set` can have."""
-    from mjcli.settings.schema import MODES, TOKEN_PLACES
+    from mjcli.settings.schema import METADATA, MODES, TOKEN_PLACES
 
     last = key.rpartition(".")[2]
-    known = {"defaults.mode": MODES, "defaults.download": ("true", "false")}
+    known = {
+        "defaults.mode": MODES,
+        "defaults.download": ("true", "false"),
+        "defaults.metadata": METADATA,
+    }
     values: Iterable[str] = TOKEN_PLACES if last == "token_in" else known.get(key, ())
     if key == "defaults.output":
         values = _directories(prefix)

@@ -24,7 +24,7 @@ _METAVAR_WIDTH = 24
 
 # What completes a value, by the first word of its metavar; see `value` in `mjcli.cli.help.data`.
 _VALUES = {
-    **{name: name.lower() for name in ("IMAGE", "VIDEO", "TASK", "JOB", "KEY")},
+    **{name: name.lower() for name in ("IMAGE", "VIDEO", "TASK", "JOB", "TAG", "KEY")},
     **{"REF": "job", "VALUE": "setting", "DIR": "dir"},
     **dict.fromkeys(("FILE", "PATH", "COMMAND"), "path"),
 }

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mjcli.cli.hints import command as command_line
+from mjcli.cli.pictures import JobPictures, with_download
 from mjcli.cli.save import requested_target, target_record
 from mjcli.errors import UsageError
 
@@ -46,6 +47,7 @@ class KeyedJob:
         self._context, self._lookup, self._options = context, lookup, options
         self._submitter: Submitter = Submitter.of(context, lookup)
         self._submitter.at_end(notify=options.wait.notify, show=options.wait.open)
+        self._submitter.pictures = JobPictures(context.output, context.settings, options.wait)
         self._key = options.submit.key
         self._fingerprint = ""
         _check(options)
@@ -86,6 +88,7 @@ class KeyedJob:
         job = self._retried(ledger, job)
         self._context.output.notice(f'Joining job {job.reference}, which has the key "{self._key}".')
         settings, options = self._context.settings, self._options
+        files = files and with_download(files, options.wait)
         if job.never_accepted:
             from mjcli.cli.submit import prepare
 

@@ -198,6 +198,9 @@ class SharedKeep:
                     self._store.save(Path(each).relative_to(root).as_posix(), Path(each))
                     for each in found.files
                 ]
+                for each, file in zip(found.files, stored, strict=True):
+                    if (beside := Path(f"{each}.json")).exists():  # its metadata
+                        self._store.save(f"{file.key}.json", beside)
                 for notice in (each for file in stored for each in file.notices):
                     self._output.notice(notice)
                 self._gates[ended.account.name].finish(

@@ -115,9 +115,9 @@ def set_(
     """Change a setting in the config file.
 
     The keys are base_url, token_in, files_url and platform_url, which belong to the active profile; defaults.mode,
-    defaults.output, defaults.download, defaults.suffix and defaults.max_cost_per_day; presets.NAME.suffix; and
-    profiles.NAME.base_url, .token_in, .files_url and .platform_url. To set a token, use mj auth login. Comments in the
-    file are preserved. The sandbox uses the same defaults and presets, and no profile.
+    defaults.output, defaults.download, defaults.suffix, defaults.preview and defaults.max_cost_per_day;
+    presets.NAME.suffix; and profiles.NAME.base_url, .token_in, .files_url and .platform_url. To set a token, use
+    mj auth login. Comments in the file are preserved. The sandbox uses the same defaults and presets, and no profile.
     """
     from mjcli.settings import file, load, paths
 

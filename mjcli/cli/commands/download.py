@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mjcli.cli.hints import Outside, command
-from mjcli.cli.options import FileOptions, ForceOption, MaxSizeOption, OutputOption, SplitOption
+from mjcli.cli.options import (
+    FileOptions,
+    ForceOption,
+    MaxSizeOption,
+    MetadataOption,
+    OutputOption,
+    SplitOption,
+)
 from mjcli.cli.parser import MjCommand, new_app
 from mjcli.errors import Interrupted, MjError, UsageError
 
@@ -45,6 +52,7 @@ def download(
     split: SplitOption = False,
     force: ForceOption = False,
     max_size: MaxSizeOption = None,
+    metadata: MetadataOption = None,
 ) -> None:
     """Save the images of earlier jobs.
 
@@ -58,7 +66,7 @@ def download(
     lookup = Lookup.of(context)
     # All are looked up first: a reference counts from the newest job, and other processes start new ones.
     found = [_job(lookup, each) for each in expand(context.streams.stdin, jobs, "job")]
-    files = FileOptions(output=output, force=force, max_size=max_size)
+    files = FileOptions(output=output, force=force, max_size=max_size, metadata=metadata)
     run = _Download(context, lookup, files, split=split, several=len(found) > 1)
     for each in found:
         try:
@@ -99,7 +107,8 @@ class _Download:
             raise which
         files = self._files
         job = self._lookup.finished(which, files.output)
-        if self._target is None and not (files.force or self._split) and job.is_saved:
+        again = files.force or self._split or files.wants_metadata
+        if self._target is None and not again and job.is_saved:
             self._saver.report_kept(job.files)
             print_result(self._output, job.result, job.files)
             return
@@ -116,11 +125,13 @@ class _Download:
 
     def _own_target(self, job: FinishedJob) -> Target:
         """Where the files of a job go without --output. Raises `ConfigError`."""
-        from mjcli.cli.save import output_target, stored_target, with_limit
+        from mjcli.cli.save import output_target, stored_target, with_options
         from mjcli.media.place import check_writable
 
         stored = stored_target(job.job) if job.job is not None else None
-        target = with_limit(stored or output_target(self._output, self._settings, FileOptions()), self._files)
+        target = with_options(
+            stored or output_target(self._output, self._settings, FileOptions()), self._files
+        )
         check_writable(target)
         return target._replace(split=target.split or self._split)
 

@@ -337,6 +337,8 @@ class _Reporter:
             job.uuid if job is not None else None,
             job.words if job is not None else "",
             job.action if job is not None else "task",
+            request=job.request if job is not None else {},
+            parent=job.parent if job is not None else None,
         )
 
         def show(_job: FinishedJob, saved: list[str], problem: DownloadError | None) -> None:
@@ -372,7 +374,7 @@ class _Reporter:
 
     def _target_of(self, event: Event) -> Target | None:
         """Where the files of a success go: as --output says, else as the job itself requested."""
-        from mjcli.cli.save import stored_target, with_limit
+        from mjcli.cli.save import stored_target, with_options
 
         target = self._target
         if target is None or event.kind != "success":
@@ -380,7 +382,7 @@ class _Reporter:
         stored = stored_target(event.job) if event.job is not None else None
         if self._files.output is not None or stored is None:
             return target
-        return with_limit(stored, self._files)._replace(split=stored.split or target.split)
+        return with_options(stored, self._files)._replace(split=stored.split or target.split)
 
     def _print(
         self, event: Event, document: dict[str, Any], saved: list[str], problem: DownloadError | None

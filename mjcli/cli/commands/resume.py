@@ -360,20 +360,20 @@ class _Targets:
 
     def of(self, job: Job) -> Target | None:
         """The target of a job, None when its files are not saved. Raises `ConfigError`."""
-        from mjcli.cli.save import check_names, stored_target, with_limit
+        from mjcli.cli.save import check_names, stored_target, with_options
         from mjcli.media.place import check_writable
 
         files = self._files
         if files.download is False:
             return None
-        requested = files.download or self._split
+        requested = files.download or self._split or files.wants_metadata
         if files.output is not None or (requested and job.files_asked is None):
             target = self._given
         else:
             stored = stored_target(job)
             if stored is None:
                 return None
-            target = with_limit(stored, files)._replace(split=stored.split or self._split)
+            target = with_options(stored, files)._replace(split=stored.split or self._split)
         if job.unsent:
             from mjcli.jobs.order import Order
 

@@ -30,7 +30,7 @@ class Argument(TypedDict):
     """What some of the values mean."""
     value: str
     """What completes it: `text` (nothing), `file`, `dir`, `path` (a file or a directory); `image` (a file, or an
-    image of the ledger), `video`, `task`, `job` (of the ledger); `profile`, `preset`, `key`, `setting` (of the
+    image of the ledger), `video`, `task`, `job`, `tag` (of the ledger); `profile`, `preset`, `key`, `setting` (of the
     config file: names, keys, and the values of the key before it)."""
     default: str
 

@@ -104,8 +104,17 @@ SETTINGS: Rows = (
     ("defaults.download", "`true` saves the files of every job, like `--download`."),
     ("defaults.suffix", "Text to append to every prompt, such as `--style raw`."),
     (
+        "defaults.preview",
+        "How images are shown in the terminal: `auto`, `kitty`, `iterm`, `sixel`, `blocks` or `off`.",
+    ),
+    (
         "defaults.max_cost_per_day",
         "The most that the jobs of a UTC day may cost, in USD. A job that would exceed it is not sent.",
+    ),
+    (
+        "defaults.metadata",
+        "Where the prompt and the ids of a saved image are written, like `--metadata`: `embed`, `sidecar` or `off`"
+        " (default).",
     ),
     ("presets.NAME.suffix", "Text that `--preset NAME` appends to the prompt."),
     (
@@ -122,6 +131,10 @@ FILES: Rows = (
     ),
     ("ledger.db", "The ledger, a record of every job, in the user's data directory for mj."),
     ("ledger.db.before-N", "A copy of the ledger from before its migration to version N."),
+    (
+        "thumbnails/",
+        "The thumbnails of `mj gallery`, by the SHA-256 digest of the picture; they can be deleted.",
+    ),
     ("sandbox.db", "The tasks and images of the sandbox, next to the ledger."),
 )
 

@@ -35,7 +35,7 @@ class Offer(NamedTuple):
 
 _FILES = {"file": "path", "path": "path", "image": "path", "dir": "dir"}
 # Kinds of words that `mj --complete` prints; see `value` in `mjcli.cli.help.data`.
-QUERIES = ("image", "video", "task", "job", "profile", "preset", "key", "setting")
+QUERIES = ("image", "video", "task", "job", "tag", "profile", "preset", "key", "setting")
 
 
 def offer(parameter: Argument | Option) -> Offer:

@@ -94,6 +94,17 @@ def test_help_needs_no_parser_and_no_network(tmp_path: Path, path: tuple[str, ..
     )  # fmt: skip
 
 
+@pytest.mark.slow
+def test_a_job_without_metadata_loads_nothing_for_it(tmp_path: Path) -> None:
+    for arguments in (
+        ("imagine", "a cat", "--sandbox", "--dry-run"),
+        ("imagine", "a cat", "--sandbox", "--dry-run", "-d"),
+    ):
+        assert not run(tmp_path, *arguments).of(
+            "mjcli.media.metadata", "mjcli.media.xmp", "xml", "pyexpat", "PIL"
+        )
+
+
 def test_no_arguments_show_the_help_without_the_parser(tmp_path: Path) -> None:
     loaded = run(tmp_path)
     assert loaded.out
@@ -149,6 +160,8 @@ HEAVY = (
     "mjcli.cli.uploads",
     "mjcli.media.web", "mjcli.media.formats", "mjcli.api.uploads", "mjcli.api.fields", "mjcli.jobs.callbacks",
     "mjcli.jobs.receiver", "mjcli.media.mask", "mjcli.media.grid", "mjcli.cli.sources", "waitress", "PIL",
+    "mjcli.media.pixels", "mjcli.media.fetch", "mjcli.cli.steps", "mjcli.cli.output.pictures",
+    "mjcli.cli.output.live",
 )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ def test_every_action_of_the_service_is_sent_with_its_image(online: Mj, done: Se
     assert bodies(done) == [{"action": action, "image_id": "1234"}]
 
 
+@pytest.mark.slow
 def test_for_an_unknown_image_the_old_name_of_upscale_is_sent_as_typed(online: Mj, done: Service) -> None:
     online("action", "upsample1", "1234")
     assert bodies(done) == [{"action": "upsample1", "image_id": "1234"}]

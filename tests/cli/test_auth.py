@@ -514,6 +514,7 @@ def test_login_checks_the_token_where_the_profile_will_use_it(mj: Mj, service: S
     assert "authorization" not in service.received[0].headers
 
 
+@pytest.mark.slow
 @posix
 def test_on_a_terminal_login_says_where_tokens_come_from(mj: Mj, service: Service) -> None:
     mj("config", "set", "base_url", service.base_url)

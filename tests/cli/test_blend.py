@@ -110,6 +110,7 @@ def test_an_id_in_the_ledger_names_an_image(online: Mj, service: Service) -> Non
 IMAGE, TASK = "1234197197067915365", "1bae3bec-3ac4-4180-a148-74ee6cb68b98"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [IMAGE[:4], IMAGE[:9], TASK[:4], TASK])
 def test_an_id_prefix_names_an_image_where_only_images_are_expected(
     online: Mj, service: Service, name: str

@@ -55,7 +55,9 @@ def test_list_shows_each_value_with_its_source(mj: Mj) -> None:
         "defaults.output: shots (environment MJ_OUTPUT_DIR)",
         "defaults.download: false (default)",
         "defaults.suffix: not set",
+        "defaults.preview: auto (default)",
         "defaults.max_cost_per_day: not set",
+        "defaults.metadata: off (default)",
         f"presets.poster.suffix: --ar 2:3 (presets in {file})",
         "sandbox: false (default)",
         f"data_dir: {mj.env['MJ_DATA_DIR']} (environment MJ_DATA_DIR)",
@@ -80,7 +82,8 @@ def test_list_shows_the_platform_and_hides_its_token(mj: Mj) -> None:
 @pytest.mark.parametrize(("text", "value"), [("5", 5.0), ("0.50", 0.5), ("0", 0.0)])
 def test_the_daily_limit_is_stored_as_a_number(mj: Mj, text: str, value: float) -> None:
     mj("config", "set", "defaults.max_cost_per_day", text)
-    assert mj("config", "list", "--json").json[-3]["value"] == value
+    stored = {each["key"]: each["value"] for each in mj("config", "list", "--json").json}
+    assert stored["defaults.max_cost_per_day"] == value
     mj("config", "unset", "defaults.max_cost_per_day")
     assert "defaults.max_cost_per_day: not set" in mj("config", "list").out
 
@@ -231,6 +234,7 @@ def test_the_sandbox_has_no_profile_to_change(mj: Mj, key: str) -> None:
     assert not Path(mj.env["MJ_CONFIG"]).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "env"), [(["--sandbox"], {}), ([], {"MJ_SANDBOX": "1"})])
 def test_defaults_and_presets_are_learned_in_the_sandbox(
     mj: Mj, option: list[str], env: dict[str, str | None]

@@ -71,6 +71,7 @@ def test_a_damaged_row_that_is_named_is_reported(three: Mj) -> None:
         assert f"Job {uuid[:8]} is damaged" in error.err
 
 
+@pytest.mark.slow
 def test_a_new_job_ignores_a_damaged_one(three: Mj, service: Service) -> None:
     change(three, "UPDATE jobs SET request = '{', state = 'submitting', task_id = NULL WHERE number = 2")
     service.imagine(lambda _request, reply: reply.reset())
@@ -214,6 +215,7 @@ def test_a_ledger_that_is_replaced_during_a_job_is_reported_with_the_task(
     assert "task-1" in result.err
 
 
+@pytest.mark.slow
 def test_a_row_on_a_damaged_page_costs_only_itself(three: Mj, service: Service) -> None:
     service.stream([FIRST, service.result(task_id="task-9")])
     three("imagine", "x" * 20_000, "--no-check")

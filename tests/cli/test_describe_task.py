@@ -232,6 +232,7 @@ def test_a_huge_record_is_shortened_for_people_only(online: Mj, service: Service
     assert len(online("describe-task", "t", "--json").answer["request"]["mask"]) == 100_000
 
 
+@pytest.mark.slow
 def test_a_response_that_is_not_from_the_api_is_not_an_unknown_task(online: Mj, service: Service) -> None:
     service.scripts[Service.TASKS] = lambda _, reply: reply.whole(b"<html>portal</html>")
     result = online("describe-task", "t", "--json", check=None)
@@ -249,6 +250,7 @@ def test_a_task_that_is_done_without_a_result_has_nothing_to_save(
     assert online("describe-task", "t").out.startswith("task: t\nstate: done\n")
 
 
+@pytest.mark.slow
 def test_a_response_that_is_not_the_apis_leaves_a_query_unanswered(online: Mj, service: Service) -> None:
     service.scripts[Service.TASKS] = lambda _, reply: reply.whole(
         b"<html>", 501, {"content-type": "text/html"}

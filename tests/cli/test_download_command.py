@@ -268,6 +268,7 @@ def test_several_jobs_are_saved_in_the_given_order(online: Mj, service: Service)
     assert [Path(each["files"][0]).read_bytes() for each in result.json] == [png(2), png(1), png(3)]
 
 
+@pytest.mark.slow
 def test_ids_can_come_from_standard_input(online: Mj, service: Service) -> None:
     run_three_jobs(online, service)
     result = online("download", "-", "-q", stdin="@2\n\nimage-1\n")
@@ -290,6 +291,7 @@ def test_a_failure_does_not_stop_the_other_jobs(online: Mj, service: Service) ->
     online("download", "@3", "unknown-id", check=8)
 
 
+@pytest.mark.slow
 def test_without_a_token_only_those_that_need_one_fail(online: Mj, service: Service) -> None:
     run_three_jobs(online, service)
     result = online("download", "elsewhere", "@last", "--json", env={"MJ_TOKEN": None}, check=3)

@@ -76,6 +76,7 @@ def unknown_task(_service: Service) -> dict[str, str | None]:
     return {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [no_token, no_service, refused_query, unknown_task])
 def test_without_a_fresh_link_the_stale_one_is_tried(online: Mj, service: Service, trouble: Any) -> None:
     run_earlier_job(online, service, query=EXPIRED)
@@ -113,6 +114,7 @@ def test_a_link_that_stays_expired_is_refreshed_once_and_exits_8(online: Mj, ser
     assert files(online) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [b"<!doctype html><title>gone</title>", b""])
 def test_a_link_to_a_web_page_is_refreshed(online: Mj, service: Service, page: bytes) -> None:
     service.files["/files/cat.png"] = lambda _r, reply: reply.whole(page)

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -440,7 +441,7 @@ def test_one_failed_image_of_four_does_not_affect_the_others(online: Mj, service
 def test_the_job_is_done_when_only_the_file_failed(online: Mj, cat: Service) -> None:
     cat.files["/files/cat.png"] = b"<html>"
     online(*CAT, check=8)
-    with sqlite3.connect(online.home / "data" / "ledger.db") as ledger:
+    with closing(sqlite3.connect(online.home / "data" / "ledger.db", isolation_level=None)) as ledger:
         rows = ledger.execute("SELECT state, files FROM jobs").fetchall()
     ledger.close()
     assert rows == [("done", "[]")]
@@ -479,6 +480,7 @@ def test_an_expired_link_of_an_unknown_task_is_a_failed_download(online: Mj, cat
     failed_download(online, cat)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_a_failed_task_query_is_a_failed_download_and_not_a_failed_job(
     online: Mj, cat: Service, status: int

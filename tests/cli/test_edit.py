@@ -92,6 +92,7 @@ def test_images_can_come_from_a_pipe(online: Mj, edited: Service) -> None:
     online("edit", "-", check=2, stdin=LINK)
 
 
+@pytest.mark.slow
 def test_an_image_in_the_ledger_is_named_by_reference_or_id(online: Mj, edited: Service) -> None:
     image_id = image_known(online, edited)
     online("edit", "@last", "a hat")
@@ -131,6 +132,7 @@ def test_a_mask_is_sent_as_bare_base64(online: Mj, edited: Service) -> None:
     assert b64decode(edited.posts(EDITS)[0].body["mask"], validate=True) == png()
 
 
+@pytest.mark.slow
 def test_a_mask_must_have_the_proportions_of_a_known_image(online: Mj, edited: Service) -> None:
     image_known(online, edited)  # 2048 x 2048
     (online.cwd / "mask.png").write_bytes(made(200, 100))
@@ -139,6 +141,7 @@ def test_a_mask_must_have_the_proportions_of_a_known_image(online: Mj, edited: S
     online("edit", "@last", "a hat", "--mask", "mask.png")
 
 
+@pytest.mark.slow
 def test_a_region_of_a_known_image_becomes_a_mask_of_its_size(online: Mj, edited: Service) -> None:
     image_known(online, edited)
     online("edit", "@last", "a hat", "--region", "50%,0,25%,10%", "--region", "0,2000,8,48")

@@ -192,6 +192,7 @@ def test_a_refused_connection_exits_with_6_and_is_safe_to_retry(online: Mj) -> N
     assert "task_id" not in result.answer
 
 
+@pytest.mark.slow
 def test_a_connection_that_succeeds_late_carries_the_only_request(online: Mj, service: Service) -> None:
     with socket.socket() as late:
         late.bind(("127.0.0.1", 0))

@@ -149,6 +149,7 @@ def test_force_does_not_let_the_jobs_of_one_command_replace_each_other(online: M
     assert [contents(each["files"]) for each in answers] == [[png(1)], [png(2)]]
 
 
+@pytest.mark.slow
 def test_images_of_several_actions_are_numbered(online: Mj, jobs: Service) -> None:
     ids = "\n".join(online("imagine", "a cat", "--json").answer["image_id"] for _ in range(2))
     answers = online("action", "upscale1", "-", "-o", "{action}.{ext}", "--json", stdin=ids).json
@@ -156,6 +157,7 @@ def test_images_of_several_actions_are_numbered(online: Mj, jobs: Service) -> No
     assert files(online) == ["upscale1-2.png", "upscale1.png"]
 
 
+@pytest.mark.slow
 def test_downloads_with_the_same_name_are_numbered_and_stay_so(online: Mj, jobs: Service) -> None:
     for _ in range(2):
         online(*CAT)
@@ -179,6 +181,7 @@ def test_a_task_that_the_ledger_does_not_know_keeps_only_the_same_bytes(online: 
     assert files(online) == ["x-2.png", "x.png"]
 
 
+@pytest.mark.slow
 def test_a_resumed_job_does_not_take_the_file_of_another(online: Mj, jobs: Service) -> None:
     kept, jobs.files["/files/1.png"] = png(1), lambda _r, reply: reply.whole(b"", 404)
     online("imagine", "a dog", "-o", "pic.png", check=8)
@@ -192,6 +195,7 @@ def test_a_resumed_job_does_not_take_the_file_of_another(online: Mj, jobs: Servi
     assert online("download", "task-1", "-q").out == f"{saved}\n"
 
 
+@pytest.mark.slow
 def test_a_resumed_job_with_force_replaces_only_what_was_there_when_it_began(
     online: Mj, jobs: Service
 ) -> None:
@@ -340,6 +344,7 @@ def test_a_missing_link_is_reported_and_the_others_keep_their_numbers(
 # -- --max-size ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_max_size_limits_a_file_and_is_kept_for_resume(online: Mj, jobs: Service) -> None:
     jobs.files["/files/1.png"] = png(5000)
     result = online(*CAT, "-d", "--max-size", "1K", "--json", check=8)
@@ -351,6 +356,7 @@ def test_max_size_limits_a_file_and_is_kept_for_resume(online: Mj, jobs: Service
     assert contents(in_history(online, "@last")) == [png(5000)]
 
 
+@pytest.mark.slow
 def test_max_size_is_checked_before_anything_is_sent(online: Mj, jobs: Service) -> None:
     online(*CAT)
     jobs.received.clear()
@@ -374,6 +380,7 @@ def test_the_check_of_names_repeats_no_notice(online: Mj, service: Service) -> N
 # -- later uses of a file name --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--force"]])
 def test_a_file_that_another_job_replaced_is_no_longer_the_jobs(
     online: Mj, jobs: Service, options: list[str]

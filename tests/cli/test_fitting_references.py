@@ -61,6 +61,7 @@ def test_after_jobs_without_an_image_last_is_still_the_image(online: Mj, texts: 
     assert texts.posts()[-1].body["image_id"] == "image-a"
 
 
+@pytest.mark.slow
 def test_the_seed_of_the_last_image_can_follow_a_translation(online: Mj, texts: Service) -> None:
     make(online, texts, "a")
     words = online("translate", "-q", "eine Katze").out.strip()
@@ -240,6 +241,7 @@ def saved(online: Mj, service: Service) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moved", ["", "other name.png", "without-suffix"])
 def test_a_saved_file_is_the_image_of_its_job(online: Mj, service: Service, moved: str) -> None:
     file = saved(online, service)
@@ -268,6 +270,7 @@ def test_a_missing_file_is_not_sent_as_an_id(online: Mj, service: Service) -> No
     assert not service.received
 
 
+@pytest.mark.slow
 def test_files_of_an_older_ledger_are_found(online: Mj, service: Service) -> None:
     file = saved(online, service)
     change(online, "UPDATE jobs SET files_sha256 = NULL")
@@ -339,6 +342,7 @@ def test_a_job_that_has_failed_meanwhile_is_recorded(online: Mj, service: Servic
 LINK = "http://127.0.0.1:9/cat.png"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [(LINK, LINK), (f"{LINK}?ex=6f&is=1&hm=a", f"{LINK}?ex=7f&is=2&hm=b")])
 def test_the_same_link_is_described_once(online: Mj, texts: Service, names: tuple[str, str]) -> None:
     first, second = names
@@ -355,6 +359,7 @@ def test_the_same_link_is_described_once(online: Mj, texts: Service, names: tupl
     assert len(texts.posts(DESCRIBE)) == 3
 
 
+@pytest.mark.slow
 def test_an_image_is_described_once_by_whatever_name(online: Mj, texts: Service) -> None:
     file = saved(online, texts)
     for name in ("@last", "image-a", "task-a", file, texts.result()["raw_image_url"]):

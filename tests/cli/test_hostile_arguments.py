@@ -175,6 +175,7 @@ os.execv(sys.executable, [sys.executable, "-P", "-m", "mjcli", *sys.argv[1:]])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [

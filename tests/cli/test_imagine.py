@@ -342,6 +342,7 @@ def test_the_path_of_a_base_url_is_a_prefix(online: Mj, service: Service) -> Non
     assert [each.path for each in service.received] == ["/proxy/v1/midjourney/imagine"]
 
 
+@pytest.mark.slow
 def test_the_environment_wins_over_the_profile_and_the_profile_over_the_default(
     online: Mj, done: Service
 ) -> None:
@@ -413,6 +414,7 @@ def test_stream_and_plain_response_give_the_same_result(online: Mj, service: Ser
 # -- not waiting ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_wait_prints_the_task_immediately(online: Mj, service: Service) -> None:
     service.answer({"task_id": "t-1"})
     result = online("imagine", "a cat", "--no-wait")
@@ -477,6 +479,7 @@ def test_the_dry_run_prints_a_curl_command_for_the_same_request(
         assert by_curl.headers.get(name) == by_mj.headers.get(name)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_printed_curl_command_is_the_same_in_an_ascii_locale(online: Mj, done: Service) -> None:
     env: dict[str, str | None] = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

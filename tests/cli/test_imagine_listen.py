@@ -76,6 +76,7 @@ def test_a_callback_can_report_a_failure(online: Mj, service: Service) -> None:
     assert online("history", "show", "@last", "--json").answer["state"] == "failed"
 
 
+@pytest.mark.slow
 def test_a_forged_end_is_not_believed(online: Mj, service: Service) -> None:
     online.pauses = {**SHORT, "mjcli.jobs.follow:CALLBACK_SECONDS": 0.2}
     true = {**service.result(), "task_id": TASK}
@@ -115,6 +116,7 @@ def test_a_deadline_leaves_the_job_to_resume(online: Mj, service: Service) -> No
     assert f"mj resume {TASK}" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_ctrl_c_ends_the_wait_immediately_and_suggests_how_to_continue(online: Mj, service: Service) -> None:
     def script(request: Received, reply: Reply) -> None:
@@ -148,6 +150,7 @@ def test_a_plain_result_is_accepted(online: Mj, service: Service) -> None:
     assert online("imagine", "a cat", "--listen", "--json").answer["image_id"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "127.1", "localhost"])
 def test_an_address_that_the_service_cannot_reach_causes_a_warning(
     mj: Mj, far_away: FarAway, host: str

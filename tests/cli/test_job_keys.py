@@ -38,6 +38,7 @@ def test_a_done_job_is_printed_again_from_the_ledger(online: Mj, cat: Service) -
     assert len(cat.received) == before
 
 
+@pytest.mark.slow
 def test_missing_files_of_a_done_job_are_downloaded(online: Mj, cat: Service) -> None:
     online(*CAT)
     result = online(*CAT, "--download", "--quiet")
@@ -216,6 +217,7 @@ def test_quotes_around_parameters_make_no_difference(online: Mj, cat: Service) -
     assert paid(cat) == 1
 
 
+@pytest.mark.slow
 def test_a_reference_is_compared_as_typed_and_a_retry_uses_the_stored_image(online: Mj, cat: Service) -> None:
     online("imagine", "a cat")
     image = cat.result()["image_id"]

@@ -275,6 +275,7 @@ def test_a_job_that_was_queued_before_the_limit_is_not_sent_by_resume(online: Mj
     assert len(service.posts()) == 2
 
 
+@pytest.mark.slow
 def test_a_key_that_is_sent_again_is_checked_against_every_limit(online: Mj, service: Service) -> None:
     keyed = ("imagine", "a cat", "--key", "k")
     service.answer({"error": {"code": "bad_request", "message": "no"}}, 400)
@@ -293,6 +294,7 @@ def test_a_key_that_is_sent_again_is_checked_against_every_limit(online: Mj, ser
     assert len(service.posts()) == 2
 
 
+@pytest.mark.slow
 def test_a_key_that_was_never_accepted_is_checked_against_every_limit(online: Mj, service: Service) -> None:
     keyed = ("imagine", "a cat", "--key", "k")
     service.answer({"error": {"code": "rate_limited", "message": "later"}}, 429)

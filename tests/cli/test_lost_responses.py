@@ -85,6 +85,7 @@ def unrelated_tasks(service: Service) -> Iterator[dict[str, Any]]:
     yield {"request": REQUEST, "created_at": time.time()}
 
 
+@pytest.mark.slow
 def test_without_a_matching_task_the_exit_status_is_9(online: Mj, broken: Service) -> None:
     for each in unrelated_tasks(broken):
         broken.tasks[str(each.get("id"))] = each
@@ -230,6 +231,7 @@ def test_the_newest_job_is_found_later_without_its_task_id(online: Mj, broken: S
     assert len(broken.posts()) == 1
 
 
+@pytest.mark.slow
 def test_a_refused_search_is_not_an_empty_search(online: Mj, broken: Service) -> None:
     refusal = {"error": {"code": "token_expired", "message": "too old"}}
     broken.scripts[broken.TASKS] = lambda _request, reply: reply.json(refusal, 401)
@@ -275,6 +277,7 @@ def listed_offsets(service: Service) -> list[int]:
     return [each["offset"] for each in queries if each["action"] == "retrieve_batch"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("newer", [PAGE - 1, PAGE, PAGE + 1, 30])
 def test_a_task_behind_many_newer_ones_is_found(online: Mj, service: Service, newer: int) -> None:
     """And pages with only tasks older than the request are not fetched."""
@@ -322,6 +325,7 @@ def test_a_task_that_is_never_listed_is_not_searched_for_forever(online: Mj, ser
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 def test_tasks_created_during_the_search_do_not_end_it(online: Mj, service: Service) -> None:
     """Each moves the others down by one, so that a page repeats the last task of the previous one."""
 

@@ -143,6 +143,7 @@ def test_of_several_files_all_are_printed_and_the_first_is_opened(
     assert online("open", "--json").answer["files"] == saved[1:]
 
 
+@pytest.mark.slow
 def test_script_output_opens_nothing(online: Mj, service: Service, viewer: Viewer) -> None:
     run_earlier_job(online, service, "--download", query=(query := valid_query()))
     file, link = str(online.cwd / SAVED), links(service, "cat.png")[0] + query
@@ -211,6 +212,7 @@ def test_the_link_of_a_saved_file_is_not_refreshed(online: Mj, service: Service,
 # -- opening ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_viewer_is_not_waited_for(online: Mj, service: Service, viewer: Viewer) -> None:
     viewer.runs("sleep 30")
     online.pauses = {**SHORT, "mjcli.cli.opener:OPENER_SECONDS": 0.1}

@@ -164,6 +164,7 @@ def test_json_with_stream_prints_every_event_unchanged_and_the_final_object_last
     assert b"\r" not in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--json", "--stream"], ["--stream", "--field", "progress"]])
 def test_each_event_is_flushed_as_it_arrives(online: Mj, service: Service, options: list[str]) -> None:
     lines, seen = fixture_lines("stream.ndjson"), threading.Semaphore(0)

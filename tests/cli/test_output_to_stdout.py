@@ -7,6 +7,7 @@ import pty
 import re
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,7 @@ def test_nothing_but_the_image_is_printed_when_the_wait_ends_early(online: Mj, s
     assert "task: t" in result.err
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_it_with_the_status_of_a_closed_pipe(online: Mj, cat: Service) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -142,7 +144,9 @@ def test_a_closed_pipe_ends_it_with_the_status_of_a_closed_pipe(online: Mj, cat:
 
 def test_resume_saves_no_file_for_it(online: Mj, cat: Service) -> None:
     online(*CAT)
-    with sqlite3.connect(Path(online.env["MJ_DATA_DIR"], "ledger.db")) as ledger:
+    with closing(
+        sqlite3.connect(Path(online.env["MJ_DATA_DIR"], "ledger.db"), isolation_level=None)
+    ) as ledger:
         (row,) = ledger.execute("SELECT files_due FROM jobs").fetchall()
     ledger.close()
     assert row == (0,)

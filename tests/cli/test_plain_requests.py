@@ -54,6 +54,7 @@ def test_the_result_at_the_end_of_a_stream_is_saved(online: Mj, service: Service
     assert service.posts(Service.TASKS) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [("--no-wait",), ("--callback-url", "https://example.com/hook")])
 @pytest.mark.parametrize(
     "body", [line(FIRST), b'{"task_id": "task-1", "progress": 0}'], ids=["a line", "no line end"]

@@ -105,6 +105,7 @@ def test_a_ledger_that_stays_locked_sends_nothing(online: Mj, service: Service, 
     assert service.received == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the signals of Unix")
 def test_waiting_for_a_locked_ledger_can_be_interrupted(online: Mj, service: Service) -> None:
     service.answer(service.result())
@@ -161,6 +162,7 @@ def test_a_full_disk_at_any_moment_loses_no_image_and_pays_only_once(
     assert len(service.posts()) <= 1
 
 
+@pytest.mark.slow
 def test_a_disk_too_full_for_a_ledger_is_reported(online: Mj, service: Service) -> None:
     result = run_after(online, FULL_DISK, 4096, "imagine", "a cat")
     assert result.status == 2

@@ -15,6 +15,7 @@ def made(online: Mj, service: Service, *names: str, options: tuple[str, ...] = (
         online("imagine", name, *options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reference", "name"), [("@last", "c"), ("@1", "c"), ("@2", "b"), ("@3", "a")])
 def test_references_count_from_the_newest_job(
     online: Mj, service: Service, reference: str, name: str
@@ -37,6 +38,7 @@ def test_references_can_come_from_standard_input(online: Mj, service: Service) -
     assert [each["body"]["image_id"] for each in result.json] == ["image-b", "image-a"]
 
 
+@pytest.mark.slow
 def test_references_in_a_list_are_resolved_before_the_first_job(online: Mj, service: Service) -> None:
     made(online, service, "a", "b")
     service.answer(service.result(image_id="new"))
@@ -56,6 +58,7 @@ def test_an_unknown_reference_is_a_usage_error(online: Mj, service: Service, ref
     assert len(service.received) == before
 
 
+@pytest.mark.slow
 def test_references_count_the_jobs_of_the_active_profile(online: Mj, service: Service) -> None:
     from pathlib import Path
 
@@ -71,6 +74,7 @@ def test_references_count_the_jobs_of_the_active_profile(online: Mj, service: Se
     assert service.posts()[-1].body["image_id"] == "image-b"
 
 
+@pytest.mark.slow
 def test_a_refused_job_has_no_image(online: Mj, service: Service) -> None:
     made(online, service, "a")
     service.answer(fixture("error.json"), 500)

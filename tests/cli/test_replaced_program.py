@@ -96,6 +96,17 @@ def test_a_job_saves_its_file(copy: Copy, service: Service, output: tuple[str, .
     assert len(service.posts()) == 1
 
 
+@pytest.mark.parametrize("how", ["embed", "sidecar"])
+def test_metadata_is_saved(copy: Copy, service: Service, how: str) -> None:
+    copy.then(streamed(service))
+    copy.run("imagine", "a cat --niji 6", "-o", "cat.png", "--metadata", how)
+    saved = {each: (copy.mj.cwd / each).read_bytes() for each in files(copy.mj)}
+    assert [name for name, data in saved.items() if b"a cat --niji 6" in data] == [
+        "cat.png" if how == "embed" else "cat.png.json"
+    ]
+    assert rows(copy.mj) == [("done", "t")]
+
+
 def test_a_grid_is_split(copy: Copy, service: Service) -> None:
     image = pytest.importorskip("PIL.Image")
     data = io.BytesIO()

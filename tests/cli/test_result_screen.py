@@ -164,6 +164,7 @@ def test_a_failure_removes_the_progress(online: Mj, service: Service) -> None:
     assert shown.count(CLEARED) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGTSTP])
 def test_a_signal_removes_the_progress(online: Mj, service: Service, number: signal.Signals) -> None:
     service.imagine(waiting(service))
@@ -190,6 +191,7 @@ def test_notify_rings_once_at_the_end(
     assert shown.count(expected) == 1
 
 
+@pytest.mark.slow
 def test_notify_rings_after_a_failure_too(online: Mj, service: Service) -> None:
     service.imagine(waiting(service, fails=True))
     env = {**PLAIN, "KITTY_WINDOW_ID": "1"}
@@ -197,6 +199,7 @@ def test_notify_rings_after_a_failure_too(online: Mj, service: Service) -> None:
     assert shown.endswith("\x1b]99;;mj: failed\x1b\\")
 
 
+@pytest.mark.slow
 def test_notify_is_silent_without_a_terminal_and_before_anything_is_sent(
     online: Mj, grid: dict[str, Any]
 ) -> None:

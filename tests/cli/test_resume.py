@@ -74,6 +74,7 @@ def test_no_download_skips_requested_files(online: Mj, service: Service) -> None
     assert len(files(online)) == 1
 
 
+@pytest.mark.slow
 def test_a_running_job_is_waited_for(online: Mj, service: Service) -> None:
     start_job(online, service)
     service.tasks["task-1"] = task_record("task-1", REQUEST, None, progress=40)
@@ -91,6 +92,7 @@ def test_a_running_job_is_waited_for(online: Mj, service: Service) -> None:
     assert "progress: 40%" in result.err
 
 
+@pytest.mark.slow
 def test_no_wait_finishes_what_is_ready_and_reports_the_rest(online: Mj, service: Service) -> None:
     start_job(online, service, "--download")
     start_job(online, service, task="task-2", prompt="a dog")
@@ -138,6 +140,7 @@ def test_a_task_that_the_service_no_longer_knows_makes_the_job_unknown(online: M
     assert online("resume", "--json").answer["task_id"] == "task-1"
 
 
+@pytest.mark.slow
 def test_results_keep_the_order_and_a_failure_does_not_stop_the_rest(online: Mj, service: Service) -> None:
     for number in (1, 2, 3):
         start_job(online, service, prompt=f"cat {number}", task=f"task-{number}")
@@ -156,6 +159,7 @@ def test_results_keep_the_order_and_a_failure_does_not_stop_the_rest(online: Mj,
 # -- files ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_missing_files_are_saved_later(online: Mj, service: Service) -> None:
     names = [f"/files/{n}.png" for n in range(4)]
     links = [service.base_url + name for name in names]
@@ -175,6 +179,7 @@ def test_missing_files_are_saved_later(online: Mj, service: Service) -> None:
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 @posix
 def test_a_killed_download_is_repeated_and_leaves_no_partial_file(online: Mj, service: Service) -> None:
     started = threading.Event()
@@ -221,7 +226,7 @@ def test_the_files_of_a_resumed_action_have_their_usual_name(online: Mj, service
     online("action", "upscale1", "@last", "--no-wait", "--download")
     finish_task(service, "task-2", {"action": "upscale1"}, image_id="large")
     online("resume")
-    assert files(online) == ["a-red-bird_large.png"]
+    assert files(online) == ["a-red-bird_large_1.png"]
 
 
 def test_one_name_for_the_files_of_several_jobs_is_refused(online: Mj, service: Service) -> None:

@@ -39,6 +39,7 @@ def test_a_job_that_stays_unknown_suggests_what_to_do(online: Mj, service: Servi
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 @posix
 def test_a_job_killed_while_it_was_sent_is_found(online: Mj, service: Service) -> None:
     service.imagine(lambda _request, _reply: service.over.wait(60) and None)
@@ -51,6 +52,7 @@ def test_a_job_killed_while_it_was_sent_is_found(online: Mj, service: Service) -
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 def test_of_several_matching_tasks_none_is_used_until_one_is_named(online: Mj, service: Service) -> None:
     name = lose_response(online, service)
     finish_task(service, "one")
@@ -64,6 +66,7 @@ def test_of_several_matching_tasks_none_is_used_until_one_is_named(online: Mj, s
     assert "already has a task" in online("resume", name, "--task", "one", check=2).err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -75,6 +75,7 @@ def test_with_a_platform_token_the_total_is_what_was_charged(
     assert in_ledger(online, "charged, trace_id") == (pytest.approx(0.03), "trace-1")
 
 
+@pytest.mark.slow
 def test_without_a_usage_record_yet_the_total_is_estimated_from_earlier_charges(
     online: Mj, service: Service, account: Account
 ) -> None:
@@ -83,6 +84,7 @@ def test_without_a_usage_record_yet_the_total_is_estimated_from_earlier_charges(
     assert imagine(online, service, "a dog", 2).err.endswith("Cost: about 0.03 USD (charged before)\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["refused", "not JSON", "no answer"])
 def test_a_platform_that_fails_does_not_concern_the_job(
     online: Mj, service: Service, account: Account, fault: str
@@ -187,6 +189,7 @@ def test_spend_as_csv_has_a_header_and_quotes_what_needs_it(online: Mj, service:
         assert "--csv cannot be combined" in online("spend", "--csv", *other, check=2).err
 
 
+@pytest.mark.slow
 def test_spend_shows_only_the_jobs_of_the_period(online: Mj, service: Service) -> None:
     imagine(online, service, "a cat", 1)
     change_ledger(online, "sent_at = sent_at - 5 * 86400")

@@ -38,6 +38,7 @@ def loop(mj: Mj, command: str) -> int:
     return sum(line in LIST for line in done.stdout.decode().splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "endpoint", "jobs"),
     [

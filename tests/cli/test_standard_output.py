@@ -42,6 +42,7 @@ def closed_pipe(online: Mj, *arguments: str) -> tuple[int, str]:
     return process.returncode, err.decode()
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(
     "options", [[], ["--json"], ["--field", "image_id"], ["--json", "--stream"], ["--no-stream"], ["-q"]]
@@ -59,6 +60,7 @@ def test_a_closed_output_exits_with_141_and_reports_the_task(
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 @posix
 def test_a_closed_output_exits_with_141_after_a_failure(online: Mj, service: Service) -> None:
     service.answer({"error": {"code": "forbidden", "message": "no"}}, 403)
@@ -105,6 +107,7 @@ def test_a_full_output_is_reported_as_a_failure(online: Mj, service: Service, ar
     assert b"mj: " in err
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("stream", ["stdout", "stderr", "stdin"])
 def test_a_stream_closed_before_the_start_is_not_an_error(online: Mj, service: Service, stream: str) -> None:
@@ -121,6 +124,7 @@ def test_a_stream_closed_before_the_start_is_not_an_error(online: Mj, service: S
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 @linux
 def test_a_full_standard_error_does_not_lose_the_result(online: Mj, service: Service) -> None:
     service.stream(LINES)
@@ -157,6 +161,7 @@ def test_an_ascii_locale_shows_escapes(online: Mj, service: Service) -> None:
     assert "id: " in result.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["imagine", "--", "été 森"], ["imagine"]])
 def test_the_prompt_is_utf8_in_an_ascii_locale(online: Mj, service: Service, arguments: list[str]) -> None:
     service.answer(service.result())
@@ -193,6 +198,7 @@ def wait_until_full(pipe: int) -> None:
         fcntl.ioctl(pipe, termios.FIONREAD, waiting)
 
 
+@pytest.mark.slow
 @posix
 def test_events_wait_for_the_reader_of_a_non_blocking_pipe(online: Mj, service: Service) -> None:
     event = {**json.loads(LINES[0]), "padding": "x" * 10_000}

@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -285,7 +286,7 @@ def test_a_changed_task_id_is_reported_and_the_first_is_used(online: Mj, service
     result = online("imagine", "a cat")
     assert "another" in result.err
     assert TASK in result.err
-    with sqlite3.connect(online.home / "data" / "ledger.db") as ledger:
+    with closing(sqlite3.connect(online.home / "data" / "ledger.db", isolation_level=None)) as ledger:
         assert ledger.execute("SELECT task_id FROM jobs").fetchall() == [(TASK,)]
     ledger.close()
 

@@ -65,6 +65,7 @@ def test_a_terminal_shows_a_table_of_the_newest(online: Mj, service: Service) ->
     assert [each.body["limit"] for each in service.posts(Service.TASKS)] == [20]
 
 
+@pytest.mark.slow
 def test_filters_reach_the_service_and_are_applied_here_too(online: Mj, service: Service) -> None:
     add_task(service, "old", age=7200)
     add_task(service, "video", age=60, type="videos")
@@ -106,6 +107,7 @@ def test_an_empty_list_is_explained(online: Mj, service: Service, options: list[
     assert said in result.err
 
 
+@pytest.mark.slow
 def test_a_service_that_fails_is_an_error_about_the_service(online: Mj, service: Service) -> None:
     service.scripts[Service.TASKS] = lambda _, reply: reply.whole(b"<html>", 502)
     result = online("tasks", "--import", check=6)
@@ -167,6 +169,7 @@ def test_a_lost_job_gets_its_task(online: Mj, service: Service) -> None:
     assert len(service.posts()) == 1
 
 
+@pytest.mark.slow
 def test_resume_adopts_an_imported_task(online: Mj, service: Service) -> None:
     finish_task(service, "one")
     online("tasks", "--import", "-q")
@@ -177,6 +180,7 @@ def test_resume_adopts_an_imported_task(online: Mj, service: Service) -> None:
     assert rows(online) == [("done", "one")]
 
 
+@pytest.mark.slow
 def test_resume_with_a_named_task_adopts_an_imported_one(online: Mj, service: Service) -> None:
     name = lose_response(online, service)
     finish_task(service, "one")
@@ -242,6 +246,7 @@ def test_a_task_that_another_command_queries_is_imported_once(
     assert len(files) == ("download" in " ".join(command))
 
 
+@pytest.mark.slow
 def test_a_task_that_is_queried_is_adopted_by_the_lost_job_it_matches(online: Mj, service: Service) -> None:
     lose_response(online, service)
     finish_task(service, "found")

@@ -115,6 +115,7 @@ def test_the_result_shows_the_videos_and_the_next_command(online: Mj, filmed: Se
     assert online("video", "x", "--image", LINK, "-q").out.splitlines() == film(filmed)["video_urls"]
 
 
+@pytest.mark.slow
 def test_a_video_is_extended_by_id_or_reference(online: Mj, filmed: Service) -> None:
     online("video", "it moves", "--image", LINK)
     online("extend-video", "@last", "on", "it goes", "--index", "3", "--mode", "fast")
@@ -145,6 +146,7 @@ def test_the_index_must_be_0_to_3(online: Mj, filmed: Service, index: str) -> No
     assert not filmed.posts(VIDEOS)
 
 
+@pytest.mark.slow
 def test_a_video_is_not_an_image_and_an_image_is_not_a_video(online: Mj, filmed: Service) -> None:
     filmed.answer(filmed.result())
     online("imagine", "a cat")

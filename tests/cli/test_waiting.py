@@ -137,6 +137,7 @@ def test_a_final_object_without_actions_ends_a_stream_that_stays_open(
     assert result.answer == {**final, "files": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--no-stream",)])
 def test_a_whole_answer_whose_end_is_missing_is_the_result(
     online: Mj, service: Service, options: tuple[str, ...]

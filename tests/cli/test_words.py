@@ -22,6 +22,7 @@ def answers(service: Service, name: str, document: Any, status: int = 200) -> No
     service.scripts[f"/midjourney/{name}"] = lambda _request, reply: reply.json(document, status)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "words", "body", "answer", "people"), CASES)
 def test_the_words_are_sent_and_the_result_is_printed(
     online: Mj, service: Service, name: str, words: list[str], body: Any, answer: Any, people: str
@@ -81,6 +82,7 @@ def test_a_refusal_has_its_status(
     online(name, *words, check=code, timeout=90)
 
 
+@pytest.mark.slow
 def test_a_response_without_a_result_counts_as_lost(online: Mj, service: Service) -> None:
     answers(service, "translate", {"content": ""})
     online("translate", "x", check=9, timeout=90)

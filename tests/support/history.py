@@ -16,8 +16,8 @@ from tests.support.terminal import Screen, plain
 
 FIELDS = (
     "ref", "id", "state", "kind", "action", "prompt", "task_id", "image_id", "profile", "host", "created_at",
-    "sent_at", "accepted_at", "ended_at", "request", "result", "error", "files", "files_due", "parent_image",
-    "key",
+    "sent_at", "accepted_at", "ended_at", "request", "result", "error", "files", "files_due", "steps",
+    "parent_image", "key", "tags", "starred",
 )  # fmt: skip
 JSON_COLUMNS = ("request", "result", "error", "files_asked", "files")
 

@@ -37,6 +37,7 @@ def test_each_line_of_a_text_is_a_job_whose_image_is_saved(batch: Batch, midjour
     assert "done: 3 of 3 jobs" in result.out
 
 
+@pytest.mark.slow
 def test_csv_has_parameters_fields_keys_and_outputs(batch: Batch, midjourney: Midjourney) -> None:
     batch.name = "prompts.csv"
     batch.write("prompt,ar,mode,key,output", '"a cat, sitting",3:2,turbo,one,cat.png', "a dog,,,two,dogs/")
@@ -51,6 +52,7 @@ def test_csv_has_parameters_fields_keys_and_outputs(batch: Batch, midjourney: Mi
     assert any(each.startswith("dogs/a-dog") for each in saved)
 
 
+@pytest.mark.slow
 def test_json_lines_have_them_too(batch: Batch, midjourney: Midjourney) -> None:
     batch.name = "prompts.jsonl"
     batch.write('{"prompt": "a cat", "ar": "3:2", "key": "k"}', '{"prompt": "a dog", "then": ["upscale:2"]}')
@@ -84,6 +86,7 @@ def test_an_image_that_is_known_is_acted_upon(batch: Batch, midjourney: Midjourn
 # -- run again ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_run_again_it_sends_nothing(batch: Batch, midjourney: Midjourney) -> None:
     batch("-o", "out/")
     result = batch("-o", "out/")
@@ -92,6 +95,7 @@ def test_run_again_it_sends_nothing(batch: Batch, midjourney: Midjourney) -> Non
     assert "done: 3 of 3 jobs\nbefore: 3 of them, the last at " in result.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "sent"),
     [
@@ -131,6 +135,7 @@ def test_a_line_with_a_key_may_change_its_words_without_being_sent_again(
     assert midjourney.jobs == ["a cat"]
 
 
+@pytest.mark.slow
 def test_other_defaults_do_not_send_a_line_again(batch: Batch, midjourney: Midjourney) -> None:
     batch()
     batch("--mode", "turbo", "-o", "elsewhere/", "--timeout", 60, "--stream")
@@ -167,6 +172,7 @@ def test_a_failed_line_is_sent_again_only_if_asked_to(batch: Batch, midjourney: 
     assert midjourney.jobs[2:] == ["a dog"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "status", "exit_status"), [("used_up", 403, 5), ("invalid_token", 401, 3)])
 def test_what_was_not_accepted_because_of_the_account_is_sent_without_asking(
     batch: Batch, midjourney: Midjourney, code: str, status: int, exit_status: int
@@ -223,6 +229,7 @@ def test_a_deleted_file_is_downloaded_again_and_nothing_is_paid(batch: Batch, mi
 # -- chains ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_all_four_images_are_upscaled_and_go_where_the_first_one_goes(
     batch: Batch, midjourney: Midjourney
 ) -> None:
@@ -235,6 +242,7 @@ def test_all_four_images_are_upscaled_and_go_where_the_first_one_goes(
     assert len(list((batch.mj.cwd / "out").iterdir())) == 5
 
 
+@pytest.mark.slow
 def test_two_steps_follow_each_other(batch: Batch, midjourney: Midjourney) -> None:
     batch.write("a cat")
     jobs, _ = batch.json("--then", "upscale:1,3", "--then", "upscale_2x")
@@ -269,6 +277,7 @@ def test_a_step_that_the_result_does_not_offer_is_a_failure_of_that_line(
     assert 'does not offer "upscale2"' in failed["error"]["message"]
 
 
+@pytest.mark.slow
 def test_what_follows_a_failed_job_is_not_counted_as_left(batch: Batch, midjourney: Midjourney) -> None:
     midjourney.faults["a dog"] = refuse("forbidden", 403)
     _, summary = batch.json("--then", "upscale:all", check=10)
@@ -476,6 +485,7 @@ def test_a_dry_run_sends_nothing_and_leaves_no_file(batch: Batch, midjourney: Mi
     assert summary["cost"] == pytest.approx(3 * 0.025 + 12 * 0.005)
 
 
+@pytest.mark.slow
 def test_a_dry_run_shows_what_is_left(batch: Batch, midjourney: Midjourney) -> None:
     batch()
     batch.write("a cat", "a dog", "a fox", "a hen")
@@ -512,6 +522,7 @@ def test_the_rows_of_the_ledger_name_the_batch(batch: Batch) -> None:
     assert {name for (name,) in rows(batch.mj, "batch")} == {"my cats"}
 
 
+@pytest.mark.slow
 def test_the_status_counts_the_lines_of_the_file_as_it_is_now(batch: Batch, midjourney: Midjourney) -> None:
     midjourney.faults["a fox"] = refuse("forbidden", 403)
     batch("--then", "upscale:1", check=10)

@@ -80,6 +80,7 @@ def test_again_that_is_interrupted_leaves_the_rest_as_it_was(batch: Batch, midjo
     assert midjourney.jobs[3:] == ["a cat"]
 
 
+@pytest.mark.slow
 def test_a_limit_leaves_what_would_have_been_replaced(batch: Batch, midjourney: Midjourney) -> None:
     batch()
     batch.mj("config", "set", "defaults.max_cost_per_day", "0.08")
@@ -137,6 +138,7 @@ def test_an_output_that_cannot_be_written_is_refused(
     assert midjourney.service.received == []
 
 
+@pytest.mark.slow
 def test_a_field_is_printed_of_each_job_alone(batch: Batch) -> None:
     assert sorted(batch("--field", "line").out.split()) == ["1", "2", "3"]
     assert batch("--field", "line").out == ""

@@ -50,6 +50,7 @@ def test_a_limit_may_be_used_up(batch: Batch, midjourney: Midjourney, options: l
     assert len(midjourney.accepted) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--max-jobs", 4], ["--max-cost", "0.1"]])
 def test_earlier_runs_count(batch: Batch, midjourney: Midjourney, options: list[object]) -> None:
     batch()
@@ -60,6 +61,7 @@ def test_earlier_runs_count(batch: Batch, midjourney: Midjourney, options: list[
     assert midjourney.jobs[3:] == ["a hen"]
 
 
+@pytest.mark.slow
 def test_failed_jobs_cost_nothing(batch: Batch, midjourney: Midjourney) -> None:
     midjourney.faults["a dog"] = [refuse("forbidden", 403)]
     batch("--max-cost", "0.075", check=10)

@@ -68,6 +68,7 @@ def test_csv_and_json_lines_have_the_same_identities(
     assert identities(read_lines(jsonl.encode(), "x.jsonl")) == wanted
 
 
+@pytest.mark.slow
 @given(st.lists(PROMPTS, min_size=1, max_size=8))
 def test_text_has_the_identities_of_csv_with_only_prompts(prompts: list[str]) -> None:
     text = "\n".join(prompts)

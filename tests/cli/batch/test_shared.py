@@ -177,3 +177,10 @@ def test_the_token_is_not_in_the_store(machines: Machines) -> None:
     machines.end(machines.start("1/3"))
     store = ObjectStore(machines.store)
     assert not any(b"secret-token" in (store.get(key) or b"") for key in store.list(""))
+
+
+def test_the_metadata_of_images_goes_into_the_store_too(machines: Machines) -> None:
+    machines.mj(*machines.arguments("--metadata", "sidecar"))
+    images = {name for name in machines.files if not name.endswith(".json")}
+    assert len(images) == len(LINES)
+    assert machines.files - images == {f"{name}.json" for name in images}

@@ -65,6 +65,7 @@ def test_limits_count_what_other_machines_have_sent(
     assert midjourney.jobs[3:] == ["a hen"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", [".mj/claims/", ".mj/x.png"])
 def test_a_name_of_the_claims_is_refused(batch: Batch, midjourney: Midjourney, output: str) -> None:
     rows = Batch(batch.mj, "rows.csv")

@@ -299,7 +299,7 @@ def test_profiles_presets_and_settings_are_completed_from_the_config_file(answer
     assert answered("mj auth login --profile wo") == ["work"]
     assert answered("mj imagine a --preset ") == ["poster"]
     assert answered("mj config get presets.p") == ["presets.poster.suffix"]
-    assert answered("mj config unset defaults.m") == ["defaults.mode", "defaults.max_cost_per_day"]
+    assert answered("mj config unset defaults.mo") == ["defaults.mode"]
     assert answered("mj config set defaults.mode ") == ["fast", "relax", "turbo"]
     assert answered("mj config set defaults.download t") == ["true"]
     assert answered("mj config set token_in ") == ["header", "query"]

@@ -7,7 +7,7 @@ _mj_command() {
     commands=()
     case $1 in
     '')
-        commands=(imagine upscale vary reroll zoom pan action batch blend edit describe video extend-video shorten translate seed check describe-task tasks spend balance history resume download open listen auth config doctor sandbox completion)
+        commands=(imagine upscale vary reroll zoom pan action batch blend edit describe video extend-video shorten translate seed check describe-task tasks spend balance history tag star resume download open show gallery listen auth config doctor sandbox completion)
         options=(
             '--version'
             '--json'
@@ -46,11 +46,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--preset'
             '--permute'
             '-y --yes'
@@ -98,7 +102,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --image --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
+        valued=' --image --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
         ;;
     'upscale')
         options=(
@@ -122,11 +126,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--version --v'
             '*--quality --q'
             '--hd'
@@ -139,7 +147,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --version --v --quality --q --field --profile '
         ;;
     'vary')
         options=(
@@ -166,11 +174,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--version --v'
             '*--quality --q'
             '--hd'
@@ -183,7 +195,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --prompt --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --version --v --quality --q --field --profile '
         ;;
     'reroll')
         options=(
@@ -207,11 +219,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--version --v'
             '*--quality --q'
             '--hd'
@@ -224,7 +240,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --version --v --quality --q --field --profile '
         ;;
     'zoom')
         options=(
@@ -249,11 +265,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--version --v'
             '*--quality --q'
             '--hd'
@@ -266,7 +286,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --prompt --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --version --v --quality --q --field --profile '
         ;;
     'pan')
         options=(
@@ -291,11 +311,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--version --v'
             '*--quality --q'
             '--hd'
@@ -308,7 +332,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --prompt --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --version --v --quality --q --field --profile '
         ;;
     'action')
         options=(
@@ -335,11 +359,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--version --v'
             '*--quality --q'
             '--hd'
@@ -352,7 +380,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --prompt --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --version --v --quality --q --field --profile '
+        valued=' --prompt --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --version --v --quality --q --field --profile '
         ;;
     'batch')
         options=(
@@ -386,6 +414,7 @@ _mj_command() {
             '-d --download --no-download'
             '--force'
             '--max-size'
+            '--metadata'
             '*--preset'
             '--strict'
             '--no-check'
@@ -398,7 +427,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --format --then -o --output --name --max-cost --max-jobs --jobs --rate --profiles --timeout --shard --report --mode --max-size --preset --field --profile '
+        valued=' --format --then -o --output --name --max-cost --max-jobs --jobs --rate --profiles --timeout --shard --report --mode --max-size --metadata --preset --field --profile '
         ;;
     'blend')
         options=(
@@ -422,11 +451,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--preset'
             '--permute'
             '-y --yes'
@@ -474,7 +507,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
+        valued=' --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
         ;;
     'edit')
         options=(
@@ -499,11 +532,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--preset'
             '--permute'
             '-y --yes'
@@ -551,7 +588,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
+        valued=' --mask --region --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
         ;;
     'describe')
         options=(
@@ -575,11 +612,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '*--preset'
             '--permute'
             '-y --yes'
@@ -627,7 +668,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --use --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
+        valued=' --use --mode --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --preset --version --v --niji --aspect --ar --quality --q --stylize --s --chaos --c --weird --w --seed --stop --repeat --r --no --style --iw --sref --sw --sv --cref --cw --oref --ow --exp --p --personalize --field --profile '
         ;;
     'video')
         options=(
@@ -652,11 +693,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '--strict'
             '--no-check'
             '--json'
@@ -668,7 +713,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --image --mode --end-image --resolution --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
+        valued=' --image --mode --end-image --resolution --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --field --profile '
         ;;
     'extend-video')
         options=(
@@ -693,11 +738,15 @@ _mj_command() {
             '--port'
             '--public-url'
             '--notify'
+            '--preview'
+            '--keep-steps'
+            '--timelapse'
             '--open'
             '-d --download --no-download'
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '--strict'
             '--no-check'
             '--json'
@@ -709,7 +758,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --index --mode --end-image --resolution --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url -o --output --max-size --field --profile '
+        valued=' --index --mode --end-image --resolution --retries --key --max-cost --max-jobs --timeout --callback-url --host --port --public-url --preview --timelapse -o --output --max-size --metadata --field --profile '
         ;;
     'shorten')
         options=(
@@ -837,6 +886,7 @@ _mj_command() {
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '--json'
             '--field'
             '-q --quiet'
@@ -846,7 +896,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --timeout -o --output --max-size --field --profile '
+        valued=' --timeout -o --output --max-size --metadata --field --profile '
         ;;
     'tasks')
         options=(
@@ -904,6 +954,8 @@ _mj_command() {
             '*--state'
             '*--kind'
             '--search'
+            '*--tag'
+            '--starred'
             '--since'
             '--before'
             '-n --limit'
@@ -917,10 +969,26 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --state --kind --search --since --before -n --limit --field --profile '
+        valued=' --state --kind --search --tag --since --before -n --limit --field --profile '
         ;;
     'history show')
         options=(
+            '--preview'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --preview --field --profile '
+        ;;
+    'history delete')
+        options=(
+            '-y --yes'
+            '--force'
             '--json'
             '--field'
             '-q --quiet'
@@ -932,10 +1000,23 @@ _mj_command() {
         )
         valued=' --field --profile '
         ;;
-    'history delete')
+    'tag')
         options=(
-            '-y --yes'
-            '--force'
+            '--remove'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' --field --profile '
+        ;;
+    'star')
+        options=(
+            '--remove'
             '--json'
             '--field'
             '-q --quiet'
@@ -961,6 +1042,7 @@ _mj_command() {
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '--json'
             '--field'
             '-q --quiet'
@@ -970,7 +1052,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --task --timeout --retries -o --output --max-size --field --profile '
+        valued=' --task --timeout --retries -o --output --max-size --metadata --field --profile '
         ;;
     'download')
         options=(
@@ -978,6 +1060,7 @@ _mj_command() {
             '--split'
             '--force'
             '--max-size'
+            '--metadata'
             '--json'
             '--field'
             '-q --quiet'
@@ -987,7 +1070,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' -o --output --max-size --field --profile '
+        valued=' -o --output --max-size --metadata --field --profile '
         ;;
     'open')
         options=(
@@ -1002,6 +1085,42 @@ _mj_command() {
             '-h --help'
         )
         valued=' --field --profile '
+        ;;
+    'show')
+        options=(
+            '-n --quadrant'
+            '--preview'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' -n --quadrant --preview --field --profile '
+        ;;
+    'gallery')
+        options=(
+            '-o --output'
+            '--sheet'
+            '--originals --no-originals'
+            '--force'
+            '--title'
+            '-n --limit'
+            '--port'
+            '--open --no-open'
+            '--json'
+            '--field'
+            '-q --quiet'
+            '-v --verbose'
+            '--profile'
+            '--sandbox'
+            '--no-color'
+            '-h --help'
+        )
+        valued=' -o --output --sheet --title -n --limit --port --field --profile '
         ;;
     'listen')
         options=(
@@ -1019,6 +1138,7 @@ _mj_command() {
             '-o --output'
             '--force'
             '--max-size'
+            '--metadata'
             '--json'
             '--field'
             '-q --quiet'
@@ -1028,7 +1148,7 @@ _mj_command() {
             '--no-color'
             '-h --help'
         )
-        valued=' --host --port --public-url --once --timeout --exec -o --output --max-size --field --profile '
+        valued=' --host --port --public-url --once --timeout --exec -o --output --max-size --metadata --field --profile '
         ;;
     'auth')
         commands=(login status logout)
@@ -1222,11 +1342,14 @@ _mj_command() {
 # Set the values for $1: a command and an option, or a command and the number of an argument.
 _mj_values() {
     case $1 in
-    '|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    '|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     '|--profile') query=profile ;;
     'imagine|--image') kind=path query=image ;;
     'imagine|--mode') values=('fast' 'relax' 'turbo') ;;
+    'imagine|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'imagine|--timelapse') values=('webp' 'gif') ;;
     'imagine|-o' | 'imagine|--output') kind=path ;;
+    'imagine|--metadata') values=('embed' 'sidecar' 'off') ;;
     'imagine|--preset') query=preset ;;
     'imagine|--version' | 'imagine|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'imagine|--niji') values=('4' '5' '6' '7') ;;
@@ -1236,54 +1359,72 @@ _mj_values() {
     'imagine|--sref') values=('random') kind=path query=image ;;
     'imagine|--cref') kind=path query=image ;;
     'imagine|--oref') kind=path query=image ;;
-    'imagine|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'imagine|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'imagine|--profile') query=profile ;;
     'upscale|--mode') values=('fast' 'relax' 'turbo') ;;
+    'upscale|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'upscale|--timelapse') values=('webp' 'gif') ;;
     'upscale|-o' | 'upscale|--output') kind=path ;;
+    'upscale|--metadata') values=('embed' 'sidecar' 'off') ;;
     'upscale|--version' | 'upscale|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'upscale|--quality' | 'upscale|--q') values=('.25' '.5' '1' '2' '4') ;;
-    'upscale|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'upscale|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'upscale|--profile') query=profile ;;
     'upscale|0') values=('1' '2' '3' '4' 'all' '2x' '4x') ;;
     'upscale|'[0-9]*) kind=path query=image ;;
     'vary|--mask') kind=path ;;
     'vary|--mode') values=('fast' 'relax' 'turbo') ;;
+    'vary|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'vary|--timelapse') values=('webp' 'gif') ;;
     'vary|-o' | 'vary|--output') kind=path ;;
+    'vary|--metadata') values=('embed' 'sidecar' 'off') ;;
     'vary|--version' | 'vary|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'vary|--quality' | 'vary|--q') values=('.25' '.5' '1' '2' '4') ;;
-    'vary|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'vary|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'vary|--profile') query=profile ;;
     'vary|0') values=('1' '2' '3' '4' 'all' 'subtle' 'strong' 'region') ;;
     'vary|'[0-9]*) kind=path query=image ;;
     'reroll|--mode') values=('fast' 'relax' 'turbo') ;;
+    'reroll|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'reroll|--timelapse') values=('webp' 'gif') ;;
     'reroll|-o' | 'reroll|--output') kind=path ;;
+    'reroll|--metadata') values=('embed' 'sidecar' 'off') ;;
     'reroll|--version' | 'reroll|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'reroll|--quality' | 'reroll|--q') values=('.25' '.5' '1' '2' '4') ;;
-    'reroll|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'reroll|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'reroll|--profile') query=profile ;;
     'reroll|'[0-9]*) kind=path query=image ;;
     'zoom|--mode') values=('fast' 'relax' 'turbo') ;;
+    'zoom|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'zoom|--timelapse') values=('webp' 'gif') ;;
     'zoom|-o' | 'zoom|--output') kind=path ;;
+    'zoom|--metadata') values=('embed' 'sidecar' 'off') ;;
     'zoom|--version' | 'zoom|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'zoom|--quality' | 'zoom|--q') values=('.25' '.5' '1' '2' '4') ;;
-    'zoom|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'zoom|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'zoom|--profile') query=profile ;;
     'zoom|0') values=('1.5' '2') ;;
     'zoom|'[0-9]*) kind=path query=image ;;
     'pan|--mode') values=('fast' 'relax' 'turbo') ;;
+    'pan|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'pan|--timelapse') values=('webp' 'gif') ;;
     'pan|-o' | 'pan|--output') kind=path ;;
+    'pan|--metadata') values=('embed' 'sidecar' 'off') ;;
     'pan|--version' | 'pan|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'pan|--quality' | 'pan|--q') values=('.25' '.5' '1' '2' '4') ;;
-    'pan|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'pan|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'pan|--profile') query=profile ;;
     'pan|0') values=('left' 'right' 'up' 'down') ;;
     'pan|'[0-9]*) kind=path query=image ;;
     'action|--mask') kind=path ;;
     'action|--mode') values=('fast' 'relax' 'turbo') ;;
+    'action|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'action|--timelapse') values=('webp' 'gif') ;;
     'action|-o' | 'action|--output') kind=path ;;
+    'action|--metadata') values=('embed' 'sidecar' 'off') ;;
     'action|--version' | 'action|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'action|--quality' | 'action|--q') values=('.25' '.5' '1' '2' '4') ;;
-    'action|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'action|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'action|--profile') query=profile ;;
     'action|0') values=('upscale1' 'upscale2' 'upscale3' 'upscale4' 'variation1' 'variation2' 'variation3' 'variation4' 'reroll' 'upscale_2x' 'upscale_4x' 'upscale_subtle' 'upscale_creative' 'redo_upscale_2x' 'redo_upscale_4x' 'redo_upscale_subtle' 'redo_upscale_creative' 'variation_subtle' 'variation_strong' 'variation_region' 'zoom_out_2x' 'zoom_out_1_5x' 'pan_left' 'pan_right' 'pan_up' 'pan_down' 'square') ;;
     'action|'[0-9]*) kind=path query=image ;;
@@ -1291,12 +1432,16 @@ _mj_values() {
     'batch|-o' | 'batch|--output') kind=path ;;
     'batch|--report') kind=path ;;
     'batch|--mode') values=('fast' 'relax' 'turbo') ;;
+    'batch|--metadata') values=('embed' 'sidecar' 'off') ;;
     'batch|--preset') query=preset ;;
-    'batch|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'batch|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'batch|--profile') query=profile ;;
     'batch|0') kind=path ;;
     'blend|--mode') values=('fast' 'relax' 'turbo') ;;
+    'blend|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'blend|--timelapse') values=('webp' 'gif') ;;
     'blend|-o' | 'blend|--output') kind=path ;;
+    'blend|--metadata') values=('embed' 'sidecar' 'off') ;;
     'blend|--preset') query=preset ;;
     'blend|--version' | 'blend|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'blend|--niji') values=('4' '5' '6' '7') ;;
@@ -1306,12 +1451,15 @@ _mj_values() {
     'blend|--sref') values=('random') kind=path query=image ;;
     'blend|--cref') kind=path query=image ;;
     'blend|--oref') kind=path query=image ;;
-    'blend|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'blend|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'blend|--profile') query=profile ;;
     'blend|'[0-9]*) kind=path query=image ;;
     'edit|--mask') kind=path ;;
     'edit|--mode') values=('fast' 'relax' 'turbo') ;;
+    'edit|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'edit|--timelapse') values=('webp' 'gif') ;;
     'edit|-o' | 'edit|--output') kind=path ;;
+    'edit|--metadata') values=('embed' 'sidecar' 'off') ;;
     'edit|--preset') query=preset ;;
     'edit|--version' | 'edit|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'edit|--niji') values=('4' '5' '6' '7') ;;
@@ -1321,11 +1469,14 @@ _mj_values() {
     'edit|--sref') values=('random') kind=path query=image ;;
     'edit|--cref') kind=path query=image ;;
     'edit|--oref') kind=path query=image ;;
-    'edit|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'edit|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'edit|--profile') query=profile ;;
     'edit|0') kind=path query=image ;;
     'describe|--mode') values=('fast' 'relax' 'turbo') ;;
+    'describe|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'describe|--timelapse') values=('webp' 'gif') ;;
     'describe|-o' | 'describe|--output') kind=path ;;
+    'describe|--metadata') values=('embed' 'sidecar' 'off') ;;
     'describe|--preset') query=preset ;;
     'describe|--version' | 'describe|--v') values=('5.2' '6' '6.1' '7' '8' '8.1' '8.2') ;;
     'describe|--niji') values=('4' '5' '6' '7') ;;
@@ -1335,28 +1486,34 @@ _mj_values() {
     'describe|--sref') values=('random') kind=path query=image ;;
     'describe|--cref') kind=path query=image ;;
     'describe|--oref') kind=path query=image ;;
-    'describe|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'describe|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'describe|--profile') query=profile ;;
     'describe|0') kind=path query=image ;;
     'video|--image') kind=path query=image ;;
     'video|--mode') values=('fast' 'turbo') ;;
     'video|--end-image') kind=path query=image ;;
     'video|--resolution') values=('480p' '720p') ;;
+    'video|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'video|--timelapse') values=('webp' 'gif') ;;
     'video|-o' | 'video|--output') kind=path ;;
-    'video|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'video|--metadata') values=('embed' 'sidecar' 'off') ;;
+    'video|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'video|--profile') query=profile ;;
     'extend-video|--mode') values=('fast' 'turbo') ;;
     'extend-video|--end-image') kind=path query=image ;;
     'extend-video|--resolution') values=('480p' '720p') ;;
+    'extend-video|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'extend-video|--timelapse') values=('webp' 'gif') ;;
     'extend-video|-o' | 'extend-video|--output') kind=path ;;
-    'extend-video|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'extend-video|--metadata') values=('embed' 'sidecar' 'off') ;;
+    'extend-video|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'extend-video|--profile') query=profile ;;
     'extend-video|0') query=video ;;
-    'shorten|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'shorten|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'shorten|--profile') query=profile ;;
-    'translate|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'translate|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'translate|--profile') query=profile ;;
-    'seed|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'seed|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'seed|--profile') query=profile ;;
     'seed|0') kind=path query=image ;;
     'check|--image') kind=path query=image ;;
@@ -1372,11 +1529,12 @@ _mj_values() {
     'check|--field') values=('success' 'prompt' 'parts' 'findings') ;;
     'check|--profile') query=profile ;;
     'describe-task|-o' | 'describe-task|--output') kind=path ;;
-    'describe-task|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'describe-task|--metadata') values=('embed' 'sidecar' 'off') ;;
+    'describe-task|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'describe-task|--profile') query=profile ;;
     'describe-task|'[0-9]*) query=task ;;
     'tasks|--type') values=('imagine' 'edits' 'videos' 'describe' 'shorten' 'translate' 'seed') ;;
-    'tasks|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'tasks|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'tasks|--profile') query=profile ;;
     'spend|--by') values=('day' 'kind' 'batch' 'prompt') ;;
     'spend|--field') values=('by' 'name' 'jobs' 'usd' 'charged' 'estimated' 'unpriced') ;;
@@ -1385,32 +1543,53 @@ _mj_values() {
     'balance|--profile') query=profile ;;
     'history|--state') values=('submitting' 'running' 'unknown' 'done' 'failed' 'unfinished') ;;
     'history|--kind') values=('imagine' 'action' 'blend' 'edit' 'describe' 'video' 'extend-video' 'shorten' 'translate' 'seed') ;;
-    'history|--field') values=('ref' 'id' 'state' 'kind' 'action' 'prompt' 'task_id' 'image_id' 'profile' 'host' 'created_at' 'sent_at' 'accepted_at' 'ended_at' 'request' 'result' 'error' 'files' 'files_due' 'parent_image' 'key') ;;
+    'history|--tag') query=tag ;;
+    'history|--field') values=('ref' 'id' 'state' 'kind' 'action' 'prompt' 'task_id' 'image_id' 'profile' 'host' 'created_at' 'sent_at' 'accepted_at' 'ended_at' 'request' 'result' 'error' 'files' 'files_due' 'steps' 'parent_image' 'key' 'tags' 'starred') ;;
     'history|--profile') query=profile ;;
-    'history show|--field') values=('ref' 'id' 'state' 'kind' 'action' 'prompt' 'task_id' 'image_id' 'profile' 'host' 'created_at' 'sent_at' 'accepted_at' 'ended_at' 'request' 'result' 'error' 'files' 'files_due' 'parent_image' 'key' 'parents') ;;
+    'history show|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'history show|--field') values=('ref' 'id' 'state' 'kind' 'action' 'prompt' 'task_id' 'image_id' 'profile' 'host' 'created_at' 'sent_at' 'accepted_at' 'ended_at' 'request' 'result' 'error' 'files' 'files_due' 'steps' 'parent_image' 'key' 'tags' 'starred' 'parents') ;;
     'history show|--profile') query=profile ;;
     'history show|'[0-9]*) query=job ;;
     'history delete|--field') values=('success' 'deleted' 'task_id' 'key' 'files') ;;
     'history delete|--profile') query=profile ;;
     'history delete|'[0-9]*) query=job ;;
+    'tag|--field') values=('success' 'id' 'task_id' 'tags' 'starred' 'tag' 'jobs') ;;
+    'tag|--profile') query=profile ;;
+    'tag|0') query=tag ;;
+    'tag|'[0-9]*) query=job ;;
+    'star|--field') values=('success' 'id' 'task_id' 'tags' 'starred') ;;
+    'star|--profile') query=profile ;;
+    'star|'[0-9]*) query=job ;;
     'resume|--task') query=task ;;
     'resume|-o' | 'resume|--output') kind=path ;;
-    'resume|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'resume|--metadata') values=('embed' 'sidecar' 'off') ;;
+    'resume|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'resume|--profile') query=profile ;;
     'resume|'[0-9]*) query=job ;;
     'download|-o' | 'download|--output') kind=path ;;
-    'download|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'download|--metadata') values=('embed' 'sidecar' 'off') ;;
+    'download|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'download|--profile') query=profile ;;
     'download|'[0-9]*) query=job ;;
     'open|--field') values=('file' 'files' 'link' 'task_id' 'image_id') ;;
     'open|--profile') query=profile ;;
     'open|0') query=job ;;
+    'show|--preview') values=('auto' 'kitty' 'iterm' 'sixel' 'blocks' 'off') ;;
+    'show|--field') values=('file' 'link' 'task_id' 'image_id' 'quadrant') ;;
+    'show|--profile') query=profile ;;
+    'show|'[0-9]*) kind=path query=image ;;
+    'gallery|-o' | 'gallery|--output') kind=path ;;
+    'gallery|--sheet') kind=path ;;
+    'gallery|--field') values=('address' 'file' 'pictures') ;;
+    'gallery|--profile') query=profile ;;
+    'gallery|'[0-9]*) query=job ;;
     'listen|--once') query=task ;;
     'listen|--exec') kind=path ;;
     'listen|-o' | 'listen|--output') kind=path ;;
-    'listen|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'listen|--metadata') values=('embed' 'sidecar' 'off') ;;
+    'listen|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'listen|--profile') query=profile ;;
-    'auth|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'auth|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'auth|--profile') query=profile ;;
     'auth login|--token-in') values=('header' 'query') ;;
     'auth login|--field') values=('profile' 'token' 'files_token' 'platform_token' 'config_file' 'check') ;;
@@ -1419,7 +1598,7 @@ _mj_values() {
     'auth status|--profile') query=profile ;;
     'auth logout|--field') values=('profile' 'removed' 'config_file') ;;
     'auth logout|--profile') query=profile ;;
-    'config|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'config|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'config|--profile') query=profile ;;
     'config path|--field') values=('path') ;;
     'config path|--profile') query=profile ;;
@@ -1427,19 +1606,19 @@ _mj_values() {
     'config list|--profile') query=profile ;;
     'config get|--field') values=('key' 'value' 'source') ;;
     'config get|--profile') query=profile ;;
-    'config get|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.max_cost_per_day') query=key ;;
+    'config get|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.preview' 'defaults.max_cost_per_day' 'defaults.metadata') query=key ;;
     'config set|--field') values=('key' 'value' 'config_file') ;;
     'config set|--profile') query=profile ;;
-    'config set|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.max_cost_per_day') query=key ;;
+    'config set|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.preview' 'defaults.max_cost_per_day' 'defaults.metadata') query=key ;;
     'config set|1') query=setting ;;
     'config unset|--field') values=('key' 'removed' 'config_file') ;;
     'config unset|--profile') query=profile ;;
-    'config unset|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.max_cost_per_day') query=key ;;
+    'config unset|0') values=('base_url' 'token_in' 'files_url' 'platform_url' 'defaults.mode' 'defaults.output' 'defaults.download' 'defaults.suffix' 'defaults.preview' 'defaults.max_cost_per_day' 'defaults.metadata') query=key ;;
     'doctor|--field') values=('check' 'status' 'message' 'next' 'hints') ;;
     'doctor|--profile') query=profile ;;
     'sandbox|--field') values=('base_url' 'token') ;;
     'sandbox|--profile') query=profile ;;
-    'completion|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
+    'completion|--field') values=('success' 'error' 'task_id' 'trace_id' 'image_id' 'image_url' 'image_width' 'image_height' 'raw_image_url' 'raw_image_width' 'raw_image_height' 'sub_image_urls' 'progress' 'actions' 'video_id' 'video_urls' 'descriptions' 'prompts' 'content' 'seed' 'files' 'steps' 'timelapse' 'event' 'confirmed' 'id' 'type' 'request' 'response' 'created_at' 'started_at' 'finished_at' 'elapsed' 'duration') ;;
     'completion|--profile') query=profile ;;
     'completion|0') values=('bash' 'zsh' 'fish' 'powershell') ;;
     esac

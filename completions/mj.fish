@@ -108,9 +108,13 @@ function __mj_known
             'mj history' \
             'mj history show' \
             'mj history delete' \
+            'mj tag' \
+            'mj star' \
             'mj resume' \
             'mj download' \
             'mj open' \
+            'mj show' \
+            'mj gallery' \
             'mj listen' \
             'mj auth' \
             'mj auth login' \
@@ -146,9 +150,12 @@ function __mj_valued
             'mj imagine --host' \
             'mj imagine --port' \
             'mj imagine --public-url' \
+            'mj imagine --preview' \
+            'mj imagine --timelapse' \
             'mj imagine -o' \
             'mj imagine --output' \
             'mj imagine --max-size' \
+            'mj imagine --metadata' \
             'mj imagine --preset' \
             'mj imagine --version' \
             'mj imagine --v' \
@@ -192,9 +199,12 @@ function __mj_valued
             'mj upscale --host' \
             'mj upscale --port' \
             'mj upscale --public-url' \
+            'mj upscale --preview' \
+            'mj upscale --timelapse' \
             'mj upscale -o' \
             'mj upscale --output' \
             'mj upscale --max-size' \
+            'mj upscale --metadata' \
             'mj upscale --version' \
             'mj upscale --v' \
             'mj upscale --quality' \
@@ -214,9 +224,12 @@ function __mj_valued
             'mj vary --host' \
             'mj vary --port' \
             'mj vary --public-url' \
+            'mj vary --preview' \
+            'mj vary --timelapse' \
             'mj vary -o' \
             'mj vary --output' \
             'mj vary --max-size' \
+            'mj vary --metadata' \
             'mj vary --version' \
             'mj vary --v' \
             'mj vary --quality' \
@@ -233,9 +246,12 @@ function __mj_valued
             'mj reroll --host' \
             'mj reroll --port' \
             'mj reroll --public-url' \
+            'mj reroll --preview' \
+            'mj reroll --timelapse' \
             'mj reroll -o' \
             'mj reroll --output' \
             'mj reroll --max-size' \
+            'mj reroll --metadata' \
             'mj reroll --version' \
             'mj reroll --v' \
             'mj reroll --quality' \
@@ -253,9 +269,12 @@ function __mj_valued
             'mj zoom --host' \
             'mj zoom --port' \
             'mj zoom --public-url' \
+            'mj zoom --preview' \
+            'mj zoom --timelapse' \
             'mj zoom -o' \
             'mj zoom --output' \
             'mj zoom --max-size' \
+            'mj zoom --metadata' \
             'mj zoom --version' \
             'mj zoom --v' \
             'mj zoom --quality' \
@@ -273,9 +292,12 @@ function __mj_valued
             'mj pan --host' \
             'mj pan --port' \
             'mj pan --public-url' \
+            'mj pan --preview' \
+            'mj pan --timelapse' \
             'mj pan -o' \
             'mj pan --output' \
             'mj pan --max-size' \
+            'mj pan --metadata' \
             'mj pan --version' \
             'mj pan --v' \
             'mj pan --quality' \
@@ -295,9 +317,12 @@ function __mj_valued
             'mj action --host' \
             'mj action --port' \
             'mj action --public-url' \
+            'mj action --preview' \
+            'mj action --timelapse' \
             'mj action -o' \
             'mj action --output' \
             'mj action --max-size' \
+            'mj action --metadata' \
             'mj action --version' \
             'mj action --v' \
             'mj action --quality' \
@@ -319,6 +344,7 @@ function __mj_valued
             'mj batch --report' \
             'mj batch --mode' \
             'mj batch --max-size' \
+            'mj batch --metadata' \
             'mj batch --preset' \
             'mj batch --field' \
             'mj batch --profile' \
@@ -332,9 +358,12 @@ function __mj_valued
             'mj blend --host' \
             'mj blend --port' \
             'mj blend --public-url' \
+            'mj blend --preview' \
+            'mj blend --timelapse' \
             'mj blend -o' \
             'mj blend --output' \
             'mj blend --max-size' \
+            'mj blend --metadata' \
             'mj blend --preset' \
             'mj blend --version' \
             'mj blend --v' \
@@ -380,9 +409,12 @@ function __mj_valued
             'mj edit --host' \
             'mj edit --port' \
             'mj edit --public-url' \
+            'mj edit --preview' \
+            'mj edit --timelapse' \
             'mj edit -o' \
             'mj edit --output' \
             'mj edit --max-size' \
+            'mj edit --metadata' \
             'mj edit --preset' \
             'mj edit --version' \
             'mj edit --v' \
@@ -427,9 +459,12 @@ function __mj_valued
             'mj describe --host' \
             'mj describe --port' \
             'mj describe --public-url' \
+            'mj describe --preview' \
+            'mj describe --timelapse' \
             'mj describe -o' \
             'mj describe --output' \
             'mj describe --max-size' \
+            'mj describe --metadata' \
             'mj describe --preset' \
             'mj describe --version' \
             'mj describe --v' \
@@ -476,9 +511,12 @@ function __mj_valued
             'mj video --host' \
             'mj video --port' \
             'mj video --public-url' \
+            'mj video --preview' \
+            'mj video --timelapse' \
             'mj video -o' \
             'mj video --output' \
             'mj video --max-size' \
+            'mj video --metadata' \
             'mj video --field' \
             'mj video --profile' \
             'mj extend-video --index' \
@@ -494,9 +532,12 @@ function __mj_valued
             'mj extend-video --host' \
             'mj extend-video --port' \
             'mj extend-video --public-url' \
+            'mj extend-video --preview' \
+            'mj extend-video --timelapse' \
             'mj extend-video -o' \
             'mj extend-video --output' \
             'mj extend-video --max-size' \
+            'mj extend-video --metadata' \
             'mj extend-video --field' \
             'mj extend-video --profile' \
             'mj shorten --retries' \
@@ -558,6 +599,7 @@ function __mj_valued
             'mj describe-task -o' \
             'mj describe-task --output' \
             'mj describe-task --max-size' \
+            'mj describe-task --metadata' \
             'mj describe-task --field' \
             'mj describe-task --profile' \
             'mj tasks --offset' \
@@ -579,31 +621,53 @@ function __mj_valued
             'mj history --state' \
             'mj history --kind' \
             'mj history --search' \
+            'mj history --tag' \
             'mj history --since' \
             'mj history --before' \
             'mj history -n' \
             'mj history --limit' \
             'mj history --field' \
             'mj history --profile' \
+            'mj history show --preview' \
             'mj history show --field' \
             'mj history show --profile' \
             'mj history delete --field' \
             'mj history delete --profile' \
+            'mj tag --field' \
+            'mj tag --profile' \
+            'mj star --field' \
+            'mj star --profile' \
             'mj resume --task' \
             'mj resume --timeout' \
             'mj resume --retries' \
             'mj resume -o' \
             'mj resume --output' \
             'mj resume --max-size' \
+            'mj resume --metadata' \
             'mj resume --field' \
             'mj resume --profile' \
             'mj download -o' \
             'mj download --output' \
             'mj download --max-size' \
+            'mj download --metadata' \
             'mj download --field' \
             'mj download --profile' \
             'mj open --field' \
             'mj open --profile' \
+            'mj show -n' \
+            'mj show --quadrant' \
+            'mj show --preview' \
+            'mj show --field' \
+            'mj show --profile' \
+            'mj gallery -o' \
+            'mj gallery --output' \
+            'mj gallery --sheet' \
+            'mj gallery --title' \
+            'mj gallery -n' \
+            'mj gallery --limit' \
+            'mj gallery --port' \
+            'mj gallery --field' \
+            'mj gallery --profile' \
             'mj listen --host' \
             'mj listen --port' \
             'mj listen --public-url' \
@@ -613,6 +677,7 @@ function __mj_valued
             'mj listen -o' \
             'mj listen --output' \
             'mj listen --max-size' \
+            'mj listen --metadata' \
             'mj listen --field' \
             'mj listen --profile' \
             'mj auth --field' \
@@ -684,9 +749,13 @@ complete -c mj -n '__mj_argument \'mj\' 0' -a tasks -d 'List the service\'s task
 complete -c mj -n '__mj_argument \'mj\' 0' -a spend -d 'Show what the jobs of the active profile cost, in USD'
 complete -c mj -n '__mj_argument \'mj\' 0' -a balance -d 'Show the remaining credit of the account'
 complete -c mj -n '__mj_argument \'mj\' 0' -a history -d 'List the jobs of the active profile, newest first'
+complete -c mj -n '__mj_argument \'mj\' 0' -a tag -d 'Tag jobs, for history, search and gallery'
+complete -c mj -n '__mj_argument \'mj\' 0' -a star -d 'Mark jobs with a star, for history and gallery'
 complete -c mj -n '__mj_argument \'mj\' 0' -a resume -d 'Resume unfinished jobs and save the requested files'
 complete -c mj -n '__mj_argument \'mj\' 0' -a download -d 'Save the images of earlier jobs'
 complete -c mj -n '__mj_argument \'mj\' 0' -a open -d 'Open the image of a job: the saved file, else its link'
+complete -c mj -n '__mj_argument \'mj\' 0' -a show -d 'Show images in the terminal: saved files, else what their links lead to'
+complete -c mj -n '__mj_argument \'mj\' 0' -a gallery -d 'Show the pictures of all profiles in the browser'
 complete -c mj -n '__mj_argument \'mj\' 0' -a listen -d 'Receive callbacks and print each as an event'
 complete -c mj -n '__mj_argument \'mj\' 0' -a auth -d 'Log in, log out, and show where the token comes from'
 complete -c mj -n '__mj_argument \'mj\' 0' -a config -d 'Show and change the settings'
@@ -695,7 +764,7 @@ complete -c mj -n '__mj_argument \'mj\' 0' -a sandbox -d 'Run a local sandbox of
 complete -c mj -n '__mj_argument \'mj\' 0' -a completion -d 'Print a shell completion script'
 complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --version' -l version -d 'Print the version and exit'
 complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj\'' -n '__mj_at \'mj\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -732,12 +801,16 @@ complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --host' -l
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj imagine\'' -l preset -x -k -a '(__mj_query preset)' -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --permute' -l permute -d 'Start a job for each choice in {braces}; \\ escapes { } and ,'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -y --yes' -s y -l yes -d 'Start --permute jobs without asking; needed for more than 40'
@@ -777,7 +850,7 @@ complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --turbo' -
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --stealth' -l stealth -d 'Hide the image from the public gallery'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --public' -l public -d 'Show the image in the public gallery'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj imagine\'' -n '__mj_at \'mj imagine\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -810,17 +883,21 @@ complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --host' -l
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj upscale\'' -l version -l v -x -k -a '\'5.2\'\\t\'\' \'6\'\\t\'\' \'6.1\'\\t\'\' \'7\'\\t\'\' \'8\'\\t\'\' \'8.1\'\\t\'\' \'8.2\'\\t\'\'' -d 'Model version'
 complete -c mj -n '__mj_at \'mj upscale\'' -l quality -l q -x -k -a '\'.25\'\\t\'\' \'.5\'\\t\'\' \'1\'\\t\'\' \'2\'\\t\'\' \'4\'\\t\'\'' -d 'Rendering quality and time'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --hd' -l hd -d 'High definition (version 8 and later)'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj upscale\'' -n '__mj_at \'mj upscale\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -856,17 +933,21 @@ complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --host' -l host 
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj vary\'' -l version -l v -x -k -a '\'5.2\'\\t\'\' \'6\'\\t\'\' \'6.1\'\\t\'\' \'7\'\\t\'\' \'8\'\\t\'\' \'8.1\'\\t\'\' \'8.2\'\\t\'\'' -d 'Model version'
 complete -c mj -n '__mj_at \'mj vary\'' -l quality -l q -x -k -a '\'.25\'\\t\'\' \'.5\'\\t\'\' \'1\'\\t\'\' \'2\'\\t\'\' \'4\'\\t\'\'' -d 'Rendering quality and time'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --hd' -l hd -d 'High definition (version 8 and later)'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj vary\'' -n '__mj_at \'mj vary\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -898,17 +979,21 @@ complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --host' -l h
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj reroll\'' -l version -l v -x -k -a '\'5.2\'\\t\'\' \'6\'\\t\'\' \'6.1\'\\t\'\' \'7\'\\t\'\' \'8\'\\t\'\' \'8.1\'\\t\'\' \'8.2\'\\t\'\'' -d 'Model version'
 complete -c mj -n '__mj_at \'mj reroll\'' -l quality -l q -x -k -a '\'.25\'\\t\'\' \'.5\'\\t\'\' \'1\'\\t\'\' \'2\'\\t\'\' \'4\'\\t\'\'' -d 'Rendering quality and time'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --hd' -l hd -d 'High definition (version 8 and later)'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj reroll\'' -n '__mj_at \'mj reroll\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -942,17 +1027,21 @@ complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --host' -l host 
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj zoom\'' -l version -l v -x -k -a '\'5.2\'\\t\'\' \'6\'\\t\'\' \'6.1\'\\t\'\' \'7\'\\t\'\' \'8\'\\t\'\' \'8.1\'\\t\'\' \'8.2\'\\t\'\'' -d 'Model version'
 complete -c mj -n '__mj_at \'mj zoom\'' -l quality -l q -x -k -a '\'.25\'\\t\'\' \'.5\'\\t\'\' \'1\'\\t\'\' \'2\'\\t\'\' \'4\'\\t\'\'' -d 'Rendering quality and time'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --hd' -l hd -d 'High definition (version 8 and later)'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj zoom\'' -n '__mj_at \'mj zoom\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -986,17 +1075,21 @@ complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --host' -l host -x
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj pan\'' -l version -l v -x -k -a '\'5.2\'\\t\'\' \'6\'\\t\'\' \'6.1\'\\t\'\' \'7\'\\t\'\' \'8\'\\t\'\' \'8.1\'\\t\'\' \'8.2\'\\t\'\'' -d 'Model version'
 complete -c mj -n '__mj_at \'mj pan\'' -l quality -l q -x -k -a '\'.25\'\\t\'\' \'.5\'\\t\'\' \'1\'\\t\'\' \'2\'\\t\'\' \'4\'\\t\'\'' -d 'Rendering quality and time'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --hd' -l hd -d 'High definition (version 8 and later)'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj pan\'' -n '__mj_at \'mj pan\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1032,17 +1125,21 @@ complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --host' -l h
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj action\'' -l version -l v -x -k -a '\'5.2\'\\t\'\' \'6\'\\t\'\' \'6.1\'\\t\'\' \'7\'\\t\'\' \'8\'\\t\'\' \'8.1\'\\t\'\' \'8.2\'\\t\'\'' -d 'Model version'
 complete -c mj -n '__mj_at \'mj action\'' -l quality -l q -x -k -a '\'.25\'\\t\'\' \'.5\'\\t\'\' \'1\'\\t\'\' \'2\'\\t\'\' \'4\'\\t\'\'' -d 'Rendering quality and time'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --hd' -l hd -d 'High definition (version 8 and later)'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj action\'' -n '__mj_at \'mj action\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1087,11 +1184,12 @@ complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -d --download 
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj batch\'' -l preset -x -k -a '(__mj_query preset)' -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --strict' -l strict -d 'Treat warnings as errors'
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --no-check' -l no-check -d 'Send the prompt without checking it or its images'
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj batch\'' -n '__mj_at \'mj batch\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1124,12 +1222,16 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --host' -l hos
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj blend\'' -l preset -x -k -a '(__mj_query preset)' -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --permute' -l permute -d 'Start a job for each choice in {braces}; \\ escapes { } and ,'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -y --yes' -s y -l yes -d 'Start --permute jobs without asking; needed for more than 40'
@@ -1169,7 +1271,7 @@ complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --turbo' -l tu
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --stealth' -l stealth -d 'Hide the image from the public gallery'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --public' -l public -d 'Show the image in the public gallery'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj blend\'' -n '__mj_at \'mj blend\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1202,12 +1304,16 @@ complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --host' -l host 
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj edit\'' -l preset -x -k -a '(__mj_query preset)' -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --permute' -l permute -d 'Start a job for each choice in {braces}; \\ escapes { } and ,'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -y --yes' -s y -l yes -d 'Start --permute jobs without asking; needed for more than 40'
@@ -1247,7 +1353,7 @@ complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --turbo' -l turb
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --stealth' -l stealth -d 'Hide the image from the public gallery'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --public' -l public -d 'Show the image in the public gallery'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj edit\'' -n '__mj_at \'mj edit\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1279,12 +1385,16 @@ complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --host' 
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj describe\'' -l preset -x -k -a '(__mj_query preset)' -d 'Preset to append to the prompt (repeatable; the last wins)'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --permute' -l permute -d 'Start a job for each choice in {braces}; \\ escapes { } and ,'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -y --yes' -s y -l yes -d 'Start --permute jobs without asking; needed for more than 40'
@@ -1324,7 +1434,7 @@ complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --turbo'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --stealth' -l stealth -d 'Hide the image from the public gallery'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --public' -l public -d 'Show the image in the public gallery'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj describe\'' -n '__mj_at \'mj describe\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1356,16 +1466,20 @@ complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --host' -l hos
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --strict' -l strict -d 'Treat warnings as errors'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --no-check' -l no-check -d 'Send the prompt without checking it or its images'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj video\'' -n '__mj_at \'mj video\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1398,16 +1512,20 @@ complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' 
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --public-url' -l public-url -x -d 'Public URL of the tunnel or proxy to --host and --port'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --notify' -l notify -d 'Ring the terminal\'s bell, or notify, when the job ends'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --keep-steps' -l keep-steps -d 'Save the intermediate images, too; implies --download'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --timelapse' -l timelapse -x -k -a '\'webp\'\\t\'\' \'gif\'\\t\'\'' -d 'Animate the intermediate images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --open' -l open -d 'Open the saved file, else the link, at the end'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' -d --download --no-download' -s d -l download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' -d --download --no-download' -l no-download -d 'Save the images; --output implies it'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --strict' -l strict -d 'Treat warnings as errors'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --no-check' -l no-check -d 'Send the prompt without checking it or its images'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj extend-video\'' -n '__mj_at \'mj extend-video\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1427,7 +1545,7 @@ complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --timeout'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --strict' -l strict -d 'Treat warnings as errors'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --no-check' -l no-check -d 'Send the prompt without checking it or its images'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj shorten\'' -n '__mj_at \'mj shorten\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1445,7 +1563,7 @@ complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --max-
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj translate\'' -n '__mj_at \'mj translate\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1464,7 +1582,7 @@ complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --max-jobs' -l m
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --retry-failed' -l retry-failed -d 'Send the job of --key again if it failed'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --timeout' -l timeout -x -d 'Deadline (default 900); if given, also the job\'s own timeout'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj seed\'' -n '__mj_at \'mj seed\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1531,8 +1649,9 @@ complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj describe-task\'' -n '__mj_at \'mj describe-task\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1549,7 +1668,7 @@ complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --before' -l b
 complete -c mj -n '__mj_at \'mj tasks\'' -l trace -x -d 'Only the task with this trace id (repeatable)'
 complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --import' -l import -d 'Add the tasks to the ledger that it does not have'
 complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj tasks\'' -n '__mj_at \'mj tasks\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1582,17 +1701,19 @@ complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' --no-color
 complete -c mj -n '__mj_at \'mj balance\'' -n '__mj_at \'mj balance\' -h --help' -s h -l help -d 'Show this help and exit'
 
 # mj history
-complete -c mj -n '__mj_argument \'mj history\' 0' -a show -d 'Show the complete ledger entry of a job'
+complete -c mj -n '__mj_argument \'mj history\' 0' -a show -d 'Show the complete ledger entry of a job, and its image where the terminal can'
 complete -c mj -n '__mj_argument \'mj history\' 0' -a delete -d 'Delete jobs from the history'
 complete -c mj -n '__mj_at \'mj history\'' -l state -x -k -a '\'submitting\'\\t\'Not accepted yet\' \'running\'\\t\'Accepted, without a result yet\' \'unknown\'\\t\'The outcome is unknown\' \'done\'\\t\'Finished with a result\' \'failed\'\\t\'Ended without a result\' \'unfinished\'\\t\'Can be resumed\'' -d 'Only jobs in this state, such as unfinished (repeatable)'
 complete -c mj -n '__mj_at \'mj history\'' -l kind -x -k -a '\'imagine\'\\t\'\' \'action\'\\t\'\' \'blend\'\\t\'\' \'edit\'\\t\'\' \'describe\'\\t\'\' \'video\'\\t\'\' \'extend-video\'\\t\'\' \'shorten\'\\t\'\' \'translate\'\\t\'\' \'seed\'\\t\'\'' -d 'Only jobs of this kind: imagine, action, … (repeatable)'
-complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --search' -l search -x -d 'Only jobs with this text in their prompt, action or error'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --search' -l search -x -d 'Only jobs with this text in their prompt, action, tags or error'
+complete -c mj -n '__mj_at \'mj history\'' -l tag -x -k -a '(__mj_query tag)' -d 'Only jobs with this tag (repeatable: with all of them)'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --starred' -l starred -d 'Only jobs with a star'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --since' -l since -x -d 'Only jobs since WHEN: 30m, 2h, 3d, 1w, 2026-11-01, …'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --before' -l before -x -d 'Only jobs before WHEN'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' -n --limit' -s n -l limit -x -d 'Only the newest N jobs'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --all' -l all -d 'All jobs; a terminal shows 20 by default'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --field' -l field -x -k -a '\'ref\'\\t\'\' \'id\'\\t\'\' \'state\'\\t\'\' \'kind\'\\t\'\' \'action\'\\t\'\' \'prompt\'\\t\'\' \'task_id\'\\t\'\' \'image_id\'\\t\'\' \'profile\'\\t\'\' \'host\'\\t\'\' \'created_at\'\\t\'\' \'sent_at\'\\t\'\' \'accepted_at\'\\t\'\' \'ended_at\'\\t\'\' \'request\'\\t\'\' \'result\'\\t\'\' \'error\'\\t\'\' \'files\'\\t\'\' \'files_due\'\\t\'\' \'parent_image\'\\t\'\' \'key\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --field' -l field -x -k -a '\'ref\'\\t\'\' \'id\'\\t\'\' \'state\'\\t\'\' \'kind\'\\t\'\' \'action\'\\t\'\' \'prompt\'\\t\'\' \'task_id\'\\t\'\' \'image_id\'\\t\'\' \'profile\'\\t\'\' \'host\'\\t\'\' \'created_at\'\\t\'\' \'sent_at\'\\t\'\' \'accepted_at\'\\t\'\' \'ended_at\'\\t\'\' \'request\'\\t\'\' \'result\'\\t\'\' \'error\'\\t\'\' \'files\'\\t\'\' \'files_due\'\\t\'\' \'steps\'\\t\'\' \'parent_image\'\\t\'\' \'key\'\\t\'\' \'tags\'\\t\'\' \'starred\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1602,8 +1723,9 @@ complete -c mj -n '__mj_at \'mj history\'' -n '__mj_at \'mj history\' -h --help'
 
 # mj history show
 complete -c mj -n '__mj_argument \'mj history show\' 0 more' -k -a '(__mj_query job)'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
 complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --field' -l field -x -k -a '\'ref\'\\t\'\' \'id\'\\t\'\' \'state\'\\t\'\' \'kind\'\\t\'\' \'action\'\\t\'\' \'prompt\'\\t\'\' \'task_id\'\\t\'\' \'image_id\'\\t\'\' \'profile\'\\t\'\' \'host\'\\t\'\' \'created_at\'\\t\'\' \'sent_at\'\\t\'\' \'accepted_at\'\\t\'\' \'ended_at\'\\t\'\' \'request\'\\t\'\' \'result\'\\t\'\' \'error\'\\t\'\' \'files\'\\t\'\' \'files_due\'\\t\'\' \'parent_image\'\\t\'\' \'key\'\\t\'\' \'parents\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --field' -l field -x -k -a '\'ref\'\\t\'\' \'id\'\\t\'\' \'state\'\\t\'\' \'kind\'\\t\'\' \'action\'\\t\'\' \'prompt\'\\t\'\' \'task_id\'\\t\'\' \'image_id\'\\t\'\' \'profile\'\\t\'\' \'host\'\\t\'\' \'created_at\'\\t\'\' \'sent_at\'\\t\'\' \'accepted_at\'\\t\'\' \'ended_at\'\\t\'\' \'request\'\\t\'\' \'result\'\\t\'\' \'error\'\\t\'\' \'files\'\\t\'\' \'files_due\'\\t\'\' \'steps\'\\t\'\' \'parent_image\'\\t\'\' \'key\'\\t\'\' \'tags\'\\t\'\' \'starred\'\\t\'\' \'parents\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj history show\'' -n '__mj_at \'mj history show\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1624,6 +1746,31 @@ complete -c mj -n '__mj_at \'mj history delete\'' -n '__mj_at \'mj history delet
 complete -c mj -n '__mj_at \'mj history delete\'' -n '__mj_at \'mj history delete\' --no-color' -l no-color -d 'Disable coloured output'
 complete -c mj -n '__mj_at \'mj history delete\'' -n '__mj_at \'mj history delete\' -h --help' -s h -l help -d 'Show this help and exit'
 
+# mj tag
+complete -c mj -n '__mj_argument \'mj tag\' 0' -k -a '(__mj_query tag)'
+complete -c mj -n '__mj_argument \'mj tag\' 1 more' -k -a '(__mj_query job)'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' --remove' -l remove -d 'Take the tag away'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' --field' -l field -x -k -a '\'success\'\\t\'\' \'id\'\\t\'\' \'task_id\'\\t\'\' \'tags\'\\t\'\' \'starred\'\\t\'\' \'tag\'\\t\'\' \'jobs\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' --sandbox' -l sandbox -d 'Use the built-in sandbox: no account, no cost'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' --no-color' -l no-color -d 'Disable coloured output'
+complete -c mj -n '__mj_at \'mj tag\'' -n '__mj_at \'mj tag\' -h --help' -s h -l help -d 'Show this help and exit'
+
+# mj star
+complete -c mj -n '__mj_argument \'mj star\' 0 more' -k -a '(__mj_query job)'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' --remove' -l remove -d 'Take the star away'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' --field' -l field -x -k -a '\'success\'\\t\'\' \'id\'\\t\'\' \'task_id\'\\t\'\' \'tags\'\\t\'\' \'starred\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' --sandbox' -l sandbox -d 'Use the built-in sandbox: no account, no cost'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' --no-color' -l no-color -d 'Disable coloured output'
+complete -c mj -n '__mj_at \'mj star\'' -n '__mj_at \'mj star\' -h --help' -s h -l help -d 'Show this help and exit'
+
 # mj resume
 complete -c mj -n '__mj_argument \'mj resume\' 0 more' -k -a '(__mj_query job)'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --resubmit' -l resubmit -d 'Send jobs again if not found; they may be billed twice'
@@ -1639,8 +1786,9 @@ complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -d --downloa
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj resume\'' -n '__mj_at \'mj resume\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1654,8 +1802,9 @@ complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -o --out
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --split' -l split -d 'Split the grid into four images (Pillow); implies --download'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj download\'' -n '__mj_at \'mj download\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1675,6 +1824,40 @@ complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' --sandbox' -l sa
 complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' --no-color' -l no-color -d 'Disable coloured output'
 complete -c mj -n '__mj_at \'mj open\'' -n '__mj_at \'mj open\' -h --help' -s h -l help -d 'Show this help and exit'
 
+# mj show
+complete -c mj -n '__mj_argument \'mj show\' 0 more' -k -a '(__mj_query image)' -F
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' -n --quadrant' -s n -l quadrant -x -d 'Only one image of a grid: 1 is top left, 4 is bottom right'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' --preview' -l preview -x -k -a '\'auto\'\\t\'\' \'kitty\'\\t\'\' \'iterm\'\\t\'\' \'sixel\'\\t\'\' \'blocks\'\\t\'\' \'off\'\\t\'\'' -d 'How to show images in the terminal (default auto)'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' --field' -l field -x -k -a '\'file\'\\t\'\' \'link\'\\t\'\' \'task_id\'\\t\'\' \'image_id\'\\t\'\' \'quadrant\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' --sandbox' -l sandbox -d 'Use the built-in sandbox: no account, no cost'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' --no-color' -l no-color -d 'Disable coloured output'
+complete -c mj -n '__mj_at \'mj show\'' -n '__mj_at \'mj show\' -h --help' -s h -l help -d 'Show this help and exit'
+
+# mj gallery
+complete -c mj -n '__mj_argument \'mj gallery\' 0 more' -k -a '(__mj_query job)'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' -o --output' -s o -l output -r -F -d 'Write the page to a directory instead of serving it'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --sheet' -l sheet -r -F -d 'Write a contact sheet of the jobs: .png, .jpg or .webp'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --originals --no-originals' -l originals -d 'Also write the full-size files with --output (default)'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --originals --no-originals' -l no-originals -d 'Also write the full-size files with --output (default)'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --force' -l force -d 'Replace existing files'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --title' -l title -x -d 'Title of the page'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' -n --limit' -s n -l limit -x -d 'Only the newest N jobs (default 5000)'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --port' -l port -x -d 'Port to serve on (default: a free one)'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --open --no-open' -l open -d 'Open the browser (default)'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --open --no-open' -l no-open -d 'Open the browser (default)'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --field' -l field -x -k -a '\'address\'\\t\'\' \'file\'\\t\'\' \'pictures\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --sandbox' -l sandbox -d 'Use the built-in sandbox: no account, no cost'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' --no-color' -l no-color -d 'Disable coloured output'
+complete -c mj -n '__mj_at \'mj gallery\'' -n '__mj_at \'mj gallery\' -h --help' -s h -l help -d 'Show this help and exit'
+
 # mj listen
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --host' -l host -x -d 'Address to receive callbacks at'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --port' -l port -x -d 'Port to receive callbacks on; 0 picks a free one'
@@ -1691,8 +1874,9 @@ complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' -d --downloa
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' -o --output' -s o -l output -r -F -d 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --force' -l force -d 'Replace existing files'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --max-size' -l max-size -x -d 'Largest file to download, such as 10M or 2G (default 2G)'
+complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --metadata' -l metadata -x -k -a '\'embed\'\\t\'\' \'sidecar\'\\t\'\' \'off\'\\t\'\'' -d 'Write prompt and ids into the images, or into NAME.json; implies --download'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj listen\'' -n '__mj_at \'mj listen\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1705,7 +1889,7 @@ complete -c mj -n '__mj_argument \'mj auth\' 0' -a login -d 'Save a token in the
 complete -c mj -n '__mj_argument \'mj auth\' 0' -a status -d 'Show the active profile and where its token comes from'
 complete -c mj -n '__mj_argument \'mj auth\' 0' -a logout -d 'Remove a token from the active profile'
 complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj auth\'' -n '__mj_at \'mj auth\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1757,7 +1941,7 @@ complete -c mj -n '__mj_argument \'mj config\' 0' -a get -d 'Print the value of 
 complete -c mj -n '__mj_argument \'mj config\' 0' -a set -d 'Change a setting in the config file'
 complete -c mj -n '__mj_argument \'mj config\' 0' -a unset -d 'Remove a setting from the config file'
 complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj config\'' -n '__mj_at \'mj config\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'
@@ -1786,7 +1970,7 @@ complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' --
 complete -c mj -n '__mj_at \'mj config list\'' -n '__mj_at \'mj config list\' -h --help' -s h -l help -d 'Show this help and exit'
 
 # mj config get
-complete -c mj -n '__mj_argument \'mj config get\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' (__mj_query key)'
+complete -c mj -n '__mj_argument \'mj config get\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.preview\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' \'defaults.metadata\'\\t\'\' (__mj_query key)'
 complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --field' -l field -x -k -a '\'key\'\\t\'\' \'value\'\\t\'\' \'source\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
@@ -1797,7 +1981,7 @@ complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' --no
 complete -c mj -n '__mj_at \'mj config get\'' -n '__mj_at \'mj config get\' -h --help' -s h -l help -d 'Show this help and exit'
 
 # mj config set
-complete -c mj -n '__mj_argument \'mj config set\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' (__mj_query key)'
+complete -c mj -n '__mj_argument \'mj config set\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.preview\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' \'defaults.metadata\'\\t\'\' (__mj_query key)'
 complete -c mj -n '__mj_argument \'mj config set\' 1' -k -a '(__mj_query setting)'
 complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --field' -l field -x -k -a '\'key\'\\t\'\' \'value\'\\t\'\' \'config_file\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
@@ -1809,7 +1993,7 @@ complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' --no
 complete -c mj -n '__mj_at \'mj config set\'' -n '__mj_at \'mj config set\' -h --help' -s h -l help -d 'Show this help and exit'
 
 # mj config unset
-complete -c mj -n '__mj_argument \'mj config unset\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' (__mj_query key)'
+complete -c mj -n '__mj_argument \'mj config unset\' 0' -k -a '\'base_url\'\\t\'\' \'token_in\'\\t\'\' \'files_url\'\\t\'\' \'platform_url\'\\t\'\' \'defaults.mode\'\\t\'\' \'defaults.output\'\\t\'\' \'defaults.download\'\\t\'\' \'defaults.suffix\'\\t\'\' \'defaults.preview\'\\t\'\' \'defaults.max_cost_per_day\'\\t\'\' \'defaults.metadata\'\\t\'\' (__mj_query key)'
 complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
 complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' --field' -l field -x -k -a '\'key\'\\t\'\' \'removed\'\\t\'\' \'config_file\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj config unset\'' -n '__mj_at \'mj config unset\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
@@ -1850,7 +2034,7 @@ complete -c mj -n '__mj_at \'mj sandbox\'' -n '__mj_at \'mj sandbox\' -h --help'
 # mj completion
 complete -c mj -n '__mj_argument \'mj completion\' 0' -k -a '\'bash\'\\t\'\' \'zsh\'\\t\'\' \'fish\'\\t\'\' \'powershell\'\\t\'\''
 complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --json' -l json -d 'Print JSON Lines: one object for each item requested'
-complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
+complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --field' -l field -x -k -a '\'success\'\\t\'\' \'error\'\\t\'\' \'task_id\'\\t\'\' \'trace_id\'\\t\'\' \'image_id\'\\t\'\' \'image_url\'\\t\'\' \'image_width\'\\t\'\' \'image_height\'\\t\'\' \'raw_image_url\'\\t\'\' \'raw_image_width\'\\t\'\' \'raw_image_height\'\\t\'\' \'sub_image_urls\'\\t\'\' \'progress\'\\t\'\' \'actions\'\\t\'\' \'video_id\'\\t\'\' \'video_urls\'\\t\'\' \'descriptions\'\\t\'\' \'prompts\'\\t\'\' \'content\'\\t\'\' \'seed\'\\t\'\' \'files\'\\t\'\' \'steps\'\\t\'\' \'timelapse\'\\t\'\' \'event\'\\t\'\' \'confirmed\'\\t\'\' \'id\'\\t\'\' \'type\'\\t\'\' \'request\'\\t\'\' \'response\'\\t\'\' \'created_at\'\\t\'\' \'started_at\'\\t\'\' \'finished_at\'\\t\'\' \'elapsed\'\\t\'\' \'duration\'\\t\'\'' -d 'Print only this field of the JSON, like jq -r'
 complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' -q --quiet' -s q -l quiet -d 'Print only file paths, else the link, else the task id'
 complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' -v --verbose' -s v -l verbose -d 'Print more details to standard error, including tracebacks'
 complete -c mj -n '__mj_at \'mj completion\'' -n '__mj_at \'mj completion\' --profile' -l profile -x -k -a '(__mj_query profile)' -d 'Profile to use from the config file'

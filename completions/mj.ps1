@@ -32,9 +32,13 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 'spend' = 'Show what the jobs of the active profile cost, in USD'
                 'balance' = 'Show the remaining credit of the account'
                 'history' = 'List the jobs of the active profile, newest first'
+                'tag' = 'Tag jobs, for history, search and gallery'
+                'star' = 'Mark jobs with a star, for history and gallery'
                 'resume' = 'Resume unfinished jobs and save the requested files'
                 'download' = 'Save the images of earlier jobs'
                 'open' = 'Open the image of a job: the saved file, else its link'
+                'show' = 'Show images in the terminal: saved files, else what their links lead to'
+                'gallery' = 'Show the pictures of all profiles in the browser'
                 'listen' = 'Receive callbacks and print each as an event'
                 'auth' = 'Log in, log out, and show where the token comes from'
                 'config' = 'Show and change the settings'
@@ -55,7 +59,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             )
             Valued = @('--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -87,11 +91,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--permute'); Repeatable = $false; Help = 'Start a job for each choice in {braces}; \ escapes { } and ,' }
                 @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start --permute jobs without asking; needed for more than 40' }
@@ -139,12 +147,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--image', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
+            Valued = @('--image', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
             Offers = @{
                 '--image' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--preset' = @{ Words = [ordered]@{  }; Files = ''; Query = 'preset' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
@@ -157,7 +168,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 '--sref' = @{ Words = [ordered]@{ 'random' = 'A random style' }; Files = 'path'; Query = 'image' }
                 '--cref' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--oref' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -186,11 +197,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
                 @{ Flags = @('--quality', '--q'); Repeatable = $true; Help = 'Rendering quality and time' }
                 @{ Flags = @('--hd'); Repeatable = $false; Help = 'High definition (version 8 and later)' }
@@ -203,16 +218,19 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--quality' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
                 '--q' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{ '1' = 'top left'; '2' = 'top right'; '3' = 'bottom left'; '4' = 'bottom right'; 'all' = 'all four, each billed'; '2x' = 'twice as large'; '4x' = 'four times as large' }; Files = ''; Query = '' }
                 '1' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
@@ -246,11 +264,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
                 @{ Flags = @('--quality', '--q'); Repeatable = $true; Help = 'Rendering quality and time' }
                 @{ Flags = @('--hd'); Repeatable = $false; Help = 'High definition (version 8 and later)' }
@@ -263,17 +285,20 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mask' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--quality' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
                 '--q' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{ '1' = 'top left'; '2' = 'top right'; '3' = 'bottom left'; '4' = 'bottom right'; 'all' = 'all four, each billed'; 'subtle' = 'slight changes'; 'strong' = 'strong changes'; 'region' = 'redraw what --mask or --region selects' }; Files = ''; Query = '' }
                 '1' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
@@ -304,11 +329,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
                 @{ Flags = @('--quality', '--q'); Repeatable = $true; Help = 'Rendering quality and time' }
                 @{ Flags = @('--hd'); Repeatable = $false; Help = 'High definition (version 8 and later)' }
@@ -321,16 +350,19 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--quality' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
                 '--q' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
             }
@@ -361,11 +393,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
                 @{ Flags = @('--quality', '--q'); Repeatable = $true; Help = 'Rendering quality and time' }
                 @{ Flags = @('--hd'); Repeatable = $false; Help = 'High definition (version 8 and later)' }
@@ -378,16 +414,19 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--prompt', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--quality' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
                 '--q' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{ '1.5' = 'half as much again around it'; '2' = 'twice as wide' }; Files = ''; Query = '' }
                 '1' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
@@ -419,11 +458,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
                 @{ Flags = @('--quality', '--q'); Repeatable = $true; Help = 'Rendering quality and time' }
                 @{ Flags = @('--hd'); Repeatable = $false; Help = 'High definition (version 8 and later)' }
@@ -436,16 +479,19 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--prompt', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--quality' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
                 '--q' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{ 'left' = ''; 'right' = ''; 'up' = ''; 'down' = '' }; Files = ''; Query = '' }
                 '1' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
@@ -479,11 +525,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--version', '--v'); Repeatable = $true; Help = 'Model version' }
                 @{ Flags = @('--quality', '--q'); Repeatable = $true; Help = 'Rendering quality and time' }
                 @{ Flags = @('--hd'); Repeatable = $false; Help = 'High definition (version 8 and later)' }
@@ -496,17 +546,20 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--version', '--v', '--quality', '--q', '--field', '--profile')
+            Valued = @('--prompt', '--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--version', '--v', '--quality', '--q', '--field', '--profile')
             Offers = @{
                 '--mask' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--quality' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
                 '--q' = @{ Words = [ordered]@{ '.25' = ''; '.5' = ''; '1' = ''; '2' = ''; '4' = '' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{ 'upscale1' = 'top left'; 'upscale2' = 'top right'; 'upscale3' = 'bottom left'; 'upscale4' = 'bottom right'; 'variation1' = 'top left'; 'variation2' = 'top right'; 'variation3' = 'bottom left'; 'variation4' = 'bottom right'; 'reroll' = 'a new grid from the same prompt'; 'upscale_2x' = 'Enlarge to twice the size'; 'upscale_4x' = 'Enlarge to four times the size'; 'upscale_subtle' = 'Enlarge, close to the image'; 'upscale_creative' = 'Enlarge, with new details'; 'redo_upscale_2x' = 'Enlarge to twice the size again'; 'redo_upscale_4x' = 'Enlarge to four times the size again'; 'redo_upscale_subtle' = 'Enlarge again, close to the image'; 'redo_upscale_creative' = 'Enlarge again, with new details'; 'variation_subtle' = 'Vary a little'; 'variation_strong' = 'Vary a lot'; 'variation_region' = 'Redraw a region'; 'zoom_out_2x' = 'Zoom out by 2'; 'zoom_out_1_5x' = 'Zoom out by 1.5'; 'pan_left' = 'Extend to the left'; 'pan_right' = 'Extend to the right'; 'pan_up' = 'Extend upwards'; 'pan_down' = 'Extend downwards'; 'square' = 'Extend to a square' }; Files = ''; Query = '' }
                 '1' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
@@ -547,6 +600,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--strict'); Repeatable = $false; Help = 'Treat warnings as errors' }
                 @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt without checking it or its images' }
@@ -559,15 +613,16 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--format', '--then', '-o', '--output', '--name', '--max-cost', '--max-jobs', '--jobs', '--rate', '--profiles', '--timeout', '--shard', '--report', '--mode', '--max-size', '--preset', '--field', '--profile')
+            Valued = @('--format', '--then', '-o', '--output', '--name', '--max-cost', '--max-jobs', '--jobs', '--rate', '--profiles', '--timeout', '--shard', '--report', '--mode', '--max-size', '--metadata', '--preset', '--field', '--profile')
             Offers = @{
                 '--format' = @{ Words = [ordered]@{ 'text' = ''; 'csv' = ''; 'jsonl' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--report' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--preset' = @{ Words = [ordered]@{  }; Files = ''; Query = 'preset' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
             }
@@ -597,11 +652,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--permute'); Repeatable = $false; Help = 'Start a job for each choice in {braces}; \ escapes { } and ,' }
                 @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start --permute jobs without asking; needed for more than 40' }
@@ -649,11 +708,14 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
+            Valued = @('--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--preset' = @{ Words = [ordered]@{  }; Files = ''; Query = 'preset' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
@@ -666,7 +728,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 '--sref' = @{ Words = [ordered]@{ 'random' = 'A random style' }; Files = 'path'; Query = 'image' }
                 '--cref' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--oref' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
             }
@@ -697,11 +759,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--permute'); Repeatable = $false; Help = 'Start a job for each choice in {braces}; \ escapes { } and ,' }
                 @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start --permute jobs without asking; needed for more than 40' }
@@ -749,12 +815,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
+            Valued = @('--mask', '--region', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
             Offers = @{
                 '--mask' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--preset' = @{ Words = [ordered]@{  }; Files = ''; Query = 'preset' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
@@ -767,7 +836,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 '--sref' = @{ Words = [ordered]@{ 'random' = 'A random style' }; Files = 'path'; Query = 'image' }
                 '--cref' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--oref' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
             }
@@ -797,11 +866,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--preset'); Repeatable = $true; Help = 'Preset to append to the prompt (repeatable; the last wins)' }
                 @{ Flags = @('--permute'); Repeatable = $false; Help = 'Start a job for each choice in {braces}; \ escapes { } and ,' }
                 @{ Flags = @('-y', '--yes'); Repeatable = $false; Help = 'Start --permute jobs without asking; needed for more than 40' }
@@ -849,11 +922,14 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--use', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
+            Valued = @('--use', '--mode', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--preset', '--version', '--v', '--niji', '--aspect', '--ar', '--quality', '--q', '--stylize', '--s', '--chaos', '--c', '--weird', '--w', '--seed', '--stop', '--repeat', '--r', '--no', '--style', '--iw', '--sref', '--sw', '--sv', '--cref', '--cw', '--oref', '--ow', '--exp', '--p', '--personalize', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'relax' = 'Slower and cheaper'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
                 '--preset' = @{ Words = [ordered]@{  }; Files = ''; Query = 'preset' }
                 '--version' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
                 '--v' = @{ Words = [ordered]@{ '5.2' = ''; '6' = ''; '6.1' = ''; '7' = ''; '8' = ''; '8.1' = ''; '8.2' = '' }; Files = ''; Query = '' }
@@ -866,7 +942,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 '--sref' = @{ Words = [ordered]@{ 'random' = 'A random style' }; Files = 'path'; Query = 'image' }
                 '--cref' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--oref' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
             }
@@ -897,11 +973,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--strict'); Repeatable = $false; Help = 'Treat warnings as errors' }
                 @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt without checking it or its images' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
@@ -913,15 +993,18 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--image', '--mode', '--end-image', '--resolution', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
+            Valued = @('--image', '--mode', '--end-image', '--resolution', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--field', '--profile')
             Offers = @{
                 '--image' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '--end-image' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--resolution' = @{ Words = [ordered]@{ '480p' = ''; '720p' = '' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -951,11 +1034,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to receive callbacks on; 0 picks a free one' }
                 @{ Flags = @('--public-url'); Repeatable = $false; Help = 'Public URL of the tunnel or proxy to --host and --port' }
                 @{ Flags = @('--notify'); Repeatable = $false; Help = 'Ring the terminal''s bell, or notify, when the job ends' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--keep-steps'); Repeatable = $false; Help = 'Save the intermediate images, too; implies --download' }
+                @{ Flags = @('--timelapse'); Repeatable = $false; Help = 'Animate the intermediate images (Pillow); implies --download' }
                 @{ Flags = @('--open'); Repeatable = $false; Help = 'Open the saved file, else the link, at the end' }
                 @{ Flags = @('-d', '--download', '--no-download'); Repeatable = $false; Help = 'Save the images; --output implies it' }
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--strict'); Repeatable = $false; Help = 'Treat warnings as errors' }
                 @{ Flags = @('--no-check'); Repeatable = $false; Help = 'Send the prompt without checking it or its images' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
@@ -967,14 +1054,17 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--index', '--mode', '--end-image', '--resolution', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '-o', '--output', '--max-size', '--field', '--profile')
+            Valued = @('--index', '--mode', '--end-image', '--resolution', '--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--callback-url', '--host', '--port', '--public-url', '--preview', '--timelapse', '-o', '--output', '--max-size', '--metadata', '--field', '--profile')
             Offers = @{
                 '--mode' = @{ Words = [ordered]@{ 'fast' = 'Normal speed and price'; 'turbo' = 'Faster, at a higher price' }; Files = ''; Query = '' }
                 '--end-image' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
                 '--resolution' = @{ Words = [ordered]@{ '480p' = ''; '720p' = '' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--timelapse' = @{ Words = [ordered]@{ 'webp' = ''; 'gif' = '' }; Files = ''; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'video' }
             }
@@ -1005,7 +1095,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             )
             Valued = @('--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1033,7 +1123,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             )
             Valued = @('--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1061,7 +1151,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             )
             Valued = @('--retries', '--key', '--max-cost', '--max-jobs', '--timeout', '--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
             }
@@ -1150,6 +1240,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -1159,11 +1250,12 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--timeout', '-o', '--output', '--max-size', '--field', '--profile')
+            Valued = @('--timeout', '-o', '--output', '--max-size', '--metadata', '--field', '--profile')
             Offers = @{
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'task' }
             }
@@ -1192,7 +1284,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Valued = @('--offset', '-n', '--limit', '--type', '--since', '--before', '--trace', '--field', '--profile')
             Offers = @{
                 '--type' = @{ Words = [ordered]@{ 'imagine' = ''; 'edits' = ''; 'videos' = ''; 'describe' = ''; 'shorten' = ''; 'translate' = ''; 'seed' = '' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1244,13 +1336,15 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
         'history' = @{
             Last = -1
             Commands = [ordered]@{
-                'show' = 'Show the complete ledger entry of a job'
+                'show' = 'Show the complete ledger entry of a job, and its image where the terminal can'
                 'delete' = 'Delete jobs from the history'
             }
             Options = @(
                 @{ Flags = @('--state'); Repeatable = $true; Help = 'Only jobs in this state, such as unfinished (repeatable)' }
                 @{ Flags = @('--kind'); Repeatable = $true; Help = 'Only jobs of this kind: imagine, action, ... (repeatable)' }
-                @{ Flags = @('--search'); Repeatable = $false; Help = 'Only jobs with this text in their prompt, action or error' }
+                @{ Flags = @('--search'); Repeatable = $false; Help = 'Only jobs with this text in their prompt, action, tags or error' }
+                @{ Flags = @('--tag'); Repeatable = $true; Help = 'Only jobs with this tag (repeatable: with all of them)' }
+                @{ Flags = @('--starred'); Repeatable = $false; Help = 'Only jobs with a star' }
                 @{ Flags = @('--since'); Repeatable = $false; Help = 'Only jobs since WHEN: 30m, 2h, 3d, 1w, 2026-11-01, ...' }
                 @{ Flags = @('--before'); Repeatable = $false; Help = 'Only jobs before WHEN' }
                 @{ Flags = @('-n', '--limit'); Repeatable = $false; Help = 'Only the newest N jobs' }
@@ -1264,11 +1358,12 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--state', '--kind', '--search', '--since', '--before', '-n', '--limit', '--field', '--profile')
+            Valued = @('--state', '--kind', '--search', '--tag', '--since', '--before', '-n', '--limit', '--field', '--profile')
             Offers = @{
                 '--state' = @{ Words = [ordered]@{ 'submitting' = 'Not accepted yet'; 'running' = 'Accepted, without a result yet'; 'unknown' = 'The outcome is unknown'; 'done' = 'Finished with a result'; 'failed' = 'Ended without a result'; 'unfinished' = 'Can be resumed' }; Files = ''; Query = '' }
                 '--kind' = @{ Words = [ordered]@{ 'imagine' = ''; 'action' = ''; 'blend' = ''; 'edit' = ''; 'describe' = ''; 'video' = ''; 'extend-video' = ''; 'shorten' = ''; 'translate' = ''; 'seed' = '' }; Files = ''; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'ref' = ''; 'id' = ''; 'state' = ''; 'kind' = ''; 'action' = ''; 'prompt' = ''; 'task_id' = ''; 'image_id' = ''; 'profile' = ''; 'host' = ''; 'created_at' = ''; 'sent_at' = ''; 'accepted_at' = ''; 'ended_at' = ''; 'request' = ''; 'result' = ''; 'error' = ''; 'files' = ''; 'files_due' = ''; 'parent_image' = ''; 'key' = '' }; Files = ''; Query = '' }
+                '--tag' = @{ Words = [ordered]@{  }; Files = ''; Query = 'tag' }
+                '--field' = @{ Words = [ordered]@{ 'ref' = ''; 'id' = ''; 'state' = ''; 'kind' = ''; 'action' = ''; 'prompt' = ''; 'task_id' = ''; 'image_id' = ''; 'profile' = ''; 'host' = ''; 'created_at' = ''; 'sent_at' = ''; 'accepted_at' = ''; 'ended_at' = ''; 'request' = ''; 'result' = ''; 'error' = ''; 'files' = ''; 'files_due' = ''; 'steps' = ''; 'parent_image' = ''; 'key' = ''; 'tags' = ''; 'starred' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1277,6 +1372,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Commands = [ordered]@{
             }
             Options = @(
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -1286,9 +1382,10 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--field', '--profile')
+            Valued = @('--preview', '--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'ref' = ''; 'id' = ''; 'state' = ''; 'kind' = ''; 'action' = ''; 'prompt' = ''; 'task_id' = ''; 'image_id' = ''; 'profile' = ''; 'host' = ''; 'created_at' = ''; 'sent_at' = ''; 'accepted_at' = ''; 'ended_at' = ''; 'request' = ''; 'result' = ''; 'error' = ''; 'files' = ''; 'files_due' = ''; 'parent_image' = ''; 'key' = ''; 'parents' = '' }; Files = ''; Query = '' }
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'ref' = ''; 'id' = ''; 'state' = ''; 'kind' = ''; 'action' = ''; 'prompt' = ''; 'task_id' = ''; 'image_id' = ''; 'profile' = ''; 'host' = ''; 'created_at' = ''; 'sent_at' = ''; 'accepted_at' = ''; 'ended_at' = ''; 'request' = ''; 'result' = ''; 'error' = ''; 'files' = ''; 'files_due' = ''; 'steps' = ''; 'parent_image' = ''; 'key' = ''; 'tags' = ''; 'starred' = ''; 'parents' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'job' }
             }
@@ -1316,6 +1413,51 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'job' }
             }
         }
+        'tag' = @{
+            Last = 1
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('--remove'); Repeatable = $false; Help = 'Take the tag away' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Print more details to standard error, including tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Profile to use from the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the built-in sandbox: no account, no cost' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
+            )
+            Valued = @('--field', '--profile')
+            Offers = @{
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'id' = ''; 'task_id' = ''; 'tags' = ''; 'starred' = ''; 'tag' = ''; 'jobs' = '' }; Files = ''; Query = '' }
+                '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
+                '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'tag' }
+                '1' = @{ Words = [ordered]@{  }; Files = ''; Query = 'job' }
+            }
+        }
+        'star' = @{
+            Last = 0
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('--remove'); Repeatable = $false; Help = 'Take the star away' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Print more details to standard error, including tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Profile to use from the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the built-in sandbox: no account, no cost' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
+            )
+            Valued = @('--field', '--profile')
+            Offers = @{
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'id' = ''; 'task_id' = ''; 'tags' = ''; 'starred' = '' }; Files = ''; Query = '' }
+                '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
+                '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'job' }
+            }
+        }
         'resume' = @{
             Last = 0
             Commands = [ordered]@{
@@ -1333,6 +1475,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -1342,12 +1485,13 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--task', '--timeout', '--retries', '-o', '--output', '--max-size', '--field', '--profile')
+            Valued = @('--task', '--timeout', '--retries', '-o', '--output', '--max-size', '--metadata', '--field', '--profile')
             Offers = @{
                 '--task' = @{ Words = [ordered]@{  }; Files = ''; Query = 'task' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'job' }
             }
@@ -1361,6 +1505,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--split'); Repeatable = $false; Help = 'Split the grid into four images (Pillow); implies --download' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -1370,11 +1515,12 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('-o', '--output', '--max-size', '--field', '--profile')
+            Valued = @('-o', '--output', '--max-size', '--metadata', '--field', '--profile')
             Offers = @{
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'job' }
             }
@@ -1401,6 +1547,62 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'job' }
             }
         }
+        'show' = @{
+            Last = 0
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('-n', '--quadrant'); Repeatable = $false; Help = 'Only one image of a grid: 1 is top left, 4 is bottom right' }
+                @{ Flags = @('--preview'); Repeatable = $false; Help = 'How to show images in the terminal (default auto)' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Print more details to standard error, including tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Profile to use from the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the built-in sandbox: no account, no cost' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
+            )
+            Valued = @('-n', '--quadrant', '--preview', '--field', '--profile')
+            Offers = @{
+                '--preview' = @{ Words = [ordered]@{ 'auto' = ''; 'kitty' = ''; 'iterm' = ''; 'sixel' = ''; 'blocks' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'file' = ''; 'link' = ''; 'task_id' = ''; 'image_id' = ''; 'quadrant' = '' }; Files = ''; Query = '' }
+                '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
+                '0' = @{ Words = [ordered]@{  }; Files = 'path'; Query = 'image' }
+            }
+        }
+        'gallery' = @{
+            Last = 0
+            Commands = [ordered]@{
+            }
+            Options = @(
+                @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Write the page to a directory instead of serving it' }
+                @{ Flags = @('--sheet'); Repeatable = $false; Help = 'Write a contact sheet of the jobs: .png, .jpg or .webp' }
+                @{ Flags = @('--originals', '--no-originals'); Repeatable = $false; Help = 'Also write the full-size files with --output (default)' }
+                @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
+                @{ Flags = @('--title'); Repeatable = $false; Help = 'Title of the page' }
+                @{ Flags = @('-n', '--limit'); Repeatable = $false; Help = 'Only the newest N jobs (default 5000)' }
+                @{ Flags = @('--port'); Repeatable = $false; Help = 'Port to serve on (default: a free one)' }
+                @{ Flags = @('--open', '--no-open'); Repeatable = $false; Help = 'Open the browser (default)' }
+                @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
+                @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
+                @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
+                @{ Flags = @('-v', '--verbose'); Repeatable = $false; Help = 'Print more details to standard error, including tracebacks' }
+                @{ Flags = @('--profile'); Repeatable = $false; Help = 'Profile to use from the config file' }
+                @{ Flags = @('--sandbox'); Repeatable = $false; Help = 'Use the built-in sandbox: no account, no cost' }
+                @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
+                @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
+            )
+            Valued = @('-o', '--output', '--sheet', '--title', '-n', '--limit', '--port', '--field', '--profile')
+            Offers = @{
+                '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--sheet' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'address' = ''; 'file' = ''; 'pictures' = '' }; Files = ''; Query = '' }
+                '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
+                '0' = @{ Words = [ordered]@{  }; Files = ''; Query = 'job' }
+            }
+        }
         'listen' = @{
             Last = -1
             Commands = [ordered]@{
@@ -1420,6 +1622,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('-o', '--output'); Repeatable = $false; Help = 'Directory or file name to save to; may contain {prompt}, {image_id}, {task_id}, {action}, {index}, {date}, {ext}' }
                 @{ Flags = @('--force'); Repeatable = $false; Help = 'Replace existing files' }
                 @{ Flags = @('--max-size'); Repeatable = $false; Help = 'Largest file to download, such as 10M or 2G (default 2G)' }
+                @{ Flags = @('--metadata'); Repeatable = $false; Help = 'Write prompt and ids into the images, or into NAME.json; implies --download' }
                 @{ Flags = @('--json'); Repeatable = $false; Help = 'Print JSON Lines: one object for each item requested' }
                 @{ Flags = @('--field'); Repeatable = $false; Help = 'Print only this field of the JSON, like jq -r' }
                 @{ Flags = @('-q', '--quiet'); Repeatable = $false; Help = 'Print only file paths, else the link, else the task id' }
@@ -1429,13 +1632,14 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
                 @{ Flags = @('--no-color'); Repeatable = $false; Help = 'Disable coloured output' }
                 @{ Flags = @('-h', '--help'); Repeatable = $false; Help = 'Show this help and exit' }
             )
-            Valued = @('--host', '--port', '--public-url', '--once', '--timeout', '--exec', '-o', '--output', '--max-size', '--field', '--profile')
+            Valued = @('--host', '--port', '--public-url', '--once', '--timeout', '--exec', '-o', '--output', '--max-size', '--metadata', '--field', '--profile')
             Offers = @{
                 '--once' = @{ Words = [ordered]@{  }; Files = ''; Query = 'task' }
                 '--exec' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '-o' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
                 '--output' = @{ Words = [ordered]@{  }; Files = 'path'; Query = '' }
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--metadata' = @{ Words = [ordered]@{ 'embed' = ''; 'sidecar' = ''; 'off' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1458,7 +1662,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             )
             Valued = @('--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1551,7 +1755,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             )
             Valued = @('--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
             }
         }
@@ -1613,7 +1817,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'key' = ''; 'value' = ''; 'source' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
-                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.max_cost_per_day' = '' }; Files = ''; Query = 'key' }
+                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.preview' = ''; 'defaults.max_cost_per_day' = ''; 'defaults.metadata' = '' }; Files = ''; Query = 'key' }
             }
         }
         'config set' = @{
@@ -1634,7 +1838,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'key' = ''; 'value' = ''; 'config_file' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
-                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.max_cost_per_day' = '' }; Files = ''; Query = 'key' }
+                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.preview' = ''; 'defaults.max_cost_per_day' = ''; 'defaults.metadata' = '' }; Files = ''; Query = 'key' }
                 '1' = @{ Words = [ordered]@{  }; Files = ''; Query = 'setting' }
             }
         }
@@ -1656,7 +1860,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             Offers = @{
                 '--field' = @{ Words = [ordered]@{ 'key' = ''; 'removed' = ''; 'config_file' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
-                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.max_cost_per_day' = '' }; Files = ''; Query = 'key' }
+                '0' = @{ Words = [ordered]@{ 'base_url' = ''; 'token_in' = ''; 'files_url' = ''; 'platform_url' = ''; 'defaults.mode' = ''; 'defaults.output' = ''; 'defaults.download' = ''; 'defaults.suffix' = ''; 'defaults.preview' = ''; 'defaults.max_cost_per_day' = ''; 'defaults.metadata' = '' }; Files = ''; Query = 'key' }
             }
         }
         'doctor' = @{
@@ -1723,7 +1927,7 @@ Register-ArgumentCompleter -Native -CommandName 'mj', 'mj.exe', 'mjcli', 'mjcli.
             )
             Valued = @('--field', '--profile')
             Offers = @{
-                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
+                '--field' = @{ Words = [ordered]@{ 'success' = ''; 'error' = ''; 'task_id' = ''; 'trace_id' = ''; 'image_id' = ''; 'image_url' = ''; 'image_width' = ''; 'image_height' = ''; 'raw_image_url' = ''; 'raw_image_width' = ''; 'raw_image_height' = ''; 'sub_image_urls' = ''; 'progress' = ''; 'actions' = ''; 'video_id' = ''; 'video_urls' = ''; 'descriptions' = ''; 'prompts' = ''; 'content' = ''; 'seed' = ''; 'files' = ''; 'steps' = ''; 'timelapse' = ''; 'event' = ''; 'confirmed' = ''; 'id' = ''; 'type' = ''; 'request' = ''; 'response' = ''; 'created_at' = ''; 'started_at' = ''; 'finished_at' = ''; 'elapsed' = ''; 'duration' = '' }; Files = ''; Query = '' }
                 '--profile' = @{ Words = [ordered]@{  }; Files = ''; Query = 'profile' }
                 '0' = @{ Words = [ordered]@{ 'bash' = ''; 'zsh' = ''; 'fish' = ''; 'powershell' = '' }; Files = ''; Query = '' }
             }

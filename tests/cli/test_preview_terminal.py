@@ -149,7 +149,24 @@ def one_of_each(pane: Pane, width: int, height: int) -> bool:
     if len(bars) != 1 or (blocks and blocks != list(range(bars[0] - len(blocks), bars[0]))):
         return False
     side = min((width - 4) // 2, height - 2, max(20, height // 2))  # of a square, in rows
-    return len(blocks) == (side if side >= 2 else 0)
+    return len(blocks) == (side if side >= 4 else 0)
+
+
+@pytest.mark.parametrize("rows", [12, 24])
+def test_a_window_keeps_no_frame_in_its_history(online: Mj, job: Running, rows: int) -> None:
+    """tmux keeps what is erased from the first cell of the window on."""
+    with Pane(online, columns=40, rows=rows) as pane:
+        pane.run(f"clear; {BLOCKS}")
+        pane.wait(lambda: shows(pane, COLOURS))
+        job.go_on(0)
+        pane.wait(lambda: shows(pane, NEW))
+        job.go_on(1)
+        pane.wait(lambda: pane.screen().endswith("$"))
+        kept = pane._tmux("capture-pane", "-p", "-S", "-200")
+        assert "drawing" not in kept
+        assert kept.count("next ") == 1
+        if rows == 12:
+            assert "▀" not in kept  # too little room for the final picture beside the result
 
 
 @pytest.mark.parametrize("keys", [["C-c"], ["C-c", "C-c"]])

@@ -29,7 +29,8 @@ _OPEN = (
     "\x1b[?25l\x1b[?7l\r"  # without wrapping, a row stays one row whatever the terminal thinks of its width
 )
 _CLOSE = "\r\x1b[?7h\x1b[?25h"
-_ERASE = "\r\x1b[J"
+# Not from the first column: tmux keeps a screen that is erased from its first cell in its history.
+_ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
 _SAVE, _RESTORE = "\x1b7", "\x1b8"  # the place of the cursor
 # The terminal shows what is between them at once; one that does not know them ignores them.
 _TOGETHER, _SHOWN = "\x1b[?2026h", "\x1b[?2026l"

@@ -15,7 +15,7 @@ _CELL = 10, 20  # pixels of a cell where the terminal does not say; those of a V
 _MOST = 1600  # pixels of a side that a terminal gets
 _MOST_UNSCALED = 8 * 1024 * 1024  # bytes of a PNG file that a terminal scales itself
 MARGIN = 2  # columns left free
-MIN_COLUMNS, MIN_ROWS = 4, 2
+MIN_COLUMNS, MIN_ROWS = 8, 4
 
 
 class Room(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -191,15 +192,17 @@ class Lookup:
 
     def _saved(self, name: str) -> Job:
         """The job that saved a file. Raises `UsageError` if there is none."""
+        from mjcli.media.formats import is_image
+
         job = self.saved_file(name)
         if job is not None:
             return job
         if not is_regular_file(name):
-            raise UsageError(f'"{visible(name)}" does not exist, and is not an id.', hint=_HISTORY)
+            raise UsageError(f'"{visible(name)}" {_why_no_file(name)}.', hint=_HISTORY)
         raise UsageError(
             f'"{visible(name)}" is not a file that a job in profile "{self.profile}" saved.',
             hint=command("edit", name, "a cat on a table", note="starts from any image file")
-            if names_image_file(name)
+            if names_image_file(name) and is_image(Path(name))
             else _HISTORY,
         )
 
@@ -639,3 +642,10 @@ def _finished_job(job: Job) -> FinishedJob:
         error.exit_code = failure.exit_code
         raise error
     return FinishedJob.of_job(job)
+
+
+def _why_no_file(name: str) -> str:
+    """Why a name is not that of a regular file, as the end of a sentence."""
+    if Path(name).is_dir():
+        return "is a directory"
+    return "is not a regular file" if os.path.lexists(name) else "does not exist, and is not an id"

@@ -199,6 +199,15 @@ def is_video(path: Path) -> bool | None:
     return name.startswith("a video") if name else None
 
 
+def is_image(path: Path) -> bool:
+    """Whether a file is an image that the service takes, by its first bytes; not if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return extension_of(file.read(HEAD)) in IMAGES
+    except OSError:
+        return False
+
+
 def is_image_type(content_type: str) -> bool:
     """Whether a `Content-Type` is that of an image that the service takes."""
     return _bare(content_type) in {kind for _, kind in IMAGES.values()}

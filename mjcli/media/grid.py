@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from mjcli.media.metadata import Metadata
 
+MAX_PIXELS = 20_000_000  # above 4096 x 4096, the largest of the service
+
 # Options that save with little or no loss, by Pillow's format name.
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -49,7 +51,7 @@ def quadrants(
     kept = [None if force else own.claim(part_of(grid, number)) for number in range(1, 5)]
     try:
         with grid.open("rb") as file:
-            image = opened(file)
+            image = opened(file, MAX_PIXELS, MAX_PIXELS)
             if min(image.size) < 2:
                 raise DownloadError(f'"{grid}" cannot be split: it does not have the size of a grid.')
             return [

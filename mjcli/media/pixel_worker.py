@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 MEMORY = 192 * 1024 * 1024  # bytes of data, the interpreter's own included
 SECONDS = 1.5  # of CPU, for a picture
 MAX_BYTES = 64 * 1024 * 1024  # of a file; Pillow reads a chunk of a PNG at once
-MAX_PIXELS = 20_000_000  # above 4096 x 4096, the largest of the service
+MAX_PIXELS = 48_000_000  # of a large camera; the largest image of the service has 4096 x 4096
+MAX_STORED = 4 * MAX_PIXELS  # of a JPEG, which is decoded in a smaller size
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")  # some of Pillow's others start programs
-MAX_SCANNED = 20 * MAX_PIXELS  # of all scans of a JPEG, each of which is a pass over all pixels
+MAX_SCANNED = 400_000_000  # of all scans of a JPEG, each of which is a pass over all pixels
 MAX_FRAMES = 60  # of an animation that is made here
 MAX_ENLARGEMENT = 8
 STRIP = 256  # rows that are converted at a time
@@ -56,7 +57,7 @@ def _answer(request: dict[str, Any], picture: bytes) -> tuple[dict[str, Any], by
         import PIL.Image
     except ImportError:
         return {"missing": True}, b""
-    PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    PIL.Image.MAX_IMAGE_PIXELS = MAX_STORED
     try:
         if request["as"] in ("webp", "gif"):
             return _animate(request)
@@ -68,7 +69,9 @@ def _answer(request: dict[str, Any], picture: bytes) -> tuple[dict[str, Any], by
     except MemoryError:
         return {"problem": "needs too much memory to show"}, b""
     except Exception as error:  # Pillow raises anything for a damaged picture
-        return {"problem": f"cannot be decoded ({type(error).__name__})"}, b""
+        return {
+            "problem": "is damaged or incomplete" if isinstance(error, EOFError | OSError) else "is damaged"
+        }, b""
 
 
 def _limit_memory() -> None:
@@ -122,8 +125,11 @@ def _thumbnail(file: BinaryIO, request: dict[str, Any]) -> tuple[dict[str, Any],
     return {}, written.getvalue()
 
 
-def opened(file: BinaryIO) -> Image:
-    """A picture whose size and scans are bounded; of several frames, the first. Raises `Refused`."""
+def opened(file: BinaryIO, most: int = MAX_PIXELS, most_stored: int = MAX_STORED) -> Image:
+    """A picture of at most `most` pixels; of several frames, the first. Raises `Refused`.
+
+    A JPEG may have `most_stored` if it is not progressive, since it can be decoded in a smaller size.
+    """
     import PIL.Image
 
     try:
@@ -131,13 +137,16 @@ def opened(file: BinaryIO) -> Image:
             warnings.simplefilter("ignore")  # the limits below are stricter
             image = PIL.Image.open(file, formats=FORMATS)
     except PIL.Image.DecompressionBombError:
-        raise Refused("has too many pixels") from None
+        raise Refused(f"has too many pixels (more than {most_stored // 10**6} million)") from None
     except (PIL.UnidentifiedImageError, KeyError):  # KeyError: a Pillow that does not have one of the formats
         raise Refused("is not an image of a known format") from None
     pixels = image.width * image.height
-    if pixels > MAX_PIXELS:
-        raise Refused("has too many pixels")
-    if image.format in ("JPEG", "MPO"):
+    is_jpeg = image.format in ("JPEG", "MPO")
+    limit = most_stored if is_jpeg and not image.info.get("progressive") else most
+    if pixels > limit:
+        size = f"{image.width} x {image.height}; at most {limit // 10**6} million"
+        raise Refused(f"has too many pixels ({size})")
+    if is_jpeg:
         at = file.tell()
         file.seek(0)
         scans = file.read(MAX_BYTES).count(b"\xff\xda")

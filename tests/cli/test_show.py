@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,8 @@ def test_a_saved_file_is_named(online: Mj, with_grid: Service) -> None:
     answer = online("show", "@1", "--quadrant", "2", "--json").answer
     assert (answer["file"], answer["link"], answer["quadrant"]) == (path, None, 2)
     assert answer["image_id"] == "1234197197067915365"
+    answer = online("show", path, "--json").answer
+    assert (answer["file"], answer["image_id"]) == (path, "1234197197067915365")
 
 
 def test_without_a_file_the_link_is_named_and_not_fetched(online: Mj, with_grid: Service) -> None:
@@ -64,6 +67,11 @@ def test_a_part_of_a_grid_has_no_quadrants(online: Mj, with_grid: Service) -> No
 
 def test_what_is_neither_is_refused(online: Mj, with_grid: Service) -> None:
     assert "does not exist" in online("show", "cat.png", check=2).err
+    (online.cwd / "cats.png").mkdir()
+    assert '"cats.png" is a directory.' in online("show", "cats.png", check=2).err
+    if os.name == "posix":
+        os.mkfifo(online.cwd / "pipe.png")
+        assert '"pipe.png" is not a regular file.' in online("show", "pipe.png", check=2).err
     assert "--quadrant" in online("show", "--quadrant", "5", check=2).err
 
 

@@ -112,7 +112,7 @@ def test_a_grey_picture_of_16_bits_keeps_its_brightness(decoder: Decoder) -> Non
         (b"", "is not an image"),
         (b"<html>", "is not an image"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
-        (grid(400)[:200], "cannot be decoded"),
+        (grid(400)[:200], "is damaged or incomplete"),
     ],
     ids=["empty", "page", "program", "cut"],
 )
@@ -268,7 +268,7 @@ BOMBS = {
         "800 pixels wide",
     ),
     "webp": (lambda: saved(PIL.Image.new("RGB", (3072, 3072)), "WEBP", method=0), "800 pixels wide"),
-    "text": (lambda: zeros(16, 16, before=chunk(b"zTXt", b"a\0\0" + PACKED)), "cannot be decoded"),
+    "text": (lambda: zeros(16, 16, before=chunk(b"zTXt", b"a\0\0" + PACKED)), "is damaged"),
     "profile": (lambda: zeros(16, 16, before=chunk(b"iCCP", b"a\0\0" + PACKED)), ""),
 }
 
@@ -314,6 +314,15 @@ def test_one_picture_is_no_animation(decoder: Decoder, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(plain(COLOURS[0]))
     with pytest.raises(PictureError, match="fewer than two steps"):
         decoder.animation([tmp_path / "a.png"], "gif")
+
+
+@pytest.mark.slow
+def test_a_photo_of_a_large_camera_is_shown(decoder: Decoder, tmp_path: Path) -> None:
+    photo = PIL.Image.new("RGB", (9504, 6336), COLOURS[0])
+    (tmp_path / "photo.jpg").write_bytes(saved(photo, "JPEG"))
+    (tmp_path / "photo.png").write_bytes(saved(photo.resize((6000, 4000)), compress_level=1))
+    for name in ("photo.jpg", "photo.png"):
+        assert rgb(decoder, tmp_path / name, (96, 96)).size == (96, 64)
 
 
 def test_the_limits_leave_room_for_the_largest_pictures_of_the_service() -> None:

@@ -26,8 +26,9 @@ class _Shown(NamedTuple):
     name: str
     file: str | None
     link: str | None
-    job: FinishedJob | None = None
     part: int | None = None
+    task_id: str | None = None
+    image_id: str | None = None
 
 
 @app.command(
@@ -110,8 +111,8 @@ def _show(context: Context, shown: _Shown, quadrant: int | None, still: StillPic
     document: dict[str, Any] = {
         "file": shown.file,
         "link": shown.link,
-        "task_id": shown.job.task_id if shown.job is not None else None,
-        "image_id": shown.job.result.image_id if shown.job is not None else None,
+        "task_id": shown.task_id,
+        "image_id": shown.image_id,
         "quadrant": quadrant,
     }
     context.output.answer(document, [("file" if shown.file else "link", place)], [place])
@@ -127,17 +128,19 @@ def _found(context: Context, lookup: Lookup, name: str, quadrant: int | None) ->
     from mjcli.prompt.parse import is_link
 
     if is_link(name):
-        return _Shown(name, None, name, part=quadrant)
+        return _Shown(name, None, name, quadrant)
     if is_regular_file(name):
         job = lookup.saved_file(name)
         if quadrant is not None and job is not None and job.makes == "image":
             _check_grid(name, lookup.finished(job), Path(name))
-        return _Shown(name, str(Path(name).absolute()), None, part=quadrant)
+        ids = (job.task_id, job.image_id) if job is not None else (None, None)
+        return _Shown(name, str(Path(name).absolute()), None, quadrant, *ids)
     found = lookup.finished(lookup.with_files(name))
     index, part = _selected(name, found, quadrant)
     files = [each for each in found.files if not _is_video(each)]
     file = files[index] if index < len(files) else None
-    return _Shown(name, file, None if file is not None else _link(lookup, found, index), found, part)
+    link = None if file is not None else _link(lookup, found, index)
+    return _Shown(name, file, link, part, found.task_id, found.result.image_id)
 
 
 def _selected(name: str, job: FinishedJob, quadrant: int | None) -> tuple[int, int | None]:

@@ -52,11 +52,7 @@ class Actions:
         budget, allowed = self._budget(settings, found)
         text = _sentence(found)
         if settings.sandbox.value:
-            text = (
-                "In the sandbox, nothing is billed."
-                if found.usd is None
-                else f"{text} In the sandbox, nothing is billed."
-            )
+            text = f"{text} In the sandbox, nothing is billed."
         return {
             "price": found.usd,
             "text": text,
@@ -145,7 +141,7 @@ class Actions:
         spent = self._ledger.costs.spent_today(sandbox=bool(settings.sandbox.value))
         most = settings.max_cost_per_day.value
         if most is None:
-            return f"Spent today: {amount(spent)}.", True
+            return "" if settings.sandbox.value else f"Spent today: {amount(spent)}.", True
         sentence = f"Spent today: {amount(spent)} of {amount(float(most))}."
         if found.usd is None:
             return f"{sentence} With a limit, a job whose price is not known is not sent.", False

@@ -56,8 +56,9 @@ def export(
 ) -> Exported:
     """Write the page with these jobs, their thumbnails and, unless not `originals`, their files.
 
-    Raises `OutputError`.
+    Raises `UsageError` if the directory cannot be used, and `OutputError` if writing fails.
     """
+    _make_directories(directory)
     media = {job.number: media_of(job) for job in jobs}
     every = [each for found in media.values() for each in found]
     try:
@@ -88,14 +89,21 @@ def export(
     return Exported(index, sum(1 for entry in entries if entry["media"]), without)
 
 
+def _make_directories(directory: Path) -> None:
+    try:
+        for name in ("thumbs", "images"):
+            (directory / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f'The directory "{directory}" cannot be written: {reason_of(error)}; choose another --output.'
+        ) from error
+
+
 def _write_media(
     directory: Path, media: Iterable[Media], thumbnails: Thumbnails, *, originals: bool
 ) -> dict[Media, Addresses]:
     """Write thumbnails and files, named after their digests; return where each one is."""
     from concurrent.futures import ThreadPoolExecutor
-
-    for name in ("thumbs", "images"):
-        (directory / name).mkdir(parents=True, exist_ok=True)
 
     def write(each: Media) -> Addresses | None:
         made = None if each.is_video else thumbnails.of(each.path, each.digest)

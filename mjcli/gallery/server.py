@@ -136,6 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Admit a browser, start an action, or set a star."""
         self._answer(self._post)
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request for this page as everything else."""
+        self.close_connection = True
+        self._send_json({"message": f"{message or 'The request cannot be understood'}."}, code)
+
     def log_message(self, *_: object) -> None:
         """Nothing: the terminal belongs to the person at it."""
 

@@ -183,7 +183,7 @@ def test_a_page_of_something_else_is_not_replaced(mj: Mj) -> None:
 def test_a_directory_that_cannot_be_written_is_one_sentence(mj: Mj) -> None:
     family(mj)
     (mj.cwd / "file").write_text("")
-    result = mj("gallery", "--output", "file/site", check=8)
+    result = mj("gallery", "--output", "file/site", check=2)
     assert "cannot be written" in result.err
 
 
@@ -227,7 +227,7 @@ def test_odd_words_and_pictures_end_in_a_sheet_with_a_placeholder(mj: Mj) -> Non
     add_jobs(mj, *rows, job(mj, "清晨的江南水乡 🎨" * 20), bomb)
     count = len(rows) + 2
     result = mj("gallery", "--sheet", "sheet.png", *[f"@{n}" for n in range(1, count + 1)])
-    assert "has too many pixels." in result.err
+    assert "has too many pixels" in result.err
     with Image.open(mj.cwd / "sheet.png") as sheet:
         assert sheet.width > 1000
 

@@ -417,6 +417,10 @@ def test_jobs_appear_change_and_go_while_the_page_is_open(browser: Browser, mj: 
         add_jobs(mj, {**job(mj, "a new picture"), "state": "running", "files": [], "image_id": None})
         page.locator(".tile.pending").wait_for()
         assert names(page)[0] == "a new picture"
+        assert page.locator("#count").inner_text() == "5 jobs"
+        page.locator(".tile.pending").click()
+        page.get_by_text("mj resume").first.wait_for()
+        page.keyboard.press("Escape")
         mj("star", "@2")
         page.locator(".tile .star").wait_for()
         mj("history", "delete", "@1", "--force", "--yes")
@@ -446,6 +450,10 @@ def test_the_address_admits_one_browser(browser: Browser, mj: Mj) -> None:
             watched.page.reload()
             watched.page.locator(TILES).first.wait_for()
             inside = watched.page.url
+            # The one that was admitted may open the address again.
+            watched.page.goto("about:blank")
+            watched.page.goto(live.address)
+            watched.page.wait_for_url(inside)
         with tab(browser) as other:
             other.page.goto(live.address)
             other.page.get_by_text("This address has been used.").wait_for()

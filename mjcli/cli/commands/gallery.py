@@ -192,7 +192,7 @@ def _export(
 ) -> None:
     """Write the page to a directory and say where it is."""
     from mjcli.cli.gallery_facts import JobFacts
-    from mjcli.cli.hints import no_jobs_yet
+    from mjcli.cli.hints import command, no_jobs_yet
     from mjcli.gallery.collection import read_jobs
     from mjcli.gallery.export import check_directory, export
 
@@ -200,7 +200,10 @@ def _export(
     check_directory(directory, force=force)
     ledger = context.existing_ledger
     if ledger is None:
-        raise UsageError(no_jobs_yet(str(context.settings.profile.value), None))
+        raise UsageError(
+            no_jobs_yet(str(context.settings.profile.value), None),
+            hint=command("imagine", "a cat", "--download"),
+        )
     jobs = read_jobs(ledger, which)
     more = _older(ledger, which, len(jobs))
     facts = JobFacts(context.output, context.settings, public=True).of
@@ -321,9 +324,10 @@ def _wait(context: Context, server: Server, actions: Actions) -> None:
             pass
     except Interrupted as stop:
         _stop(context, server, actions)
+        stop.sentence = "The gallery was stopped."
         if stop.signal_number != 2:
-            stop.sentence = "The gallery was stopped."
             raise
+        context.output.notice(stop.sentence)
 
 
 def _ledger(context: Context) -> Ledger:

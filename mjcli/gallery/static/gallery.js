@@ -41,7 +41,7 @@
       const found = this.filters.select(this.all);
       this.wall.show(found);
       const { active } = this.filters;
-      mj.byId("count").textContent = mj.plural(found.length, active ? "result" : "picture");
+      mj.byId("count").textContent = mj.plural(found.length, active ? "result" : found.every((each) => each.media.length) ? "picture" : "job");
       const empty = mj.byId("empty");
       empty.hidden = found.length > 0;
       empty.textContent = active ? "Nothing matches these filters." : "No pictures yet.";

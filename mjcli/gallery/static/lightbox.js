@@ -123,8 +123,9 @@
       if (kind === "text") {
         return mj.el("ol", { class: "texts" }, ...entry.texts.map((each) => mj.el("li", { text: each })));
       }
+      const resume = entry.commands.find(([label]) => label === "Resume");
       const lines = {
-        pending: "The picture appears here when it is done.",
+        pending: `The picture appears here when it is done.${resume ? ` If nothing waits for it any more, this does: ${resume[1]}` : ""}`,
         missing: "The file is not on this machine. The commands show how to save it again.",
         unknown: entry.error || "The response was lost; the job may have been accepted.",
         failed: entry.error || "The job failed.",
@@ -172,10 +173,10 @@
       const { words, parameters, links } = mj.parts(entry.words);
       const frame = mj.byId("picture").querySelector(".frame");
       if (frame) frame.dataset.quarter = ""; // the button that pointed at it is replaced
-      const about = [mj.actionName(entry.action), mj.day(entry.created), entry.state === "done" ? this.size(entry) : mj.STATES[entry.state]];
+      const about = [mj.actionName(entry.action), mj.moment(entry.created), entry.state === "done" ? this.size(entry) : mj.STATES[entry.state]];
       const head = mj.el("div", { class: "about", text: about.filter(Boolean).join(" · ") });
       const prompt = mj.el("div", { class: "prompt" },
-        mj.el("h2", { text: words || mj.actionName(entry.action) }),
+        mj.el("h2", { dir: "auto", text: words || mj.actionName(entry.action) }),
         parameters ? mj.el("p", { class: "parameters", text: parameters }) : null,
         links ? mj.el("p", { class: "parameters", text: links }) : null);
       if (entry.words) prompt.append(copyButton(entry.words, "Prompt"));

@@ -42,7 +42,7 @@ mj.number = (value) => new Intl.NumberFormat("en").format(value);
 mj.plural = (count, word) => `${mj.number(count)} ${word}${count === 1 ? "" : "s"}`;
 
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
-const minute = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const minute = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 mj.day = (seconds) => day.format(seconds * 1000);
 mj.moment = (seconds) => minute.format(seconds * 1000);
 

@@ -135,7 +135,7 @@
     tile(entry) {
       const kind = mj.kind(entry), title = mj.title(entry);
       const about = [title, mj.actionName(entry.action), kind === "picture" ? "" : mj.STATES[entry.state],
-        entry.star ? "starred" : "", mj.day(entry.created)].filter(Boolean).join(", ");
+        entry.star ? "starred" : "", mj.moment(entry.created)].filter(Boolean).join(", ");
       const link = mj.el("a", { href: `#n=${entry.n}`, class: `tile ${kind}`, "aria-label": mj.visible(about), tabindex: -1 });
       link.append(...this.face(entry, kind, title).filter(Boolean));
       if (entry.star) link.append(mj.el("span", { class: "star", "aria-hidden": "true", text: "★" }));
@@ -145,7 +145,7 @@
     face(entry, kind, title) {
       const image = mj.thumbnail(entry, this.entryOf);
       const caption = mj.el("span", { class: "caption", "aria-hidden": "true" },
-        mj.el("span", { class: "title", text: title }),
+        mj.el("span", { class: "title", dir: "auto", text: title }),
         mj.el("span", { class: "about", text: mj.actionName(entry.action) }));
       if (kind === "picture") return image ? [image, caption] : [mj.card("No preview", title)];
       if (kind === "video") return [image, mj.el("span", { class: "play", "aria-hidden": "true" }, mj.svg("M7 4.5v11l9-5.5z")), caption];

@@ -19,6 +19,7 @@ def mark(context: Context, tag: str, names: Sequence[str], *, remove: bool, verb
     """
     from mjcli.cli.inputs import expand
     from mjcli.cli.lookup import Lookup
+    from mjcli.jobs.tags import STAR
 
     lookup = Lookup.of(context)
     found = (lookup.job(each) for each in expand(context.streams.stdin, names, "job"))
@@ -29,9 +30,12 @@ def mark(context: Context, tag: str, names: Sequence[str], *, remove: bool, verb
     else:
         had = context.ledger.tags.remove(tag, jobs)
     for job in jobs:
-        if job.uuid not in had:
-            context.output.notice(f"Job {job.reference} did not have this mark.")
-        _show(context, job, verbs[remove])
+        if job.uuid in had:
+            _show(context, job, verbs[remove])
+        else:
+            context.output.notice(
+                f"Job {job.reference} did not have {'a star' if tag == STAR else 'this tag'}."
+            )
 
 
 def _show(context: Context, job: Job, verb: str) -> None:

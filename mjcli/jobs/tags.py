@@ -35,12 +35,15 @@ def tag_of(text: str) -> str:
     if len(tag) > LONGEST_TAG:
         raise ValueError(f"is longer than {LONGEST_TAG} characters")
     if any(each.isspace() for each in tag):
-        raise ValueError("contains a space")
+        raise ValueError("contains a space" if " " in tag else "contains white space")
     if tag[0] in _FIRST:
-        raise ValueError(f"begins with {tag[0]}")
+        raise ValueError(f'begins with "{tag[0]}"')
     wrong = next((each for each in tag if each in _NOWHERE or not each.isprintable()), None)
     if wrong is not None:
-        raise ValueError(f"contains {wrong}" if wrong.isprintable() else "contains a control character")
+        quote = "'" if wrong == '"' else '"'
+        raise ValueError(
+            f"contains {quote}{wrong}{quote}" if wrong.isprintable() else "contains a control character"
+        )
     return tag
 
 

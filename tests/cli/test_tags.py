@@ -62,13 +62,18 @@ def test_they_are_removed_again(mj: Mj) -> None:
     mj("tag", "client", "@1")
     mj("star", "@1")
     result = mj("tag", "--remove", "client", "@1", "@2")
-    assert result.out == "no longer tagged: task-2  a fox\nno longer tagged: task-1  a dog\n"
-    assert result.err == "Job task-1 did not have this mark.\n"
+    assert result.out == "no longer tagged: task-2  a fox\n"
+    assert result.err == "Job task-1 did not have this tag.\n"
     assert mj("star", "@1", "--remove", "--json").answer == {
         "success": True, "id": mj("history", "--field", "id", "-n", "1").out.strip(), "task_id": "task-2",
         "tags": [], "starred": False,
     }  # fmt: skip
     assert refs(mj, "--tag", "client") == refs(mj, "--starred") == []
+
+
+def test_a_star_without_a_job_says_how_to_list_them(mj: Mj) -> None:
+    add_jobs(mj, *JOBS)
+    assert "mj history --starred" in mj("star", check=2).err
 
 
 def test_without_arguments_the_tags_are_listed(mj: Mj) -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mjcli.cli.hints import command
 from mjcli.cli.marks import JOB_HELP, mark
 from mjcli.cli.parser import MjCommand, new_app
+from mjcli.errors import UsageError
 
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
@@ -26,7 +28,7 @@ mj history --starred""",
 )
 def star(
     ctx: typer.Context,
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB", help=JOB_HELP)],
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB", help=JOB_HELP)] = None,
     *,
     remove: Annotated[bool, typer.Option("--remove", help="Take the star away.")] = False,
 ) -> None:
@@ -34,4 +36,7 @@ def star(
     from mjcli.jobs.tags import STAR
 
     context: Context = ctx.obj
+    if not jobs:
+        lines = command("star", "@last"), command("history", "--starred", note="lists what has a star")
+        raise UsageError("Missing job.", hint="\n".join(lines))
     mark(context, STAR, jobs, remove=remove, verbs=("starred", "no longer starred"))

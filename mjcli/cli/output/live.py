@@ -29,8 +29,10 @@ _OPEN = (
     "\x1b[?25l\x1b[?7l\r"  # without wrapping, a row stays one row whatever the terminal thinks of its width
 )
 _CLOSE = "\r\x1b[?7h\x1b[?25h"
-# Not from the first column: tmux keeps a screen that is erased from its first cell in its history.
+# Not from the first column: tmux moves a screen that is erased from its first cell into its history.
 _ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
+# That is right after a resize, since tmux would bring back rows that had no room when the window grows again.
+_ERASE_RESIZED = "\r\x1b[J"
 _SAVE, _RESTORE = "\x1b7", "\x1b8"  # the place of the cursor
 # The terminal shows what is between them at once; one that does not know them ignores them.
 _TOGETHER, _SHOWN = "\x1b[?2026h", "\x1b[?2026l"
@@ -218,6 +220,7 @@ class Live:
         size = columns, lines = self._screen.size()
         texts = self._display.texts(max(columns - MARGIN, 1))[-lines:]
         before, self._size = self._size, size
+        erase = _ERASE if before == size else _ERASE_RESIZED
         picture = self._fitting(columns, lines, len(texts)) if texts else None
         old, self._picture = self._picture, picture
         if not texts:
@@ -227,13 +230,13 @@ class Live:
         same = picture is old and (picture is None or (self._drawn and before == size))
         self._drawn = True
         if picture is None:
-            cleared = "" if same or old is None else old.erase + _ERASE
+            cleared = "" if same or old is None else old.erase + erase
             return self._changed_mark() + _OPEN + cleared + body + _up(len(texts) - 1) + _CLOSE
         above = picture.rows
         if not same:
             # New lines first: what a terminal does when a picture does not fit differs.
             room = "\n" * (above + len(texts) - 1) + _up(above + len(texts) - 1)
-            cleared = (old.erase if old is not None else "") + _ERASE
+            cleared = (old.erase if old is not None else "") + erase
             body = f"{cleared}{room}{_SAVE}\x1b[{INDENT}C{picture.text}{_RESTORE}\r\x1b[{above}B{body}"
         else:
             body = f"\x1b[{above}B{body}"

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mjcli.media.formats import extension_of
+from mjcli.media.formats import extension_of, jpg_segments
 from mjcli.media.xmp import MOST_READ
 
 _PNG_KEYWORD = b"XML:com.adobe.xmp"
@@ -152,19 +152,12 @@ def _replaced(data: bytes, old: list[Part], at: int, new: bytes) -> bytes:
 
 
 def _jpg_parts(data: bytes) -> Iterator[Part]:
-    at = 2
-    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
-        marker = data[at + 1]
-        if marker == 0xFF:  # padding
-            at += 1
-            continue
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    for marker, at, end in jpg_segments(data):
         if end < at + 4 or end > len(data) or marker == 0xD9:
             break
         yield Part(data[at + 1 : at + 2], at, end, at + 4, end)
         if marker == 0xDA:  # the image data
             return
-        at = end
     raise CannotCarry("is a damaged JPEG image")
 
 

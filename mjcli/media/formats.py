@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -189,10 +189,8 @@ def is_web_page(head: bytes) -> bool:
 
 def is_video(path: Path) -> bool | None:
     """Whether a file is a video, by its first bytes; None for an unknown format or a file that cannot be read."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError:
+    head = _head_of(path)
+    if head is None:
         return None
     extension = extension_of(head)
     name = "a video" if extension == "mp4" else "an image" if extension else format_name(head)
@@ -201,11 +199,16 @@ def is_video(path: Path) -> bool | None:
 
 def is_image(path: Path) -> bool:
     """Whether a file is an image that the service takes, by its first bytes; not if it cannot be read."""
+    return extension_of(_head_of(path) or b"") in IMAGES
+
+
+def _head_of(path: Path) -> bytes | None:
+    """The first bytes of a file; None if it cannot be read."""
     try:
         with path.open("rb") as file:
-            return extension_of(file.read(HEAD)) in IMAGES
+            return file.read(HEAD)
     except OSError:
-        return False
+        return None
 
 
 def is_image_type(content_type: str) -> bool:
@@ -282,20 +285,27 @@ def _numbers(data: bytes, at: int, length: int, order: Literal["little", "big"])
     return int.from_bytes(first, order), int.from_bytes(second, order)
 
 
-def _jpg_size(data: bytes) -> tuple[int, int] | None:
+def jpg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The segments of a JPEG image: their marker, where they begin, and where they claim to end."""
     at = 2
     while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
         marker = data[at + 1]
         if marker == 0xFF:  # padding
             at += 1
             continue
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        yield marker, at, end
+        at = end
+
+
+def _jpg_size(data: bytes) -> tuple[int, int] | None:
+    for marker, at, _ in jpg_segments(data):
         # A frame header; three markers of this range are tables and arithmetic coding.
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height_first = _numbers(data, at + 5, 2, "big")
             return height_first and (height_first[1], height_first[0])
         if marker in (0xD9, 0xDA):  # the end, or the image data
             return None
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mjcli.errors import DownloadError, reason_of
 from mjcli.media.download import OwnFiles
 from mjcli.media.names import part_of
-from mjcli.media.pixel_worker import Refused, opened
+from mjcli.media.pixel_worker import Refused, opened, quadrant
 from mjcli.media.pixels import check_pillow
 from mjcli.media.place import Saved, place
 
@@ -55,8 +55,8 @@ def quadrants(
             if min(image.size) < 2:
                 raise DownloadError(f'"{grid}" cannot be split: it does not have the size of a grid.')
             return [
-                saved or place(_part(image, box), part_of(grid, number), **options)
-                for number, (saved, box) in enumerate(zip(kept, _boxes(*image.size), strict=True), start=1)
+                saved or place(_part(image, number), part_of(grid, number), **options)
+                for number, saved in enumerate(kept, start=1)
             ]
     except DownloadError:
         raise
@@ -66,23 +66,13 @@ def quadrants(
         raise DownloadError(f'"{grid}" cannot be split: {reason_of(error)}.') from error
 
 
-def _boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Left, top, right and bottom of the four images, in reading order."""
-    middle, centre = width // 2, height // 2
-    return [
-        (left, top, right, bottom)
-        for top, bottom in ((0, centre), (centre, height))
-        for left, right in ((0, middle), (middle, width))
-    ]
-
-
-def _part(image: Image, box: tuple[int, int, int, int]) -> bytes:
-    """A part of an image as a file of the same format."""
+def _part(image: Image, number: int) -> bytes:
+    """A quadrant of an image as a file of the same format."""
     kind = _SAVED_AS.get(image.format or "", image.format or "PNG")
     if kind not in _SAVE_OPTIONS:
         raise DownloadError(f"Images of the format {kind} cannot be split.")
     written = io.BytesIO()
     profile = image.info.get("icc_profile")
     options = {**_SAVE_OPTIONS[kind], **({"icc_profile": profile} if profile and kind != "GIF" else {})}
-    image.crop(box).save(written, kind, **options)
+    image.crop(quadrant(image.size, number)).save(written, kind, **options)
     return written.getvalue()

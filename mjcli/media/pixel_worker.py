@@ -97,7 +97,7 @@ def _limit_time(seconds: float) -> None:
 def _fit(file: BinaryIO, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """A picture, or a quadrant of it, scaled into a box, as PNG, RGB bytes, or numbers of a palette's colours."""
     image = opened(file)
-    part = _quadrant(image.size, request["quadrant"] or 0)
+    part = quadrant(image.size, request["quadrant"] or 0)
     most = MAX_ENLARGEMENT if request["enlarges"] else 1
     small = _scaled(image, part, (request["width"], request["height"]), most)
     header: dict[str, Any] = {"width": small.width, "height": small.height}
@@ -156,7 +156,7 @@ def opened(file: BinaryIO, most: int = MAX_PIXELS, most_stored: int = MAX_STORED
     return image
 
 
-def _quadrant(size: tuple[int, int], number: int) -> tuple[int, int, int, int]:
+def quadrant(size: tuple[int, int], number: int) -> tuple[int, int, int, int]:
     """The box of one of the four images of a grid (1 is top left, 4 bottom right); 0 is the whole picture."""
     width, height = size
     if not number:

@@ -138,6 +138,17 @@ def rename(source: Path, target: Path, *, replace: bool) -> None:
             return
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`, which the file written there then replaces; or nothing changes."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        yield temporary
+        rename(temporary, path, replace=True)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def existing_parent(path: Path) -> Path | None:
     """The nearest of a path and its parents that exists; None if there is none, as on a drive that is not there."""
     return next((each for each in (path, *path.parents) if os.path.lexists(each)), None)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mjcli.errors import OutputError, UsageError, reason_of
+from mjcli.files import replacing
 from mjcli.gallery.entries import Addresses, Entry, Extras, Lineage, Media, entry_of, media_of
 from mjcli.gallery.page import STATIC, Page, html, static
 from mjcli.gallery.thumbnails import Thumbnails
@@ -130,25 +131,13 @@ def _copy(source: Path, target: Path) -> None:
     with contextlib.suppress(OSError):
         if target.stat().st_size == source.stat().st_size:
             return
-    temporary = _temporary(target)
-    try:
+    with replacing(target) as temporary:
         shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = _temporary(path)
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
 
 
 def _remove_unused(directory: Path, used: set[str]) -> None:

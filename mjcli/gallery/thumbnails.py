@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from pathlib import Path
 
+from mjcli.files import replacing
 from mjcli.media.formats import is_video
 from mjcli.media.pixel_worker import MAX_BYTES
 from mjcli.media.pixels import Decoders, PictureError
@@ -72,10 +72,6 @@ class Thumbnails:
     def _place(self, path: Path, data: bytes) -> Path:
         """Write a file completely or not at all; another process may write the same one."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-        try:
+        with replacing(path) as temporary:
             temporary.write_bytes(data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         return path

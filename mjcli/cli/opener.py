@@ -26,7 +26,7 @@ def show(output: Output, file: str | None, link: str, reference: str, *, link_en
         return f"{links_end()} Save the image with: {line}" if line else links_end()
     if file is None and not (is_link(link) and link.isprintable() and " " not in link):
         return "The link was not opened: it is not an http or https address."
-    if not _launched(file or link, output.secret.environment(output.environ)):
+    if not _launched(file or link, output.child_environ):
         return "No program was found to open it."
     return None
 

@@ -117,7 +117,7 @@ class Steps:
         if self._timelapse is None:
             return None
         pictures = [*steps, *(Path(each) for each in saved[:1])]
-        environ = self._output.secret.environment(self._output.environ)
+        environ = self._output.child_environ
         try:
             with Decoder(environ) as decoder:
                 data = decoder.animation(pictures, self._timelapse)

@@ -177,7 +177,7 @@ def _thumbnails(context: Context) -> Iterator[Thumbnails]:
     from mjcli.media.pixels import Decoders
 
     directory: Path = context.settings.data_dir.value
-    decoders = Decoders(context.output.secret.environment(context.output.environ))
+    decoders = Decoders(context.output.child_environ)
     try:
         yield Thumbnails(directory / "thumbnails", decoders)
     finally:
@@ -248,7 +248,7 @@ def _write_sheet(context: Context, path: Path, names: Sequence[str], *, force: b
         raise DownloadError(
             "None of these jobs has a picture on this machine.", hint="mj download saves them"
         )
-    with Decoder(context.output.secret.environment(context.output.environ)) as decoder:
+    with Decoder(context.output.child_environ) as decoder:
         data, problems = sheet(pictures, kind, decoder)
     for problem in problems:
         context.output.warning(problem)

@@ -118,6 +118,11 @@ class Output:
         return self.mode.json or self.mode.field is not None
 
     @property
+    def child_environ(self) -> dict[str, str]:
+        """The environment of a child process, without tokens."""
+        return self.secret.environment(self.environ)
+
+    @property
     def animates(self) -> bool:
         """Whether standard error is a terminal that can show a live display."""
         return not self.mode.quiet and obeys_escapes(self.stderr, self.environ)

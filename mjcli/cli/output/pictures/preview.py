@@ -58,7 +58,7 @@ class Preview:
         self._output, self._live, self._keep = output, live, keep
         self._new_support, self._explains = how, explains
         self._web = GuardedGet(allow_private=allow_private, use_environment=use_environment)
-        self._decoder = Decoder(output.secret.environment(output.environ))
+        self._decoder = Decoder(output.child_environ)
         self._waiting: deque[_Step] = deque(maxlen=None if keep is not None else 1)
         self._seen: set[str] = set()
         self._changed = threading.Condition()

@@ -53,7 +53,7 @@ def drawn_on(
     room = room_for(*terminal_size(stream, output.environ), stream, reserved=reserved)
     if how.method == "off" or not room.is_enough:
         return None
-    with Decoder(output.secret.environment(output.environ)) as decoder:
+    with Decoder(output.child_environ) as decoder:
         return draw(picture, room, how, decoder, quadrant=quadrant)
 
 

@@ -646,6 +646,6 @@ def _finished_job(job: Job) -> FinishedJob:
 
 def _why_no_file(name: str) -> str:
     """Why a name is not that of a regular file, as the end of a sentence."""
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # noqa: PTH112 - unlike `Path.is_dir`, it never raises
         return "is a directory"
     return "is not a regular file" if os.path.lexists(name) else "does not exist, and is not an id"

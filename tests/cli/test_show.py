@@ -67,6 +67,7 @@ def test_a_part_of_a_grid_has_no_quadrants(online: Mj, with_grid: Service) -> No
 
 def test_what_is_neither_is_refused(online: Mj, with_grid: Service) -> None:
     assert "does not exist" in online("show", "cat.png", check=2).err
+    assert "does not exist" in online("show", f"{'a' * 300}.png", check=2).err
     (online.cwd / "cats.png").mkdir()
     assert '"cats.png" is a directory.' in online("show", "cats.png", check=2).err
     if os.name == "posix":

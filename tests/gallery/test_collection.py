@@ -12,6 +12,7 @@ from mjcli.gallery.collection import Shown, Which
 from mjcli.gallery.entries import Extras, Lineage
 from mjcli.jobs.ledger import Ledger
 from mjcli.jobs.tags import STAR
+from tests.jobs.test_ledger import record as ledger_record
 
 
 @pytest.fixture
@@ -30,16 +31,8 @@ def writer(tmp_path: Path, ledger: Ledger) -> Iterator[Ledger]:
 
 
 def record(ledger: Ledger, words: str, *, profile: str = "default", parent: str | None = None) -> str:
-    return ledger.record(
-        profile=profile,
-        host="https://api.example",
-        kind="imagine",
-        path="/midjourney/imagine",
-        request={"prompt": words},
-        files_asked=None,
-        parent_image=parent,
-        subject=words,
-    )
+    request = {"prompt": words}
+    return ledger_record(ledger, words, profile=profile, parent_image=parent, request=request)
 
 
 def shown(ledger: Ledger, *profiles: str, limit: int = 100, numbers: list[int] | None = None) -> Shown:

@@ -32,6 +32,7 @@ from mjcli.jobs.poller import Poller
 from mjcli.jobs.runner import Runner
 from tests.jobs.fakes import FakeClient, FakeClock, Recorder
 from tests.jobs.scene import FINAL, HOST
+from tests.jobs.test_ledger import record
 from tests.support.service import task_record
 
 SOON = 10.0  # real seconds
@@ -250,17 +251,7 @@ def test_a_job_that_fails_has_no_followers(plan: Plan) -> None:
 
 
 def recorded(ledger: Ledger, prompt: str, **fields: Any) -> Job:
-    uuid = ledger.record(
-        profile="a",
-        host=HOST,
-        kind="imagine",
-        path="/midjourney/imagine",
-        request={"prompt": prompt},
-        files_asked=None,
-        parent_image=None,
-        subject=prompt,
-        **fields,
-    )
+    uuid = record(ledger, prompt, profile="a", host=HOST, request={"prompt": prompt}, **fields)
     job = ledger.get(uuid)
     assert job is not None
     return job

@@ -201,10 +201,16 @@ def test_a_row_that_was_written_without_limits_is_checked_when_it_is_sent(jobs: 
     assert job(jobs, old).estimate == PRICE
 
 
+def lost(jobs: Ledger) -> str:
+    """A job whose response was lost."""
+    uuid = record(jobs)
+    jobs.mark_sent(uuid)
+    jobs.mark_unknown(uuid, None, code="network", message="lost")
+    return uuid
+
+
 def test_a_resubmitted_job_is_checked_and_both_count(jobs: Ledger) -> None:
-    old = record(jobs)
-    jobs.mark_sent(old)
-    jobs.mark_unknown(old, None, code="network", message="lost")
+    old = lost(jobs)
     with pytest.raises(LimitReached):
         jobs.resubmit(old, limits=ONE)
     assert job(jobs, old).state == "unknown"
@@ -215,9 +221,7 @@ def test_a_resubmitted_job_is_checked_and_both_count(jobs: Ledger) -> None:
 
 
 def test_a_refused_resubmission_holds_no_lock(jobs: Ledger) -> None:
-    old = record(jobs)
-    jobs.mark_sent(old)
-    jobs.mark_unknown(old, None, code="network", message="lost")
+    old = lost(jobs)
     with pytest.raises(LimitReached):
         jobs.resubmit(old, limits=ONE)
     other = Ledger.open(jobs.path, notice=pytest.fail)

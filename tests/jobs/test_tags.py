@@ -14,6 +14,7 @@ from mjcli.jobs.imported import ImportedTask
 from mjcli.jobs.job import Job
 from mjcli.jobs.ledger import Ledger
 from mjcli.jobs.tags import NO_MARKS, STAR, Marks, tag_of
+from tests.jobs.test_ledger import record
 
 HOST = "https://api.example"
 
@@ -30,17 +31,8 @@ def ledger(path: Path) -> Iterator[Ledger]:
     opened.close()
 
 
-def record(ledger: Ledger, prompt: str = "a cat", profile: str = "default") -> Job:
-    uuid = ledger.record(
-        profile=profile,
-        host=HOST,
-        kind="imagine",
-        path="/midjourney/imagine",
-        request={"prompt": prompt},
-        files_asked=None,
-        parent_image=None,
-        subject=prompt,
-    )
+def recorded(ledger: Ledger, prompt: str = "a cat", profile: str = "default") -> Job:
+    uuid = record(ledger, prompt, profile=profile, host=HOST, request={"prompt": prompt})
     job = ledger.get(uuid)
     assert job is not None
     return job
@@ -76,7 +68,7 @@ def test_what_cannot_be_a_tag_is_refused(typed: str) -> None:
 
 
 def test_marks_are_added_once_and_removed(ledger: Ledger) -> None:
-    cat, dog = record(ledger), record(ledger, "a dog")
+    cat, dog = recorded(ledger), recorded(ledger, "a dog")
     ledger.tags.add("client", [cat, dog])
     ledger.tags.add("client", [cat])
     ledger.tags.add("art", [cat])
@@ -93,13 +85,13 @@ def test_marks_are_added_once_and_removed(ledger: Ledger) -> None:
 
 
 def test_a_tag_called_star_is_not_the_star(ledger: Ledger) -> None:
-    job = record(ledger)
+    job = recorded(ledger)
     ledger.tags.add(tag_of("star"), [job])
     assert ledger.tags.of(job) == Marks(("star",), starred=False)
 
 
 def test_tags_are_counted_by_profile(ledger: Ledger) -> None:
-    mine, other = record(ledger), record(ledger, profile="work")
+    mine, other = recorded(ledger), recorded(ledger, profile="work")
     ledger.tags.add("client", [mine, other])
     ledger.tags.add(STAR, [mine])
     assert ledger.tags.counts("default") == {STAR: 1, "client": 1}
@@ -107,24 +99,24 @@ def test_tags_are_counted_by_profile(ledger: Ledger) -> None:
 
 
 def test_marks_are_deleted_with_their_job_and_do_not_pass_to_the_next(ledger: Ledger) -> None:
-    job = record(ledger)
+    job = recorded(ledger)
     ledger.tags.add("client", [job])
     assert ledger.delete(job)
     assert ledger.tags.by_job() == {}
-    following = record(ledger)
+    following = recorded(ledger)
     assert following.number == job.number
     assert ledger.tags.of(following) == NO_MARKS
 
 
 def test_a_deleted_job_gets_no_marks(ledger: Ledger) -> None:
-    job = record(ledger)
+    job = recorded(ledger)
     ledger.delete(job)
     ledger.tags.add("client", [job])
     assert ledger.tags.by_job() == {}
 
 
 def test_all_jobs_are_marked_or_none(ledger: Ledger, path: Path) -> None:
-    jobs = [record(ledger, f"cat {n}") for n in range(3)]
+    jobs = [recorded(ledger, f"cat {n}") for n in range(3)]
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute(
             f"CREATE TRIGGER broken BEFORE INSERT ON tags WHEN new.job = {jobs[2].number}"
@@ -136,7 +128,7 @@ def test_all_jobs_are_marked_or_none(ledger: Ledger, path: Path) -> None:
 
 
 def test_a_job_that_replaces_another_has_its_marks(ledger: Ledger) -> None:
-    job = record(ledger)
+    job = recorded(ledger)
     ledger.tags.add("client", [job])
     ledger.mark_sent(job.uuid)
     ledger.mark_unknown(job.uuid, None, code="lost", message="Lost.")
@@ -146,7 +138,7 @@ def test_a_job_that_replaces_another_has_its_marks(ledger: Ledger) -> None:
 
 
 def test_a_job_that_is_found_among_the_imported_tasks_gets_their_marks(ledger: Ledger) -> None:
-    job = record(ledger)
+    job = recorded(ledger)
     ledger.mark_sent(job.uuid)
     task = ImportedTask(
         "task-1", "imagine", "/midjourney/imagine", {"prompt": "a cat"}, "done", 1.0, 2.0, "image-1", {}, None,

@@ -9,21 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import Batch, Midjourney, lose, refuse, rows
-from tests.support.program import Mj, files
+from tests.support.program import files
 from tests.support.service import Service
-
-
-@pytest.fixture
-def midjourney(service: Service) -> Midjourney:
-    return Midjourney(service)
-
-
-@pytest.fixture
-def batch(online: Mj, midjourney: Midjourney) -> Batch:
-    batch = Batch(online)
-    batch.write("a cat", "a dog", "a fox")
-    return batch
-
 
 # -- formats -----------------------------------------------------------------------------------------
 

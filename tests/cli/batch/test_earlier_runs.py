@@ -12,21 +12,8 @@ from mjcli.cli.batch.lines import read_lines
 from mjcli.jobs.ledger import Ledger
 from tests.support.batches import Batch, Midjourney, rows
 from tests.support.program import Mj, running, wait_for_exit
-from tests.support.service import Service
 
 CSV = "key,prompt,then\nk1,a cat,\nk2,a dog,\n"
-
-
-@pytest.fixture
-def midjourney(service: Service) -> Midjourney:
-    return Midjourney(service)
-
-
-@pytest.fixture
-def batch(online: Mj, midjourney: Midjourney) -> Batch:
-    batch = Batch(online)
-    batch.write("a cat", "a dog", "a fox")
-    return batch
 
 
 @pytest.fixture

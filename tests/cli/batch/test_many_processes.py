@@ -14,7 +14,6 @@ import pytest
 from tests.support.batches import FAST, Batch, Midjourney
 from tests.support.engines import installed
 from tests.support.program import Mj
-from tests.support.service import Service
 from tests.support.slurm import Slurm, started_slurm
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="no such engines there")]
@@ -27,11 +26,6 @@ LONGEST = 60.0  # seconds
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     with started_slurm(tmp_path_factory.mktemp("slurm")) as found:
         yield found
-
-
-@pytest.fixture
-def midjourney(service: Service) -> Midjourney:
-    return Midjourney(service)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from tests.support.engines import installed
 from tests.support.moto import Moto, started_moto
 from tests.support.pauses import SHORT
 from tests.support.program import Mj
-from tests.support.service import Service
 from tests.support.slurm import started_slurm
 
 pytestmark = [
@@ -33,11 +32,6 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.DOTALL | re.MULTILINE)
 SECONDS = 240.0
 TILES = 12  # lines of the tests that start engines
 PAUSES = {**SHORT, "mjcli.jobs.batch:RATE": 1000.0}
-
-
-@pytest.fixture
-def midjourney(service: Service) -> Midjourney:
-    return Midjourney(service)
 
 
 @pytest.fixture

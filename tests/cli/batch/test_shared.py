@@ -142,7 +142,7 @@ def test_no_line_is_sent_twice_when_shards_are_killed_and_replaced(machines: Mac
     }
 
 
-def test_a_line_that_nobody_can_decide_is_sent_only_on_request(machines: Machines) -> None:
+def test_a_line_that_cannot_be_decided_is_sent_only_on_request(machines: Machines) -> None:
     prompt = min(shard_lines("1/3"))
     machines.dies(prompt, accepted=False, answered=False)
     assert machines.end(machines.start("1/3")).status == -signal.SIGKILL

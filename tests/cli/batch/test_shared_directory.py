@@ -8,24 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.batches import Batch, Midjourney
-from tests.support.program import Mj, Result
-from tests.support.service import Service
+from tests.support.program import Result
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has no directories that are shared so"
 )
-
-
-@pytest.fixture
-def midjourney(service: Service) -> Midjourney:
-    return Midjourney(service)
-
-
-@pytest.fixture
-def batch(online: Mj, midjourney: Midjourney) -> Batch:
-    batch = Batch(online)
-    batch.write("a cat", "a dog", "a fox")
-    return batch
 
 
 def run(batch: Batch, *options: object, machine: str = "one", check: int = 0) -> Result:

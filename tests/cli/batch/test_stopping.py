@@ -14,14 +14,9 @@ import pytest
 
 from tests.support.batches import Batch, Midjourney, lose, refuse, rows
 from tests.support.program import Mj, running, wait_for_exit
-from tests.support.service import Received, Reply, Service
+from tests.support.service import Received, Reply
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
-
-
-@pytest.fixture
-def midjourney(service: Service) -> Midjourney:
-    return Midjourney(service)
 
 
 @pytest.fixture

@@ -7,15 +7,9 @@ import pytest
 from tests.support.batches import Batch, Midjourney, refuse
 from tests.support.pane import Pane, missing
 from tests.support.program import Mj
-from tests.support.service import Service
 from tests.support.terminal import at_a_terminal, plain
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason="needs tmux")]
-
-
-@pytest.fixture
-def midjourney(service: Service) -> Midjourney:
-    return Midjourney(service)
 
 
 @pytest.fixture

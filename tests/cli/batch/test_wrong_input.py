@@ -6,14 +6,8 @@ import pytest
 
 from tests.support.batches import Batch, Midjourney
 from tests.support.program import Mj
-from tests.support.service import Service
 
 MEGABYTE = 1_000_000
-
-
-@pytest.fixture
-def midjourney(service: Service) -> Midjourney:
-    return Midjourney(service)
 
 
 @pytest.fixture

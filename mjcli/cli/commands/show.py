@@ -38,7 +38,7 @@ class _Shown(NamedTuple):
 mj show
 # The top right image of the newest grid
 mj show @last --quadrant 2
-# Files, whoever made them
+# Any files
 mj show cats/*.png
 # As text, where a terminal does not say what it can show
 mj show @2 --preview blocks""",

@@ -524,7 +524,7 @@ def test_items_of_a_closed_account_are_left_and_the_rest_is_sent(plan: Plan) -> 
 def test_an_account_that_does_not_take_any_runs_what_is_bound_to_it(plan: Plan) -> None:
     one, two = Jobs(), Jobs()
     items = [item("x"), item("y"), item("b1", "b"), item("z"), item("b2", "b")]
-    left = run(plan, items, account("a", one), account("b", two, takes_any=False))
+    left = run(plan, items, account("a", one, jobs=1), account("b", two, jobs=1, takes_any=False))
     assert left == []
     assert one.prompts == ["x", "y", "z"]
     assert two.prompts == ["b1", "b2"]

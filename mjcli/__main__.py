@@ -49,7 +49,7 @@ def _run(arguments: list[str]) -> int:
     # What the imports allocate lives until the end; scanning it again and again costs 5 % of the start.
     gc.set_threshold(100_000, 50, 50)
     from mjcli.cli.context import Context
-    from mjcli.errors import Interrupted, MjError
+    from mjcli.errors import Interrupted, MjError, stops_shown
 
     context = Context.of_process()
     context.arguments = arguments
@@ -59,8 +59,9 @@ def _run(arguments: list[str]) -> int:
     context.flags.json, context.flags.no_color = "--json" in options, "--no-color" in options
     try:
         try:
-            if not _show_help(context, arguments):
-                _invoke(context, arguments)
+            with stops_shown():
+                if not _show_help(context, arguments):
+                    _invoke(context, arguments)
         except MjError as error:
             _report(context, error)
         except Exception as error:

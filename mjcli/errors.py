@@ -25,7 +25,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
@@ -395,6 +396,23 @@ class Interrupted(BaseException):
     def closed_pipe(self) -> bool:
         """Whether the reader of standard output closed it."""
         return self.signal_number == ExitCode.SIGPIPE - 128
+
+
+@contextmanager
+def stops_shown() -> Iterator[None]:
+    """Raise `Interrupted` where another exception hides it.
+
+    A signal may keep a waiting thread from taking its lock again, and then the release of that lock fails.
+    """
+    try:
+        yield
+    except Exception as error:
+        hidden = error.__context__
+        while hidden is not None and not isinstance(hidden, Interrupted):
+            hidden = hidden.__context__
+        if hidden is None:
+            raise
+        raise hidden from None
 
 
 def unexpected(error: Exception) -> MjError:

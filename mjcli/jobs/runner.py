@@ -26,6 +26,7 @@ from mjcli.errors import (
     StillRunning,
     TakenElsewhere,
     full_stop,
+    stops_shown,
 )
 from mjcli.jobs.budget import NO_LIMITS, Limits
 from mjcli.jobs.clock import SYSTEM_CLOCK, Clock
@@ -185,7 +186,8 @@ class _Run:
         An exception leaves with the facts that are needed to resume the job.
         """
         try:
-            result = work()
+            with stops_shown():
+                result = work()
         except Interrupted as stop:
             stop.sent, stop.task_id, stop.job = self._sent, self.task_id, self._job
             raise

@@ -9,6 +9,7 @@ from mjcli.jobs.recover import SEARCH_PAUSES
 from mjcli.jobs.runner import Runner
 from tests.jobs.fakes import FakeCallbacks
 from tests.jobs.scene import FAILED, FINAL, HOST, ORDER, STEP, Scene
+from tests.support.stops import wait_and_be_stopped
 
 # -- sending -------------------------------------------------------------------------------------------
 
@@ -89,6 +90,16 @@ def test_an_interruption_between_retries_leaves_nothing_sent(scene: Scene) -> No
     stop = scene.fails(Interrupted)
     assert not stop.sent
     assert scene.row.unsent
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_interruption_that_the_release_of_a_lock_hides_leaves_with_the_facts(
+    scene: Scene, stream: bool
+) -> None:
+    scene.client.responses = [[STEP, wait_and_be_stopped]]
+    stop = scene.fails(Interrupted, ORDER._replace(stream=stream))
+    assert (stop.sent, stop.task_id) == (True, "t1" if stream else None)
+    assert scene.row.state in ("submitting", "running")
 
 
 def test_a_request_without_a_connection_fails_the_job(scene: Scene) -> None:

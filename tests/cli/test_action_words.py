@@ -87,11 +87,15 @@ def test_all_means_the_four_images_in_order(online: Mj, grid: Service) -> None:
 
 
 def test_several_images_are_several_jobs_in_the_order_typed(online: Mj, service: Service) -> None:
-    service.answer(service.result())
-    online("upscale", "1,3", "12345", "67890")
-    assert [(each.body["image_id"], each.body["action"]) for each in service.posts()] == [
-        ("12345", "upscale1"), ("12345", "upscale3"), ("67890", "upscale1"), ("67890", "upscale3"),
-    ]  # fmt: skip
+    service.imagine(
+        lambda request, reply: reply.json(
+            service.result(image_id=f"{request.body['image_id']} {request.body['action']}")
+        )
+    )
+    result = online("upscale", "1,3", "12345", "67890", "--json")
+    expected = ["12345 upscale1", "12345 upscale3", "67890 upscale1", "67890 upscale3"]
+    assert [each["image_id"] for each in result.json] == expected
+    assert len(service.posts()) == 4
 
 
 @posix
@@ -241,7 +245,7 @@ def test_an_image_of_another_host_is_refused(online: Mj, grid: Service) -> None:
 def test_force_sends_a_name_of_the_future_for_several_images(online: Mj, service: Service) -> None:
     service.answer(service.result())
     online("action", "brand_new", "12345", "67890", "--force")
-    assert [each.body["image_id"] for each in service.posts()] == ["12345", "67890"]
+    assert sorted(each.body["image_id"] for each in service.posts()) == ["12345", "67890"]
 
 
 def test_the_sandbox_goes_from_a_grid_to_a_panned_image(mj: Mj) -> None:

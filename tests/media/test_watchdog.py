@@ -40,15 +40,14 @@ def test_what_comes_later_may_be_due_sooner() -> None:
 
 
 def test_progress_postpones_the_end() -> None:
-    begun, asked, ended = time.monotonic(), threading.Event(), threading.Event()
-    moments = iter([begun, begun + 0.05])
+    asked, ended = threading.Event(), threading.Event()
+    pauses = iter([0.05, 0.05])
 
     def due() -> float:
-        moment = next(moments, None)
-        if moment is None:
+        pause = next(pauses, None)
+        if pause is None:
             asked.set()
-            return time.monotonic() + FAR
-        return moment + 0.05
+        return time.monotonic() + (pause or FAR)
 
     with Watchdog().watching(due, ended.set):
         assert asked.wait(SOON)
@@ -58,7 +57,7 @@ def test_progress_postpones_the_end() -> None:
 def test_what_is_over_is_not_ended() -> None:
     too_late, other = threading.Event(), threading.Event()
     watchdog = Watchdog()
-    due = time.monotonic() + 0.05
+    due = time.monotonic() + 0.5
     with watchdog.watching(lambda: due + 0.05, other.set):
         with watchdog.watching(lambda: due, too_late.set):
             pass

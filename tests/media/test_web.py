@@ -95,10 +95,10 @@ def test_chunked_framing_that_trickles_for_ever_is_silence(
 def test_a_reader_that_takes_its_time_is_not_silence(service: Service, web: GuardedGet) -> None:
     service.files["/files/x"] = data = bytes(2_000_000)
     size = 0
-    with web.open(f"{service.base_url}/files/x", stall=0.05) as response:
+    with web.open(f"{service.base_url}/files/x", stall=0.3) as response:
         for piece in response.iter_raw():
             if not size:
-                threading.Event().wait(0.2)
+                threading.Event().wait(0.5)
             size += len(piece)
     assert size == len(data)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import PIL.Image
 import pytest
 
 from tests.support.images import WHOLE, png
-from tests.support.program import Mj, files
+from tests.support.program import Mj, Result, files
 from tests.support.service import Received, Reply, Service, fixture, task_record
 
 CAT = ("imagine", "a cat")
@@ -28,11 +29,11 @@ def final(service: Service, number: int, **fields: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def jobs(service: Service) -> Service:
-    """A service whose jobs make images of their own, by order of their requests."""
+    """A service whose jobs make images of their own."""
+    numbers = itertools.count(1)
 
     def answer(_request: Received, reply: Reply) -> None:
-        posts = [each for each in service.received if each.method == "POST" and each.path != Service.TASKS]
-        reply.json(final(service, len(posts)))
+        reply.json(final(service, next(numbers)))
 
     for endpoint in ("imagine", "edits"):
         service.scripts[f"/midjourney/{endpoint}"] = answer
@@ -41,6 +42,11 @@ def jobs(service: Service) -> Service:
 
 def contents(paths: Sequence[str]) -> list[bytes]:
     return [Path(each).read_bytes() for each in paths]
+
+
+def by_task(result: Result) -> list[Any]:
+    """The answers of jobs that ran at the same time, by the number of the task."""
+    return sorted(result.json, key=lambda each: str(each["task_id"]))
 
 
 def in_history(online: Mj, reference: str) -> list[str]:
@@ -136,7 +142,7 @@ def test_one_of_several_prompts_with_a_name_in_use_stops_all(online: Mj, jobs: S
 @pytest.mark.slow
 def test_permutations_with_the_same_name_are_numbered(online: Mj, jobs: Service) -> None:
     arguments = ("imagine", "a cat --ar {1:1,2:1,3:1}", "--permute", "--yes", "-o", "{prompt}.{ext}")
-    answers = online(*arguments, "--json").json
+    answers = by_task(online(*arguments, "--json"))
     assert [contents(each["files"]) for each in answers] == [[png(1)], [png(2)], [png(3)]]
     assert files(online) == ["a-cat-2.png", "a-cat-3.png", "a-cat.png"]
     assert [contents(in_history(online, f"task-{n}")) for n in (1, 2, 3)] == [[png(1)], [png(2)], [png(3)]]
@@ -145,14 +151,14 @@ def test_permutations_with_the_same_name_are_numbered(online: Mj, jobs: Service)
 def test_force_does_not_let_the_jobs_of_one_command_replace_each_other(online: Mj, jobs: Service) -> None:
     (online.cwd / "a-cat.png").write_bytes(png(50))
     arguments = ("imagine", "a cat --ar {1:1,2:1}", "--permute", "--yes", "-o", "{prompt}.{ext}", "--force")
-    answers = online(*arguments, "--json").json
+    answers = by_task(online(*arguments, "--json"))
     assert [contents(each["files"]) for each in answers] == [[png(1)], [png(2)]]
 
 
 @pytest.mark.slow
 def test_images_of_several_actions_are_numbered(online: Mj, jobs: Service) -> None:
     ids = "\n".join(online("imagine", "a cat", "--json").answer["image_id"] for _ in range(2))
-    answers = online("action", "upscale1", "-", "-o", "{action}.{ext}", "--json", stdin=ids).json
+    answers = by_task(online("action", "upscale1", "-", "-o", "{action}.{ext}", "--json", stdin=ids))
     assert [contents(each["files"]) for each in answers] == [[png(3)], [png(4)]]
     assert files(online) == ["upscale1-2.png", "upscale1.png"]
 

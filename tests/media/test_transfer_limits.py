@@ -86,7 +86,7 @@ def test_a_link_that_drips_for_ever_is_given_up_soon(
     fetch._stall_seconds = 0.05
     with pytest.raises(DownloadError):
         get(fetch, scripted(service, script), place)
-    assert len(service.gets()) == 5
+    assert 1 < len(service.gets()) <= 5
 
 
 def limited(place: Path, size: int) -> Target:

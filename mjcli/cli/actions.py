@@ -163,7 +163,7 @@ def read_arguments(lookup: Lookup, verb: str, arguments: Sequence[str], *, force
         _check_before(lookup, verb, arguments, found)
         rest = [*arguments[: found.start], *arguments[found.start + found.length :]]
     images, words = _split(lookup, rest) if takes_words(actions[0]) else (rest, [])
-    _check_images(lookup, verb, actions, images)
+    _check_images(lookup, verb, actions, images, words)
     _check_words(lookup, verb, actions, images, words)
     return Typed(actions, images or [NEWEST], " ".join(words), not images)
 
@@ -216,38 +216,46 @@ def _is_reference(lookup: Lookup, argument: str) -> bool:
     return id_like and lookup.has_prefix(argument)
 
 
-def _check_images(lookup: Lookup, verb: str, actions: Sequence[str], images: Sequence[str]) -> None:
+def _check_images(
+    lookup: Lookup, verb: str, actions: Sequence[str], images: Sequence[str], words: Sequence[str]
+) -> None:
     """Refuse a second action, a number or a word where an image is expected. Raises `UsageError`."""
     for image in images[1:]:
         if image.isalpha() and not lookup.has_prefix(image):
             raise UsageError(f'"{image}" is not an image id, and {actions[0]} takes no new words.')
-    for image in images:
+    start = short(actions[0])
+    for place, image in enumerate(images):
+        before, after = images[:place], [*images[place + 1 :], *words]
         if image.isdecimal() and len(image) == 1:
             both = f"{actions[0][-1]},{image}"
-            start = short(actions[0])
             several = start[0] in ("upscale", "vary") and start[-1] in QUADRANTS and image in QUADRANTS
             raise UsageError(
                 f'"{image}" is not an image id. Did you mean @{image}?',
                 hint="\n".join(
                     [
-                        *([command(start[0], both)] if several and image not in start else []),
-                        command(*start, f"@{image}"),
+                        *(
+                            [command(start[0], both, *before, *after)]
+                            if several and image not in start
+                            else []
+                        ),
+                        command(*start, *before, f"@{image}", *after),
                     ]
                 ),
             )
-        _refuse_second_action(verb, image)
+        _refuse_second_action(verb, image, [*before, *after])
         if image == "last":
             raise UsageError(
-                '"last" is not an image id. Did you mean @last?', hint=command(*short(actions[0]), NEWEST)
+                '"last" is not an image id. Did you mean @last?',
+                hint=command(*start, *before, NEWEST, *after),
             )
 
 
-def _refuse_second_action(verb: str, argument: str) -> None:
-    """Refuse an action where an image or new words are expected. Raises `UsageError`."""
+def _refuse_second_action(verb: str, argument: str, others: Sequence[str]) -> None:
+    """Refuse an action where an image or new words are expected; `others` stand beside it. Raises `UsageError`."""
     for action in read(argument) or read(f"{verb} {argument}"):
         raise UsageError(
             f'"{argument}" is an action, too; pass one action at a time.',
-            hint=command(*short(action), NEWEST),
+            hint=command(*short(action), *(others or [NEWEST])),
         )
 
 
@@ -263,7 +271,7 @@ def _check_words(
                 hint=f'{command(*start, word)} "WORDS"',
             )
     if len(words) == 1:
-        _refuse_second_action(verb, words[0])
+        _refuse_second_action(verb, words[0], images)
     if words and words[0].lower() == "last" and not images:
         raise UsageError(f'"{words[0]}" is not an image id.', hint=command(*start, NEWEST, *words[1:]))
     if len(words) > 1 and images and lookup.has_prefix(words[0]) and any(map(str.isdecimal, words[0])):
@@ -275,7 +283,7 @@ def _check_words(
             f'"{words[0]}" is not an image id; new words come after the image.',
             hint=command(*start, NEWEST, words[0]),
         )
-    if any(map(str.isdecimal, words[0])):
+    if any(map(str.isdecimal, words[0])) or words[0].lower() == "last":
         raise _ambiguous(words[0], words)
 
 

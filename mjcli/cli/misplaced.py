@@ -68,7 +68,7 @@ def _reference(word: str) -> str | None:
 
 def _problem(word: str, name: str) -> Iterator[tuple[str, str, str]]:
     """What is wrong with one word: the severity, the code and the message; nothing for most words."""
-    bare = word.partition("::")[0]  # without its weight
+    bare = _bare(word)
     place = _IMAGES[name]
     if meant := _reference(word):
         yield ERROR, "reference", f"{quoted(word)} is a reference: {place.replace('{}', meant)}."
@@ -85,6 +85,13 @@ def _problem(word: str, name: str) -> Iterator[tuple[str, str, str]]:
         and len(bare.rpartition(".")[0].strip("./\\~")) > 0
     ):
         yield WARNING, "file", f"{quoted(word)} looks like a file: {place.replace('{}', shown)}."
+
+
+def _bare(word: str) -> str:
+    """A word without its weight; the name of an image file also without the punctuation around it."""
+    bare = word.partition("::")[0]
+    name = bare.lstrip(_PUNCTUATION.replace(".", "")).rstrip(_PUNCTUATION)
+    return name if names_image_file(name) and not is_regular_file(bare) else bare
 
 
 def _text(path: str, name: str) -> str:

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mjcli.errors import UsageError
-from mjcli.prompt.parameters import Parameter, fits, known, quoted
-from mjcli.prompt.parse import GLUED, is_name
+from mjcli.prompt.parameters import SHORTEST_CODE, Parameter, fits, known, quoted
+from mjcli.prompt.parse import GLUED, is_link, is_name
 
-SHORTEST_CODE = 3  # characters of a --p code that is no word such as "a"
+LONGEST_COUNT = 2  # digits of a number that is a word, as in "2 cats", rather than a code
 
 
 class UnknownOption(UsageError):
@@ -194,18 +194,32 @@ def _leading_parameters(typed: Sequence[str | _Break]) -> tuple[list[str], list[
         if len(texts) > 1 and _takes(parameter, str(rest[texts[1]])):
             found.append(str(rest[texts[1]]))
             end = texts[1] + 1
-            _refuse_unclear(parameter, found[-2], found[-1], alone=len(texts) == 2)
+            following = None if len(texts) == 2 else str(rest[texts[2]])
+            _refuse_unclear(parameter, found[-2], found[-1], following)
         rest = rest[end:]
 
 
-def _refuse_unclear(parameter: Parameter, name: str, value: str, *, alone: bool) -> None:
-    """Refuse a value before the words if it may be one of them, or continues after them. Raises `UsageError`."""
-    if alone:
+def _refuse_unclear(parameter: Parameter, name: str, value: str, following: str | None) -> None:
+    """Refuse a value before the words if it may be one of them, or continues after it. Raises `UsageError`."""
+    if following is None:
         return
     if parameter.many and value.endswith(","):
         raise UsageError(f"{name} before the words takes one argument; put it after the words.")
+    if parameter.many and _is_another(parameter, following):
+        raise UsageError(
+            f"{quoted(following)} may be another value of {name} or {'an image' if is_link(following) else 'a word'};"
+            f" put {name} after the words."
+        )
     if parameter.form == "CODE" and value.isalpha() and len(value) < SHORTEST_CODE:
         raise UsageError(f"{quoted(value)} may be the code of {name} or a word; put {name} after the words.")
+
+
+def _is_another(parameter: Parameter, argument: str) -> bool:
+    """Whether an argument looks like another value of a parameter, and unlike a word."""
+    if parameter.form not in ("REF", "URL", "CODE") or not fits(parameter, argument):
+        return False
+    digits = sum(map(str.isdecimal, argument))
+    return is_link(argument) or digits > LONGEST_COUNT or (digits > 0 and not argument.isdecimal())
 
 
 def _takes(parameter: Parameter, argument: str) -> bool:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from mjcli.prompt.parameters import (
     BY_SPELLING,
     DASHES,
+    SHORTEST_CODE,
     STYLE_CODE,
     Parameter,
     check_value,
@@ -30,6 +31,7 @@ from mjcli.prompt.parse import GLUED, Part, Prompt, Token, is_link, parse, singl
 from mjcli.prompt.paste import INVISIBLE
 
 MAX_IMAGES = 5  # the service's limit
+MOST_LETTERS = 2  # codes of one --p that may be without a digit
 ERROR, WARNING = "error", "warning"
 
 _DASH_IN_WORD = re.compile(rf".*[^-{DASHES}]([{DASHES}]{{1,2}})([A-Za-z]+)")
@@ -228,9 +230,27 @@ def _check_parameter(part: Part) -> Iterator[Finding]:
     if not part.values and not parameter.flag:
         yield from _check_missing_value(parameter, name)
         return
+    if parameter.form == "CODE":
+        yield from _check_codes(part)
     values = [" ".join(each.text for each in part.values)] if parameter.name == "no" else None
     for token, value in zip(part.values, values or [each.text for each in part.values], strict=False):
         yield from _check_value(parameter, name, token, value)
+
+
+def _check_codes(part: Part) -> Iterator[Finding]:
+    """Words after the name that are read as codes; most codes have a digit, but not all."""
+    words = [each for each in part.values if each.text.isalpha()]
+    if not words:
+        return
+    start, end = words[0].start, words[-1].end
+    if len(words) > MOST_LETTERS or any(len(each.text) < SHORTEST_CODE for each in words):
+        message = (
+            f"{part.name.text} would take these words as codes: put all words before the first parameter."
+        )
+        yield Finding(ERROR, "words_behind", message, start, end)
+    elif len(words) > 1:
+        message = f"{part.name.text} takes these as codes; words come before the first parameter."
+        yield Finding(WARNING, "words_as_codes", message, start, end)
 
 
 def _unknown_name(name: str) -> tuple[str, str]:

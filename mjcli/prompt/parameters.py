@@ -46,6 +46,7 @@ _FORM_VALUES = {
 }
 # Styles of version 5.2: codes, combined with hyphens, and random ones.
 STYLE_CODE = r"(?i)random(-[0-9]{1,4})?|(raw-)?(?=[a-z-]*[0-9])[0-9a-z]{5,}(-[0-9a-z]{5,})*"
+SHORTEST_CODE = 3  # characters of a --p code that is no word such as "a"
 _MOST_QUOTED = 40  # characters; image links are longer, and findings have positions anyway
 
 

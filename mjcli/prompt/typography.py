@@ -1,7 +1,7 @@
 """Fix what software and input methods turn parameters into: dashes, quotes, spaces, full-width characters.
 
-Words are left alone: changes begin at the first parameter. Only links, and what was copied with a prompt, are
-fixed before it.
+Words are left alone: changes begin at the first parameter. Only links, weights, invisible characters and what was
+copied with a prompt are fixed before it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ _TOKEN = re.compile(r"(\s*)(\S+)")
 _BEFORE_NAME = re.compile(f"(?<=\\S)[{INVISIBLE}]+(?=(?:--|[{DASHES}]{{1,2}})[{INVISIBLE}]*([A-Za-z]+))")
 _AFTER_NAME = re.compile(f"((?:--|[{DASHES}]{{1,2}})([A-Za-z]+))[{INVISIBLE}]+(?=[0-9.])")
 
+_WIDE_WEIGHT = re.compile(r"：：(?=-?[0-9.]|$)")
+# Hyphens and dashes as Markdown and HTML write them, and what may be the name of a parameter.
+_ESCAPED = re.compile(
+    r"(?<!\S)((?:\\?-|&(?:[mn]dash|minus|hyphen|#(?:45|821[12]|8722)|#[xX](?:201[34]|2212|2[dD]));){1,2})([A-Za-z]+)"
+)
+
 
 class _Fix(NamedTuple):
     """A parameter as it must be typed, and how many words it stands for."""
@@ -48,7 +54,7 @@ def repaired(text: str) -> tuple[str, list[str]]:
         before = text
         text, unwrapped = unwrap(text)
         changes += unwrapped
-        text = _separate(unwrap_links(text, changes), changes)
+        text = _separate(_unescape(unwrap_links(text, changes), changes), changes)
         text = _repair_parameters(text, changes)
     return text, changes
 
@@ -58,10 +64,10 @@ def _repair_parameters(text: str, changes: list[str]) -> str:
     tokens = [(each[1], each[2]) for each in _TOKEN.finditer(text)]
     words = [word for _, word in tokens]
     tail = text[sum(len(space) + len(word) for space, word in tokens) :]
-    first = next((n for n in range(len(words)) if _starts_parameter(words, n)), None)
-    if first is None:
-        return text
-    pieces = ["".join(space + word for space, word in tokens[:first])]
+    first = next((n for n in range(len(words)) if _starts_parameter(words, n)), len(words))
+    pieces = ["".join(space + _clean_word(word, changes) for space, word in tokens[:first])]
+    if first == len(words):
+        return "".join([*pieces, tail])
     at = first
     while at < len(tokens):
         fix = _fix_at(words, at)
@@ -76,6 +82,18 @@ def _repair_parameters(text: str, changes: list[str]) -> str:
             pieces.append(_fix_space(tokens[at][0], changes) + word)
         at += fix.words if fix is not None else 1
     return "".join([*pieces, _fix_space(tail, changes)])
+
+
+def _unescape(text: str, changes: list[str]) -> str:
+    """The prompt with two hyphens where the dashes before the name of a parameter are escaped."""
+
+    def plain(found: re.Match[str]) -> str:
+        if found[1].strip("-") == "" or not known(found[2]):
+            return found[0]
+        changes.append(change(found[0], f"--{found[2]}"))
+        return f"--{found[2]}"
+
+    return _ESCAPED.sub(plain, text)
 
 
 def _separate(text: str, changes: list[str]) -> str:
@@ -202,6 +220,19 @@ def _fix_word(word: str, changes: list[str]) -> str:
     if separate != straight or seen != word:
         changes.append(change(word, separate))
     return separate
+
+
+def _clean_word(word: str, changes: list[str]) -> str:
+    """A word before the parameters without invisible characters, and with the colons of its weight as they must be."""
+    if is_link(word):
+        return word
+    seen = without_invisible(word)
+    if seen != word:
+        changes.append("invisible characters → nothing")
+    weighted = _WIDE_WEIGHT.sub("::", seen)
+    if weighted != seen:
+        changes.append("full-width characters → ASCII characters")
+    return weighted
 
 
 def _fix_space(space: str, changes: list[str]) -> str:

@@ -323,6 +323,8 @@ def files(online: Mj) -> Mj:
         ("imagine cat", '"cat" is a file: mj imagine - < cat reads its text.'),
         ("imagine b.png in oil", '"b.png" is a file: --image b.png makes it an image prompt.'),
         ("imagine in oil b.png::2", '"b.png::2" is a file: --image b.png makes it an image prompt.'),
+        ("imagine b.png, in oil", '"b.png," is a file: --image b.png makes it an image prompt.'),
+        ("imagine (./b.png) in oil", '"(./b.png)" is a file: --image ./b.png makes it an image prompt.'),
         ("imagine ~/a.png", '"~/a.png" is a file: --image'),
         ("imagine @last in oil", '"@last" is a reference: --image @last makes it an image prompt.'),
         ("imagine a @2 b --ar 3:2", '"@2" is a reference: --image @2 makes it an image prompt.'),

@@ -448,6 +448,10 @@ def test_a_file_that_is_missing_or_not_an_image_is_refused(
         (["a", "cat", "-v7"], 'Type "--v 7" instead of "-v7"'),
         (["a cat -ar16:9"], 'Type "--ar 16:9" instead of "-ar16:9"'),
         (["--p", "a", "cat"], '"a" may be the code of --p or a word'),
+        (["--p", "abc123", "m7458", "a", "cat"], '"m7458" may be another value of --p or a word'),
+        (["--sref", "123", "456", "a", "cat"], '"456" may be another value of --sref or a word'),
+        (["--sref", "https://e.com/a.png", "https://e.com/b.png", "a", "cat"], "--sref or an image"),
+        (["a", "portrait", "--p", "in", "the", "rain"], "would take these words as codes"),
     ],
 )
 def test_an_argument_with_two_meanings_is_refused_before_anything_is_sent(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ SHORTEST_PREFIX = 4  # characters of an id that may stand for the whole
 LISTED = 5  # jobs that the error about an ambiguous prefix names
 
 _NEVER_IN_IDS = frozenset("\"'`<>()[]{}|/\\?*")
-
+_ROUNDED = r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+"  # by a spreadsheet: `1.57552E+18`
 _HISTORY = command("history", note="lists your jobs")
 
 
@@ -134,6 +135,11 @@ class Lookup:
             raise UsageError(
                 f"Expected {article} {what} id, not a link; results show the id."
                 f"{self._question(id_in_link(text))}",
+                hint=_HISTORY,
+            )
+        if re.fullmatch(_ROUNDED, text):
+            raise UsageError(
+                f'"{text}" is {article} {what} id that a spreadsheet has rounded; use the whole id, in a column of text.',
                 hint=_HISTORY,
             )
         meant = self._meant(text) or identifier(text)

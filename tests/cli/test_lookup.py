@@ -206,6 +206,11 @@ def test_a_malformed_id_is_refused(lookup: Lookup, text: str) -> None:
     assert refusal(lookup.known_job, text).message.endswith("is not a job id.")
 
 
+@pytest.mark.parametrize("text", ["1.57552E+18", "1,57552E+18", "2E+18", "1.57552e+18"])
+def test_an_id_that_a_spreadsheet_rounded_is_refused(lookup: Lookup, text: str) -> None:
+    assert "a spreadsheet has rounded" in refusal(lookup.image, text).message
+
+
 def test_without_a_usable_ledger_an_id_is_merely_unknown(settings: Settings) -> None:
     def broken() -> Ledger:
         raise ConfigError("locked")

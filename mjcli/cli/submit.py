@@ -307,7 +307,8 @@ class Submitter:
         whole = [
             order._replace(body={**order.body, **self._shared_fields(order, options)}) for order in orders
         ]
-        if options.submit.dry_run:
+        limited = options.submit.max_jobs is not None or options.submit.max_cost is not None
+        if options.submit.dry_run and not limited:
             return whole
         with before_sending(options.submit):
             return self._costs.plan(whole, options.submit)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,6 +207,14 @@ def test_max_cost_and_max_jobs_refuse_all_jobs_of_a_command(online: Mj, service:
     assert service.posts() == []
     service.answer(service.result())
     assert "Cost: about 0.075 USD" in online(*permuted, "--max-cost", "0.075", "--max-jobs", "3").err
+
+
+def test_a_dry_run_is_refused_by_the_limits_of_the_command(online: Mj, service: Service) -> None:
+    for option in (("--max-cost", "0.07"), ("--max-jobs", "2")):
+        assert option[0] in refused(online("imagine", "a cat", "--r", "3", "--dry-run", *option, check=11))
+    assert "a cat" in online("imagine", "a cat", "--dry-run", "--max-cost", "1", "--max-jobs", "1").out
+    assert service.received == []
+    assert not (Path(online.env["MJ_DATA_DIR"]) / "ledger.db").exists()
 
 
 @pytest.mark.slow

@@ -139,7 +139,7 @@ class Lookup:
             )
         if re.fullmatch(_ROUNDED, text):
             raise UsageError(
-                f'"{text}" is {article} {what} id that a spreadsheet has rounded; use the whole id, in a column of text.',
+                f'"{text}" is {article} {what} id that a spreadsheet has rounded; use the whole id, as text.',
                 hint=_HISTORY,
             )
         meant = self._meant(text) or identifier(text)

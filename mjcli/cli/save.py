@@ -6,7 +6,7 @@ import contextlib
 import copy
 import os
 from _thread import RLock
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -386,7 +386,8 @@ class Saver:
             row = record_task_result(ledger, self._settings.host, job.record)
             uuid = row.uuid if row is not None else None
         if uuid is not None and saved:
-            digests = self._earlier_files(job)
+            # A file that has other bytes now keeps its place among the others.
+            digests = self._earlier_files(job, {str(file.path) for file in saved})
             for file in saved:
                 path = str(file.path)
                 digests[path] = file.sha256 or digests.get(path)
@@ -400,14 +401,14 @@ class Saver:
             return job._replace(result=Result(row.result))  # its links may be fresh
         return job
 
-    def _earlier_files(self, job: FinishedJob) -> dict[str, str | None]:
-        """The files that the job had before this run, without those that hold something else now."""
+    def _earlier_files(self, job: FinishedJob, saved: Collection[str]) -> dict[str, str | None]:
+        """The files that the job had before this run, without those that hold something else than what it saved."""
         from mjcli.media.download import is_unchanged
 
         return {
             path: digest
             for path, digest in self._own_files(job).items()
-            if digest is None or not Path(path).exists() or is_unchanged(Path(path), digest)
+            if path in saved or digest is None or not Path(path).exists() or is_unchanged(Path(path), digest)
         }
 
     # -- files -------------------------------------------------------------------------------------

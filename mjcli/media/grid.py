@@ -49,6 +49,8 @@ def quadrants(
     if metadata is not None:
         options["save"] = metadata.save
     kept = [None if force else own.claim(part_of(grid, number)) for number in range(1, 5)]
+    if metadata is not None:
+        kept = [each and metadata.keep(each) for each in kept]
     try:
         with grid.open("rb") as file:
             image = opened(file, MAX_PIXELS, MAX_PIXELS)

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from mjcli.errors import DownloadError, reason_of
 from mjcli.media.carriers import CannotCarry, has_manifest, packet_in, with_packet
-from mjcli.media.place import PartialFile, Put, Saved, partial_file, place
+from mjcli.media.place import PartialFile, Put, Saved, partial_file, place, replace_same
 from mjcli.media.xmp import BadPacket, Property, build, extend, parse
 
 How = Literal["embed", "sidecar", "off"]
@@ -82,7 +82,7 @@ class Metadata(NamedTuple):
     def save(self, part: PartialFile, put: Put) -> Saved:
         """Put a complete file in its place with `put`. Raises what that raises, `OSError`."""
         if self.how != "embed":
-            return self.keep(put(part))
+            return self._sidecar(put(part))
         try:
             data = embed(_checked_size(part.head(MOST_BYTES + 1)), self.provenance)
         except CannotCarry as error:
@@ -96,13 +96,48 @@ class Metadata(NamedTuple):
                     return put(changed)._replace(received_sha256=part.sha256)
             except OSError as error:  # there may be room for one file, but not for two
                 problem = f"could not be changed ({reason_of(error)})"
-        saved = put(part)
+        return self._instead(put(part), problem)
+
+    def keep(self, saved: Saved) -> Saved:
+        """Put the metadata of a file that was saved before where it belongs, unless it is there."""
+        if self.how != "embed":
+            return self._sidecar(saved)
+        try:
+            return self._embed_later(saved)
+        except CannotCarry as error:
+            problem = str(error)
+        except Exception as error:  # the file is still there, and so may be others of the job
+            why = reason_of(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            problem = f"could not be changed ({why})"
+        return self._instead(saved, problem)
+
+    def _embed_later(self, saved: Saved) -> Saved:
+        """Replace a saved file by one with metadata. Raises `CannotCarry`, `OSError`."""
+        path = saved.path
+        if path.is_symlink():
+            raise CannotCarry("is a symbolic link")
+        if not saved.sha256:  # it may have been edited since
+            raise CannotCarry("has no digest in the ledger")
+        with path.open("rb") as file:
+            data = _checked_size(file.read(MOST_BYTES + 1))
+        changed = embed(data, self.provenance)
+        if changed == data:
+            return saved
+        with partial_file(path.parent) as part:
+            part.write(changed)
+            part.sync()
+            if not replace_same(part, path, saved.sha256):
+                raise CannotCarry("was changed meanwhile")
+            notice = f'The metadata was embedded in "{path.name}", which already existed.'
+            return Saved(path, False, part.sha256, (*saved.notices, notice), received_sha256=saved.sha256)
+
+    def _instead(self, saved: Saved, problem: str) -> Saved:
+        """Write the metadata of a file that cannot carry it beside it, and say why."""
         where = "so its metadata was saved beside it" if self.beside else "so its metadata was not saved"
         saved = saved._replace(notices=(*saved.notices, f'"{saved.path.name}" {problem}, {where}.'))
         return self._written_beside(saved) if self.beside else saved
 
-    def keep(self, saved: Saved) -> Saved:
-        """Write the metadata of a saved file beside it, if it belongs there and is not there yet."""
+    def _sidecar(self, saved: Saved) -> Saved:
         return self._written_beside(saved) if self.how == "sidecar" and self.beside else saved
 
     def _written_beside(self, saved: Saved) -> Saved:

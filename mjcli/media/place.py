@@ -271,6 +271,22 @@ def _take(part: PartialFile, path: Path, *, replace: bool, own: Callable[[Path],
     return False
 
 
+def replace_same(part: PartialFile, path: Path, sha256: str) -> bool:
+    """Replace a file that still has this digest, and keep its permissions; False if it has another one.
+
+    Raises `OSError`.
+    """
+    if sys.platform == "win32":
+        part.file.close()  # an open file cannot be renamed
+    with exclusive(path.parent, LOCK_SECONDS):
+        if sha256_of(path) != sha256:
+            return False
+        with contextlib.suppress(OSError):  # a file system without permissions
+            part.path.chmod(stat.S_IMODE(path.stat().st_mode))
+        rename(part.path, path, replace=True)
+    return True
+
+
 def _create(part: Path, path: Path) -> None:
     """Give a file a free name. Raises `FileExistsError`, also when another process is faster."""
     if sys.platform == "win32":

@@ -20,6 +20,7 @@ from tests.support.images import WHOLE
 from tests.support.ledger import change, rows
 from tests.support.program import Mj
 from tests.support.service import Service
+from tests.support.systems import posix
 
 NAME = "a-cat_image-1"
 ABOUT = {"image_id": "image-1", "task_id": "task-1"}
@@ -227,16 +228,71 @@ def test_options_that_contradict_it_are_refused_before_anything_is_sent(
 
 
 @pytest.mark.slow
-def test_an_earlier_file_is_kept_and_gets_a_sidecar_on_request(painter: Mj) -> None:
+def test_an_earlier_file_gets_a_sidecar_on_request(painter: Mj) -> None:
     file = imagine(painter)
-    painter("download", "@last", "--metadata", "embed")
-    assert file.read_bytes() == IMAGE
     painter("download", "@last", "--metadata", "sidecar")
-    assert (painter.cwd / f"{NAME}.png.json").exists()
-    painter("download", "@last", "--metadata", "embed", "--force")
-    assert packet(file)["mj:TaskID"] == ["task-1"]
-    painter("download", "@last", "--metadata", "embed")
+    assert file.read_bytes() == IMAGE
     assert sorted(each.name for each in painter.cwd.iterdir()) == [f"{NAME}.png", f"{NAME}.png.json"]
+
+
+@pytest.mark.slow
+def test_an_earlier_file_gets_the_metadata_without_another_download(painter: Mj, service: Service) -> None:
+    file = imagine(painter)
+    file.chmod(0o640)
+    mode, downloads = file.stat().st_mode, len(service.gets())
+    result = painter("download", "@last", "--metadata", "embed")
+    assert f'The metadata was embedded in "{NAME}.png", which already existed.\n' in result.err
+    assert packet(file)["mj:TaskID"] == ["task-1"]
+    assert file.stat().st_mode == mode
+    assert len(service.gets()) == downloads
+    changed = file.read_bytes()
+    assert rows(painter, "files, files_sha256, files_received_sha256") == [
+        (json.dumps([str(file)]), json.dumps([digest(changed)]), json.dumps([digest(IMAGE)]))
+    ]
+    assert "Kept " in painter("download", "@last", "--metadata", "embed").err
+    assert file.read_bytes() == changed
+    assert [each.name for each in painter.cwd.iterdir()] == [f"{NAME}.png"]
+
+
+@pytest.mark.slow
+def test_the_earlier_parts_of_a_grid_get_it_and_keep_their_order(painter: Mj) -> None:
+    files = painter("imagine", "a cat", "--split", "--json").answer["files"]
+    painter("download", "@last", "--metadata", "embed")
+    assert [packet(each).get("mj:TaskID") for each in files] == [["task-1"]] * 5
+    hashes = [digest(Path(each).read_bytes()) for each in files]
+    assert rows(painter, "files, files_sha256") == [(json.dumps(files), json.dumps(hashes))]
+
+
+@pytest.mark.slow
+def test_an_earlier_file_that_cannot_be_replaced_safely_gets_a_sidecar(painter: Mj) -> None:
+    file = imagine(painter)
+    change(painter, "UPDATE jobs SET files_sha256 = NULL")
+    result = painter("download", "@last", "--metadata", "embed")
+    assert f'"{NAME}.png" has no digest in the ledger, so its metadata was saved beside it.\n' in result.err
+    assert file.read_bytes() == IMAGE
+    assert (painter.cwd / f"{NAME}.png.json").exists()
+
+
+@posix
+@pytest.mark.slow
+def test_an_earlier_file_that_is_a_symbolic_link_gets_a_sidecar(painter: Mj) -> None:
+    file = imagine(painter)
+    elsewhere = file.rename(painter.home / "elsewhere.png")
+    file.symlink_to(elsewhere)
+    painter("download", "@last", "--metadata", "embed")
+    assert file.is_symlink()
+    assert elsewhere.read_bytes() == IMAGE
+    assert (painter.cwd / f"{NAME}.png.json").exists()
+
+
+@pytest.mark.slow
+def test_an_edited_file_is_not_overwritten_by_metadata(painter: Mj) -> None:
+    file = imagine(painter)
+    edit = picture()
+    file.write_bytes(edit)
+    painter("download", "@last", "--metadata", "embed")
+    assert file.read_bytes() == edit
+    assert packet(painter.cwd / f"{NAME}-2.png")["mj:TaskID"] == ["task-1"]
 
 
 # -- files are known by their content ----------------------------------------------------------------

@@ -13,8 +13,8 @@ import pytest
 from mjcli.media import place as place_module
 from mjcli.media import web
 from mjcli.media.download import Downloader
-from mjcli.media.place import sweep
-from tests.support.downloads import IMAGE, NAME, get, link, nothing_left, scripted
+from mjcli.media.place import partial_file, replace_same, sweep
+from tests.support.downloads import IMAGE, NAME, digest, get, link, nothing_left, scripted
 from tests.support.service import Received, Reply, Service
 from tests.support.systems import posix
 
@@ -127,3 +127,18 @@ def test_sweep_ignores_symlinks_pipes_and_missing_directories(tmp_path: Path) ->
     sweep(tmp_path)
     sweep(tmp_path / "notes")
     assert (tmp_path / "notes").read_text() == "mine"
+
+
+# -- replacing a file that is known ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("now", "after"), [(b"known", b"new"), (b"edited", b"edited")])
+def test_a_file_is_replaced_only_while_it_is_the_known_one(tmp_path: Path, now: bytes, after: bytes) -> None:
+    file = tmp_path / NAME
+    file.write_bytes(now)
+    with partial_file(tmp_path) as part:
+        part.write(b"new")
+        part.sync()
+        assert replace_same(part, file, digest(b"known")) is (now == b"known")
+    assert file.read_bytes() == after
+    assert list(tmp_path.iterdir()) == [file]

@@ -15,6 +15,7 @@ from mjcli.cli.inputs import (
     VIDEO_SUFFIXES,
     is_file,
     is_regular_file,
+    is_whole_id,
     names_image_file,
     names_media_file,
     refuse_bad_link,
@@ -143,6 +144,9 @@ class Lookup:
                 hint=_HISTORY,
             )
         meant = self._meant(text) or identifier(text)
+        # A directory may be named after a task.
+        if meant is None and os.path.lexists(text) and not is_whole_id(text):
+            raise UsageError(f'"{visible(text)}" {_why_no_file(text)}.', hint=_HISTORY)
         malformed = not text or text.startswith("-") or len(text) > 200
         malformed = malformed or any(c.isspace() or not c.isprintable() for c in text)
         if meant or malformed or any(c in _NEVER_IN_IDS for c in text):

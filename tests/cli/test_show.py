@@ -10,6 +10,7 @@ import pytest
 from tests.support.pictures import grid, plain
 from tests.support.program import Mj
 from tests.support.service import Service, fixture
+from tests.support.systems import posix
 
 NAME = "a-cat_1234197197067915365"
 
@@ -74,6 +75,32 @@ def test_what_is_neither_is_refused(online: Mj, with_grid: Service) -> None:
         os.mkfifo(online.cwd / "pipe.png")
         assert '"pipe.png" is not a regular file.' in online("show", "pipe.png", check=2).err
     assert "--quadrant" in online("show", "--quadrant", "5", check=2).err
+
+
+@pytest.mark.parametrize("name", [".", "cats", "cats/", "./cats"])
+def test_a_directory_is_refused_without_a_query(online: Mj, service: Service, name: str) -> None:
+    (online.cwd / "cats").mkdir()
+    assert f'"{name}" is a directory.\n' in online("show", name, check=2).err
+    assert not service.received
+
+
+def test_a_directory_is_no_image_of_an_action(online: Mj, service: Service) -> None:
+    (online.cwd / "cats").mkdir()
+    assert '"cats" is a directory.\n' in online("upscale", "1", "cats", check=2).err
+    assert not service.received
+
+
+@posix
+def test_a_named_pipe_is_refused_without_a_query(online: Mj, service: Service) -> None:
+    os.mkfifo(online.cwd / "pipe")
+    assert '"pipe" is not a regular file.\n' in online("show", "pipe", check=2).err
+    assert not service.received
+
+
+@pytest.mark.parametrize("name", ["7489df4c-ef03-4de0-b598-e9a590793434", "1234197197067915365"])
+def test_a_directory_that_is_named_after_a_job_does_not_hide_its_id(online: Mj, name: str) -> None:
+    (online.cwd / name).mkdir()
+    assert "was not found in the ledger or at the service" in online("show", name, check=4).err
 
 
 # -- names of quadrants --------------------------------------------------------------------------------

@@ -100,7 +100,9 @@ class Lookup:
         if embedded is not None:
             job = self._job_of(embedded)
             if job is not None:
-                self._say(f'"{visible(text)}" is not as mj saved it; its metadata names job {job.reference}.')
+                by_task = embedded.task_id is not None and job.task_id == embedded.task_id
+                named = f"task {embedded.task_id}" if by_task else f"image {embedded.image_id}"
+                self._say(f'"{visible(text)}" is not as mj saved it; its metadata names {named}.')
                 return job
             raise UsageError(
                 f'"{visible(text)}" is not as mj saved it, and its metadata names a job that profile'

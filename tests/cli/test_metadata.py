@@ -338,7 +338,19 @@ def test_an_edited_file_names_its_job_with_a_notice(painter: Mj) -> None:
     copy = edited(imagine(painter, "--metadata", "embed"))
     result = painter("history", "show", copy.name, "--field", "task_id")
     assert result.out == "task-1\n"
-    assert result.err == '"edited.jpg" is not as mj saved it; its metadata names job task-1.\n'
+    assert result.err == '"edited.jpg" is not as mj saved it; its metadata names task task-1.\n'
+
+
+@pytest.mark.slow
+def test_the_notice_names_the_id_that_the_output_has(painter: Mj) -> None:
+    copy = edited(imagine(painter, "--metadata", "embed"))
+    result = painter("history", "show", copy.name)
+    assert "its metadata names task task-1.\n" in result.err
+    assert "\ntask: task-1\n" in result.out
+    change(painter, "UPDATE jobs SET task_id = NULL")
+    result = painter("history", "show", copy.name)
+    assert "its metadata names image image-1.\n" in result.err
+    assert "\nid: image-1\n" in result.out
 
 
 def test_an_action_on_an_edited_file_uses_the_image_with_a_notice(painter: Mj, service: Service) -> None:

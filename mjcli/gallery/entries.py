@@ -58,6 +58,11 @@ def media_of(job: Job) -> list[Media]:
     return [each for each in found if each is not None]
 
 
+def can_be_saved(job: Job) -> bool:
+    """Whether a job has made files, which can be downloaded."""
+    return job.state == "done" and job.makes != "text"
+
+
 def media_at(path: Path, digest: str | None = None) -> Media | None:
     """A file that a browser can show; None for any other, and for one that is not there."""
     try:

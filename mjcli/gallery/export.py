@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from mjcli.errors import OutputError, UsageError, reason_of
 from mjcli.files import replacing
-from mjcli.gallery.entries import Addresses, Entry, Extras, Lineage, Media, entry_of, media_of
+from mjcli.gallery.entries import (
+    Addresses,
+    Entry,
+    Extras,
+    Lineage,
+    Media,
+    can_be_saved,
+    entry_of,
+    media_of,
+)
 from mjcli.gallery.page import STATIC, Page, html, static
 from mjcli.gallery.thumbnails import Thumbnails
 from mjcli.jobs.job import Job
@@ -24,11 +33,15 @@ _NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{2,4}")  # of a picture or thumbnail 
 
 
 class Exported(NamedTuple):
-    """What was written. `without` counts the pictures that have no thumbnail."""
+    """What was written. `without` counts the pictures that have no thumbnail.
+
+    `unsaved` are the jobs whose files are not on this machine, and can be downloaded.
+    """
 
     page: Path
     pictures: int
     without: int
+    unsaved: list[Job]
 
 
 def check_directory(directory: Path, *, force: bool) -> None:
@@ -87,7 +100,8 @@ def export(
     without = sum(
         1 for each in every if not each.is_video and (each not in places or not places[each].thumbnail)
     )
-    return Exported(index, sum(1 for entry in entries if entry["media"]), without)
+    unsaved = [job for job in jobs if not media[job.number] and can_be_saved(job)]
+    return Exported(index, sum(1 for entry in entries if entry["media"]), without, unsaved)
 
 
 def _make_directories(directory: Path) -> None:

@@ -149,6 +149,43 @@ def test_jobs_without_files_and_with_damaged_ones_are_in_the_page(mj: Mj) -> Non
     assert found["failed"]["error"] == "forbidden: No."
 
 
+def unsaved(mj: Mj, name: str, **row: Any) -> dict[str, Any]:
+    """A job that is done and whose picture was not saved."""
+    return job(mj, name, **row) | {"files": [], "files_sha256": None}
+
+
+@pytest.mark.slow
+def test_jobs_without_a_saved_file_are_counted_with_what_saves_them(mj: Mj) -> None:
+    text = job(mj, "text", kind="describe", path="/midjourney/describe", files=[])
+    failed = job(mj, "failed", state="failed", files=[], error={"code": "forbidden", "message": "No."})
+    cat = unsaved(mj, "cat")
+    add_jobs(mj, job(mj, "saved"), cat, text, failed)
+    warning = (
+        "warning: 1 job has no saved file and no picture in the page.\n"
+        f"  next: mj download {cat['task_id']}\n"
+    )
+    assert mj("gallery", "--output", "site").err == warning
+    assert mj("gallery", "--output", "named", "@1", "@2", "@3", "@4").err == warning
+    add_jobs(mj, *(unsaved(mj, f"cat {number}") for number in range(5)))
+    err = mj("gallery", "--output", "site").err
+    assert err == "warning: 6 jobs have no saved file and no picture in the page.\n  next: mj download REF\n"
+
+
+@pytest.mark.slow
+def test_named_jobs_without_a_saved_file_do_not_replace_a_page(mj: Mj) -> None:
+    family(mj)
+    assert len(entries(mj)) == 4
+    cat = unsaved(mj, "cat")
+    add_jobs(mj, cat)
+    before = {path: path.read_bytes() for path in (mj.cwd / "site").rglob("*") if path.is_file()}
+    result = mj("gallery", "--output", "site", cat["task_id"], check=8)
+    assert "None of these jobs has a picture on this machine." in result.err
+    assert f"next: mj download {cat['task_id']}\n" in result.err
+    assert {path: path.read_bytes() for path in (mj.cwd / "site").rglob("*") if path.is_file()} == before
+    mj("gallery", "--output", "other", cat["task_id"], check=8)
+    assert not (mj.cwd / "other").exists()
+
+
 @pytest.mark.slow
 def test_commands_are_quoted_and_never_contain_an_id_that_is_not_plain(mj: Mj) -> None:
     plain = job(mj, "plain")

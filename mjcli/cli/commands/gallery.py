@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 app = new_app()
 
 NEWEST = 5000  # jobs that are shown without --limit
+LISTED = 5  # jobs that a suggested command names
 WAKE_SECONDS = 1.0  # after which a signal is handled on Windows
+
+_NO_PICTURE = "None of these jobs has a picture on this machine."
 
 
 @app.command(
@@ -205,6 +208,8 @@ def _export(
             hint=command("imagine", "a cat", "--download"),
         )
     jobs = read_jobs(ledger, which)
+    if which.numbers is not None:
+        _check_pictures(jobs)
     more = _older(ledger, which, len(jobs))
     facts = JobFacts(context.output, context.settings, public=True).of
     with _thumbnails(context) as thumbnails:
@@ -220,11 +225,32 @@ def _export(
         )
     if done.without:
         context.output.warning(f"{done.without} of the pictures could not be decoded and have no thumbnail.")
+    if done.unsaved:
+        have = "1 job has" if len(done.unsaved) == 1 else f"{len(done.unsaved)} jobs have"
+        line = context.output.next_command(_download(done.unsaved))
+        context.output.warning(f"{have} no saved file and no picture in the page.", following=line)
     if more:
         context.output.notice(f"{more} older jobs are not shown; --limit shows more.")
     document = {"file": str(done.page), "pictures": done.pictures}
     people = [("file", str(done.page)), ("pictures", str(done.pictures))]
     context.output.answer(document, people, [str(done.page)])
+
+
+def _check_pictures(jobs: Sequence[Job]) -> None:
+    """Refuse named jobs of which none has a picture, before they replace a page. Raises `DownloadError`."""
+    from mjcli.gallery.entries import can_be_saved, media_of
+
+    if not any(map(media_of, jobs)):
+        unsaved = [job for job in jobs if can_be_saved(job)]
+        raise DownloadError(_NO_PICTURE, hint=_download(unsaved) if unsaved else None)
+
+
+def _download(jobs: Sequence[Job]) -> str:
+    """The command that saves the files of jobs."""
+    from mjcli.cli.hints import Outside, command
+
+    names = [Outside(job.reference) for job in jobs] if len(jobs) <= LISTED else ["REF"]
+    return command("download", *names)
 
 
 # -- contact sheets ------------------------------------------------------------------------------------
@@ -245,9 +271,7 @@ def _write_sheet(context: Context, path: Path, names: Sequence[str], *, force: b
         raise UsageError(f"A contact sheet has at most {MOST} pictures, not {len(chosen)}.")
     pictures = [_labelled(context, each) for each in chosen]
     if not any(each.picture for each in pictures):
-        raise DownloadError(
-            "None of these jobs has a picture on this machine.", hint="mj download saves them"
-        )
+        raise DownloadError(_NO_PICTURE, hint="mj download saves them")
     with Decoder(context.output.child_environ) as decoder:
         data, problems = sheet(pictures, kind, decoder)
     for problem in problems:

@@ -122,7 +122,7 @@ def act(
     if typed.defaulted:
         context.output.notice(f"Using image {images[0].id} ({NEWEST}).")
     if not force:
-        _refuse_same(names, images)
+        _refuse_same(typed.images, names, images)
         for image in images:
             if image.job is not None:
                 lookup.check_host(image.job)
@@ -333,8 +333,11 @@ def _unknown(action: str | None) -> UsageError:
     )
 
 
-def _refuse_same(names: Sequence[str], images: Sequence[Image]) -> None:
-    """Refuse an image under two names, since each is a job of its own. Raises `UsageError`."""
+def _refuse_same(typed: Sequence[str], names: Sequence[str], images: Sequence[Image]) -> None:
+    """Refuse an image that is named twice, as each is a job of its own; a list may repeat one. Raises `UsageError`."""
+    twice = next((each for each in typed if each != "-" and typed.count(each) > 1), None)
+    if twice is not None:
+        raise UsageError(f'"{twice}" is given twice. Nothing was sent.', hint="--force makes both jobs")
     first: dict[str, str] = {}
     for name, image in zip(names, images, strict=True):
         if first.setdefault(image.id, name) != name:

@@ -219,6 +219,7 @@ def test_with_new_words_the_parameters_end_the_prompt(online: Mj, grid: Service)
         (["vary", "1", "a cat and @last"], '"@last" is a reference'),
         (["vary", "1", "a cat", "--no", "text", "@1"], '"@1" is a reference'),
         (["upscale", "1", "@last", "grid-1"], '"@last" and "grid-1" are the same image'),
+        (["upscale", "1", "grid-1", "grid-1"], '"grid-1" is given twice'),
         (["vary", "1", "my cat.png", "a dog", "house"], '"my cat.png" does not exist'),
         (["upscale", "-1"], '"-1" is not valid'),
         (["upscale", "1", "-o", "--dry-run"], "-o needs a value"),

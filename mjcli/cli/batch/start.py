@@ -88,6 +88,7 @@ class Batch:
         self._name = self._named()
         if options.status:
             return
+        self._contents = {line.identity: line.content for line in self._lines}  # of all shards
         self._lines = self._of_this_shard()
         shared = self._opened_store()
         self._keep: Keep = shared or self._local()
@@ -122,6 +123,7 @@ class Batch:
         plan = self._planned()
         self._costs.check(plan.forecast, self._survey)
         if self._options.dry_run:
+            self._say_what_was_sent_before()
             from mjcli.cli.batch.preview import print_preview
 
             print_preview(
@@ -316,23 +318,34 @@ class Batch:
         equal = [each.line.number for each in survey.to_send if each.step is None and _repeats(each.line)]
         if equal:
             output.notice(f"{_lines(equal)} repeat earlier lines; each is a job of its own.")
-        self._say_what_is_in_the_history()
+        self._say_what_was_sent_before()
         if survey.failed:
             them = "it" if len(survey.failed) == 1 else "them"
             output.notice(
                 f"{count_of_jobs(len(survey.failed))} failed before; --retry-failed retries {them}."
             )
 
-    def _say_what_is_in_the_history(self) -> None:
-        """Say which prompts of a new batch were sent before outside of it: the ledger may have been lost."""
-        ledger = self._context.existing_ledger
+    def _say_what_was_sent_before(self) -> None:
+        """Say which lines are sent again although equal ones were sent before."""
         new = [
             piece
             for piece in self._survey.to_send
-            if piece.step is None
-            and "prompt" in piece.line.fields
-            and piece.item not in self._survey.replaced
+            if piece.step is None and piece.item not in self._survey.replaced
         ]
+        left_over = self._survey.left_over(self._contents)
+        renamed = [piece.line.number for piece in new if piece.line.content in left_over]
+        if renamed:
+            were, they_are = ("was", "it is") if len(renamed) == 1 else ("were", "they are")
+            self._output.notice(
+                f"{_lines(renamed)} {were} sent before in this batch, under another key or none; {they_are} sent"
+                " again and billed again."
+            )
+        self._say_what_is_in_the_history([piece for piece in new if piece.line.content not in left_over])
+
+    def _say_what_is_in_the_history(self, new: list[Piece]) -> None:
+        """Say which prompts of a new batch were sent before outside of it: the ledger may have been lost."""
+        ledger = self._context.existing_ledger
+        new = [piece for piece in new if "prompt" in piece.line.fields]
         if ledger is None or not new:
             return
         known = ledger.subjects_outside(self._name, {folded(piece.line.fields["prompt"]) for piece in new})

@@ -116,6 +116,11 @@ def step_item(item: str, action: str) -> str:
     return f"{item}>{item.count('>') + 1}.{action}"
 
 
+def is_step(item: str) -> bool:
+    """Whether an item is that of a step: a single `>` is before its action, and keys have theirs doubled."""
+    return ">" in item.replace(">>", "")
+
+
 def is_of_the_line(error: MjError) -> bool:
     """Whether a failure says something about the line, rather than about the account, the network or this machine."""
     return error.code not in _NOT_OF_THE_LINE
@@ -186,6 +191,16 @@ class Survey:
         """How many jobs the batch has at most."""
         lost = len(self.failed) + len(self.impossible)
         return self.jobs + len(self.to_follow) + self.before + lost
+
+    def left_over(self, contents: Mapping[str, str]) -> set[str]:
+        """The contents of sent jobs that no line stands for; `contents` are those of the lines by their items."""
+        return {
+            row.key_fingerprint
+            for item, row in self._rows.items()
+            if row.key_fingerprint not in (None, contents.get(item))
+            and standing_of(row) in ("done", "follow")
+            and not (row.unsent or is_step(item))
+        }
 
     def of_steps(self) -> Survey:
         """A survey for the steps of a job that is done now."""

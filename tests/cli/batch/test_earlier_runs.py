@@ -107,6 +107,25 @@ def test_prompts_of_the_history_are_mentioned(batch: Batch, midjourney: Midjourn
     assert "in the history already" not in batch("--again").err
 
 
+def test_jobs_that_get_another_key_are_mentioned(keyed: Batch, midjourney: Midjourney) -> None:
+    sent_again = "under another key or none; they are sent again and billed again."
+    keyed.path.write_text(CSV.replace("k1", "k3").replace("k2", "k1"))
+    notice = "Line 2 was sent before in this batch, under another key or none; it is sent again"
+    assert notice in keyed("--dry-run").err  # k1 is another line now, whose job stays as it is
+    keyed.path.write_text("prompt\na cat\na dog\na fox\n")
+    assert f"Lines 2, 3 were sent before in this batch, {sent_again}" in keyed("--dry-run").err
+    assert f"Lines 2, 3 were sent before in this batch, {sent_again}" in keyed().err
+    assert len(midjourney.accepted) == 5
+    assert "sent before" not in keyed().err
+
+
+def test_one_more_of_the_same_is_not_one_with_another_key(batch: Batch, midjourney: Midjourney) -> None:
+    batch.write("a cat")
+    batch("--then", "upscale:1")
+    batch.write("a cat", "a cat")
+    assert "sent before" not in batch().err
+
+
 def test_equal_lines_are_mentioned(batch: Batch, midjourney: Midjourney) -> None:
     batch.write("a cat", "a cat", "a dog")
     assert "Line 2 repeat" in batch().err

@@ -277,6 +277,11 @@ class _LineBuilder(RequestBuilder):
         return images
 
     def _permuted(self, text: str) -> list[str]:
+        if "{" in text or "}" in text:
+            from mjcli.prompt.permute import has_braces
+
+            if not self._check.no_check and has_braces(text):
+                self._output.notice("Braces are sent as typed; a batch takes a line for each choice.")
         return [text]
 
 

@@ -35,6 +35,7 @@ def print_preview(
     target_of: Callable[[Piece], Target | None],
 ) -> None:
     """Print what a batch would send; with --json an object for each line, and a summary as the last one."""
+    requests = survey.jobs + len(survey.unsent)
     columns = output.width(output.stdout) - 1 if output.stdout_is_terminal else None
     for piece, order in drafts:
         target = target_of(piece)
@@ -55,6 +56,7 @@ def print_preview(
         "failed": len(survey.failed) + len(survey.impossible),
         "running": len(survey.to_follow) - len(survey.unsent) - survey.unsaved,
         "unsaved": survey.unsaved,
+        "requests": requests,
         "jobs": forecast.jobs,
         "cost": None if forecast.at_least else round(forecast.usd, 6),
         "cost_at_least": round(forecast.usd, 6),
@@ -62,7 +64,7 @@ def print_preview(
     }
     lines = [
         ("batch", name),
-        ("jobs", f"{forecast.jobs} of {survey.total} would be sent"),
+        ("jobs", f"{requests} of {survey.total} would be sent{_repeats(requests, forecast.jobs)}"),
         *([("before", f"{survey.before} done")] if survey.before else []),
         *(
             [("unsaved", f"{survey.unsaved} done before, only their files are missing")]
@@ -74,6 +76,11 @@ def print_preview(
         ("cost", forecast.cost),
     ]
     output.answer(summary, lines)
+
+
+def _repeats(requests: int, jobs: int) -> str:
+    """What --repeat makes of the requests, if any prompt has it."""
+    return f"; --repeat makes {'it' if requests == 1 else 'them'} {jobs}" if jobs > requests else ""
 
 
 def _document(piece: Piece, order: Order, file: str | None) -> dict[str, Any]:

@@ -122,15 +122,14 @@ class Batch:
         """Check everything, and ask; False after a dry run. The drafts of the orders are not kept."""
         plan = self._planned()
         self._costs.check(plan.forecast, self._survey)
+        self._say_where_it_is()
         if self._options.dry_run:
-            self._say_what_was_sent_before()
             from mjcli.cli.batch.preview import print_preview
 
             print_preview(
                 self._output, self._name, self._survey, plan.drafts, plan.forecast, self._keep.target
             )
             return False
-        self._say_where_it_is()
         self._confirm(plan)
         return True
 
@@ -317,7 +316,8 @@ class Batch:
             )
         equal = [each.line.number for each in survey.to_send if each.step is None and _repeats(each.line)]
         if equal:
-            output.notice(f"{_lines(equal)} repeat earlier lines; each is a job of its own.")
+            repeat = "repeats an earlier line; it" if len(equal) == 1 else "repeat earlier lines; each"
+            output.notice(f"{_lines(equal)} {repeat} is a job of its own.")
         self._say_what_was_sent_before()
         if survey.failed:
             them = "it" if len(survey.failed) == 1 else "them"
@@ -459,7 +459,8 @@ def _repeats(line: Line) -> bool:
 
 
 def _lines(numbers: Sequence[int]) -> str:
-    """Lines for people: `Line 3`, `Lines 3, 4, 7 and 12 more`."""
-    shown, left = numbers[:_LINES_SHOWN], len(numbers) - _LINES_SHOWN
-    text = ", ".join(map(str, shown)) + (f" and {left} more" if left > 0 else "")
+    """Lines for people: `Line 3`, `Lines 3 and 4`, `Lines 3, 4, 7, 8, 9 and 12 more`."""
+    shown, left = list(map(str, numbers[:_LINES_SHOWN])), len(numbers) - _LINES_SHOWN
+    last = f"{left} more" if left > 0 else shown.pop()
+    text = f"{', '.join(shown)} and {last}" if shown else last
     return f"Line{'s' if len(numbers) > 1 else ''} {text}"

@@ -472,6 +472,22 @@ def test_a_dry_run_sends_nothing_and_leaves_no_file(batch: Batch, midjourney: Mi
     assert summary["cost"] == pytest.approx(3 * 0.025 + 12 * 0.005)
 
 
+def test_braces_are_mentioned_once_for_all_lines(batch: Batch, midjourney: Midjourney) -> None:
+    batch.write("a cat", "a {red,green} bird", "a {big,small} dog")
+    notice = "Braces are sent as typed; a batch takes a line for each choice. (2 lines, the first is 2)"
+    assert batch("--dry-run").err.count("Braces") == batch().err.count(notice) == 1
+    assert "a {red,green} bird" in midjourney.jobs
+    assert "Braces" not in batch("--again", "--no-check", "--dry-run").err
+
+
+def test_a_dry_run_says_what_repeat_makes_of_the_lines(batch: Batch) -> None:
+    batch.name = "prompts.csv"
+    batch.write("prompt,repeat", "a cat,4", "a dog,")
+    assert "jobs: 2 of 2 would be sent; --repeat makes them 5\n" in batch("--dry-run").out
+    _, summary = batch.json("--dry-run")
+    assert (summary["requests"], summary["total"], summary["jobs"]) == (2, 2, 5)
+
+
 @pytest.mark.slow
 def test_a_dry_run_shows_what_is_left(batch: Batch, midjourney: Midjourney) -> None:
     batch()

@@ -27,7 +27,8 @@ def keyed(online: Mj, midjourney: Midjourney) -> Batch:
 
 def test_a_line_that_changed_under_its_key_is_reported(keyed: Batch, midjourney: Midjourney) -> None:
     keyed.path.write_text(CSV.replace("a dog", "a lizard"))
-    assert "Line 3 changed since the job with the same key was done" in keyed().err
+    for options in (["--dry-run"], []):
+        assert "Line 3 changed since the job with the same key was done" in keyed(*options).err
     assert len(midjourney.accepted) == 2
 
 
@@ -113,8 +114,8 @@ def test_jobs_that_get_another_key_are_mentioned(keyed: Batch, midjourney: Midjo
     notice = "Line 2 was sent before in this batch, under another key or none; it is sent again"
     assert notice in keyed("--dry-run").err  # k1 is another line now, whose job stays as it is
     keyed.path.write_text("prompt\na cat\na dog\na fox\n")
-    assert f"Lines 2, 3 were sent before in this batch, {sent_again}" in keyed("--dry-run").err
-    assert f"Lines 2, 3 were sent before in this batch, {sent_again}" in keyed().err
+    assert f"Lines 2 and 3 were sent before in this batch, {sent_again}" in keyed("--dry-run").err
+    assert f"Lines 2 and 3 were sent before in this batch, {sent_again}" in keyed().err
     assert len(midjourney.accepted) == 5
     assert "sent before" not in keyed().err
 
@@ -128,8 +129,11 @@ def test_one_more_of_the_same_is_not_one_with_another_key(batch: Batch, midjourn
 
 def test_equal_lines_are_mentioned(batch: Batch, midjourney: Midjourney) -> None:
     batch.write("a cat", "a cat", "a dog")
-    assert "Line 2 repeat" in batch().err
+    for options in (["--dry-run"], []):
+        assert "Line 2 repeats an earlier line; it is a job of its own." in batch(*options).err
     assert len(midjourney.accepted) == 3
+    batch.write("a fox", "a fox", "a fox")
+    assert "Lines 2 and 3 repeat earlier lines; each is a job of its own." in batch("--dry-run").err
 
 
 @pytest.mark.parametrize("output", ["afile/x.png", "x" * 240 + "/" + "/".join(["y" * 240] * 20) + "/z.png"])

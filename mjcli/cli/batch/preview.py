@@ -72,7 +72,8 @@ def print_preview(
             else []
         ),
         *([("running", f"{summary['running']} would be followed")] if summary["running"] else []),
-        *([("failed", f"{summary['failed']} failed before")] if summary["failed"] else []),
+        *([("failed", f"{len(survey.failed)} failed before")] if survey.failed else []),
+        *([("failed", _impossible(len(survey.impossible)))] if survey.impossible else []),
         ("cost", forecast.cost),
     ]
     output.answer(summary, lines)
@@ -81,6 +82,15 @@ def print_preview(
 def _repeats(requests: int, jobs: int) -> str:
     """What --repeat makes of the requests, if any prompt has it."""
     return f"; --repeat makes {'it' if requests == 1 else 'them'} {jobs}" if jobs > requests else ""
+
+
+def _impossible(count: int) -> str:
+    """How many steps can never be done: their images are there, and do not offer them."""
+    return (
+        "1 step is not offered by its image"
+        if count == 1
+        else f"{count} steps are not offered by their images"
+    )
 
 
 def _document(piece: Piece, order: Order, file: str | None) -> dict[str, Any]:

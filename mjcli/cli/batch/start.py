@@ -16,8 +16,8 @@ from mjcli.cli.batch.keep import Keep, LocalKeep, SharedKeep
 from mjcli.cli.batch.lines import Line, read_lines
 from mjcli.cli.batch.orders import LineDefaults
 from mjcli.cli.batch.run import BatchRun, Manner
-from mjcli.cli.batch.steps import Step, most_jobs, parse_steps
-from mjcli.cli.batch.work import Options, Piece, Survey, items_of
+from mjcli.cli.batch.steps import Step, parse_steps
+from mjcli.cli.batch.work import Options, Piece, Survey
 from mjcli.cli.confirm import MAX_UNCONFIRMED
 from mjcli.cli.hints import command, without_globals
 from mjcli.cli.output.batch import short_path
@@ -231,10 +231,8 @@ class Batch:
         from mjcli.cli.batch.status import print_status
 
         address = self._store_address()
-        total = sum(most_jobs(self._steps_of(line)) for line in self._lines)
-        items = {item for line in self._lines for item in items_of(line.identity, self._steps_of(line))}
-        rows = {item: row for item, row in self._rows().items() if item in items}
-        print_status(self._context, self._name, total, rows, address)
+        pieces = (Piece(line, line.identity, self._steps_of(line)) for line in self._lines)
+        print_status(self._context, self._name, pieces, self._rows(), address)
 
     def _owner(self, line: Line) -> str | None:
         """The account whose image a line works on; None if any may run it."""

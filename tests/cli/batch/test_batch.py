@@ -530,10 +530,26 @@ def test_the_status_counts_the_lines_of_the_file_as_it_is_now(batch: Batch, midj
     midjourney.faults["a fox"] = refuse("forbidden", 403)
     batch("--then", "upscale:1", check=10)
     sent = len(midjourney.service.received)
-    assert "done: 4 of 6\nfailed: 1\nleft: 1\n" in batch("--then", "upscale:1", "--status").out
+    assert "done: 4 of 5\nfailed: 1\n" in batch("--then", "upscale:1", "--status").out
     batch.write("a cat", "a hen")
     assert batch("--status").out == "batch: prompts.txt\ndone: 1 of 2\nleft: 1\n"
     assert len(midjourney.service.received) == sent
+
+
+def test_a_run_its_dry_run_and_its_status_count_alike(batch: Batch, midjourney: Midjourney) -> None:
+    midjourney.faults["a fox"] = refuse("forbidden", 403)
+    chain = ("--then", "upscale:1", "--then", "upscale_8x")
+    _, run = batch.json(*chain, check=10)
+    _, dry_run = batch.json(*chain, "--dry-run")
+    status = batch(*chain, "--status", "--json").answer
+    assert (run["total"], run["done"], run["failed"], run["left"]) == (7, 4, 3, 0)
+    assert (dry_run["total"], dry_run["before"], dry_run["failed"], dry_run["requests"]) == (7, 4, 3, 0)
+    assert (status["total"], status["done"], status["failed"], status["left"]) == (7, 4, 3, 0)
+    retry = batch(*chain, "--retry-failed", "--dry-run").out
+    assert (
+        "jobs: 3 of 9 would be sent\nbefore: 4 done\nfailed: 2 steps are not offered by their images\n"
+        in retry
+    )
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from mjcli.cli.batch.chains import check_chain
 from mjcli.cli.batch.fields import (
     PROMPT_ONLY,
     Digest,
@@ -186,6 +187,8 @@ class _Reader:
         for each in (_problem(fields), self._repeated(number, key, output), _unusable(output, then)):
             if each is not None:
                 self._report(number, each)
+        if not self._is_refused(number) and (broken := _broken(then, fields.get("action"))):
+            self._report(number, broken)
         if self._is_refused(number):
             return None
         return self._identified(number, fields, key, output, then or ())
@@ -241,6 +244,15 @@ def _unusable(output: str | None, then: Sequence[str] | None) -> str | None:
         if output is not None:
             check_output(output)
         parse_steps(then or ())
+    except UsageError as error:
+        return error.message
+    return None
+
+
+def _broken(then: Sequence[str] | None, action: str | None) -> str | None:
+    """What is wrong with the order of the steps."""
+    try:
+        check_chain(parse_steps(then or ()), action)
     except UsageError as error:
         return error.message
     return None

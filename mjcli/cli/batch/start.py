@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mjcli.cli.batch.accounts import Limits, Workers
+from mjcli.cli.batch.chains import check_chain
 from mjcli.cli.batch.cost import BatchCosts, Forecast
 from mjcli.cli.batch.fields import folded
 from mjcli.cli.batch.files import STDIN, FileDigests, read_file
@@ -88,6 +89,7 @@ class Batch:
         self._name = self._named()
         if options.status:
             return
+        self._check_chains()
         self._contents = {line.identity: line.content for line in self._lines}  # of all shards
         self._lines = self._of_this_shard()
         shared = self._opened_store()
@@ -146,6 +148,23 @@ class Batch:
         if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
             raise UsageError(f"--name must be 1 to {LONGEST_NAME} printable characters.")
         return name
+
+    def _check_chains(self) -> None:
+        """Refuse --then after lines whose results never offer it. Raises `UsageError`, `BatchRefused`."""
+        numbers: dict[str | None, list[int]] = {}
+        for line in self._lines:
+            if not line.then:
+                numbers.setdefault(line.fields.get("action"), []).append(line.number)
+        problems = []
+        for action, lines in numbers.items():
+            try:
+                check_chain(self._steps, action)
+            except UsageError as error:
+                if action is None:
+                    raise
+                problems += [LineProblem(number, error.message) for number in lines]
+        if problems:
+            raise BatchRefused(self._file, problems)
 
     def _of_this_shard(self) -> list[Line]:
         """The lines that this process takes."""

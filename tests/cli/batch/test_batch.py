@@ -256,12 +256,12 @@ def test_a_step_that_the_result_does_not_offer_is_a_failure_of_that_line(
     batch: Batch, midjourney: Midjourney
 ) -> None:
     batch.write("a cat")
-    jobs, summary = batch.json("--then", "upscale:1", "--then", "upscale:2", check=10)
+    jobs, summary = batch.json("--then", "upscale:1", "--then", "upscale_8x", check=10)
     assert midjourney.jobs == ["a cat", "upscale1 image-1"]
     assert (summary["done"], summary["failed"], summary["left"], summary["total"]) == (2, 1, 0, 3)
     (failed,) = [job for job in jobs if not job["success"]]
-    assert failed["step"] == "upscale1 upscale:2"
-    assert 'does not offer "upscale2"' in failed["error"]["message"]
+    assert failed["step"] == "upscale1 upscale_8x"
+    assert 'does not offer "upscale_8x"' in failed["error"]["message"]
 
 
 @pytest.mark.slow

@@ -142,9 +142,9 @@ def test_fields_have_types() -> None:
 
 
 def test_cells_hold_lists_with_spaces_and_semicolons() -> None:
-    (line,) = lines('prompt,image,then\na,"a.png ""my cat.png""",upscale:1; vary:2\n')
+    (line,) = lines('prompt,image,then\na,"a.png ""my cat.png""",vary:2; upscale:1\n')
     assert line.fields["image"] == ("a.png", "my cat.png")
-    assert line.then == ("upscale:1", "vary:2")
+    assert line.then == ("vary:2", "upscale:1")
 
 
 def test_empty_cells_are_not_given_and_unnamed_empty_columns_are_ignored() -> None:

@@ -87,6 +87,7 @@ class BatchRun:
         self._started = time.monotonic()
         self._running = self._done = self._failed = self._unknown = self._open = 0
         self._unsaved = 0  # jobs that are done without all their files
+        self.not_offered = 0  # failed steps that their images do not offer, so that no retry helps
         self._stdout_failed = False
         self._spent: float | None = None
         self._total, self._before = survey.total, survey.before
@@ -138,6 +139,7 @@ class BatchRun:
         """What is to be done: jobs in flight first, since they are paid for. Failures of earlier runs are counted."""
         for piece, error in survey.failed:
             self._count_failure(piece, error)
+        self.not_offered += len(survey.impossible)
         for piece, problem in survey.impossible:
             self._count_failure(_next_step(piece), problem)
         for piece, row in survey.to_follow:
@@ -301,6 +303,7 @@ class BatchRun:
         try:
             pieces = following(piece, result, order, profile)
         except UsageError as error:
+            self.not_offered += 1
             self._total += 1  # the job, and its step
             self._not_done(_next_step(piece), error)
             return []

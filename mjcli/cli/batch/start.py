@@ -30,7 +30,7 @@ from mjcli.errors import BatchRefused, ConfigError, Interrupted, LineProblem, Us
 if TYPE_CHECKING:
     from mjcli.cli.context import Context
     from mjcli.cli.options import FileOptions
-    from mjcli.cli.output.board import Counts
+    from mjcli.cli.output.batch import Summary
     from mjcli.cli.output.report import Report
     from mjcli.jobs.order import Order
     from mjcli.jobs.queries import ItemRow
@@ -450,13 +450,18 @@ class Batch:
             summary._replace(
                 directory=self._keep.place,
                 report=options.report,
-                next=self._output.next_command(self._next(summary.counts)) if summary.exit_status else "",
+                next=self._output.next_command(self._next(summary, run.not_offered))
+                if summary.exit_status
+                else "",
             ),
         )
 
-    def _next(self, counts: Counts) -> str:
-        """The command that does what is left, which may be to send failed jobs again."""
+    def _next(self, summary: Summary, not_offered: int) -> str:
+        """The command that does what is left, which may be to send failed jobs again; empty if none can."""
+        counts = summary.counts
         only_failed = counts.failed and not (counts.left or counts.running or counts.unknown)
+        if only_failed and counts.failed == not_offered:
+            return self._continuing() if summary.unsaved else ""
         if only_failed and not self._options.retry_failed:
             return self._continuing("--retry-failed")
         return self._continuing()

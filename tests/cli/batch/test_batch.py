@@ -262,6 +262,7 @@ def test_a_step_that_the_result_does_not_offer_is_a_failure_of_that_line(
     (failed,) = [job for job in jobs if not job["success"]]
     assert failed["step"] == "upscale1 upscale_8x"
     assert 'does not offer "upscale_8x"' in failed["error"]["message"]
+    assert "next:" not in batch("--then", "upscale:1", "--then", "upscale_8x", check=10).out
 
 
 @pytest.mark.slow

@@ -391,9 +391,13 @@ def test_jobs_in_flight_are_followed_when_the_account_closes(plan: Plan) -> None
 
 
 def test_a_limit_stops_everything_and_the_job_goes_back(plan: Plan) -> None:
+    refused = threading.Event()
+    plan.ticking = lambda: any(each.error for each in plan.ends) and refused.set()
+
     def act(order: Order) -> None:
         if order.subject == "c":
             raise LimitReached("--max-jobs is 2.")
+        assert order.subject in "ab" or refused.wait(SOON)
 
     one, two = Jobs(act), Jobs(act)
     left = run(plan, map(item, "abcdef"), account("a", one, jobs=1), account("b", two, jobs=1))

@@ -6,24 +6,23 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Literal
 
-from mjcli.api.actions import QUADRANTS, modern, short
+from mjcli.api.actions import GRID_ACTIONS, VERBS, modern, quadrant_of, short
 from mjcli.cli.batch.steps import Step, read_action
 from mjcli.cli.shell import quoted
 from mjcli.errors import UsageError
 
 Picture = Literal["grid", "single image"]
 
-_QUADRANT_ACTIONS = {f"{verb}{n}": verb for verb in ("upscale", "variation") for n in QUADRANTS}
+_ENLARGED = {"upscale_2x", "upscale_4x"}
+_OF_A_GRID = {*GRID_ACTIONS} - {"reroll"}
 # Others, such as square or upscale_subtle, may be offered anywhere.
 _OF_ONE_IMAGE = {
-    "upscale_2x",
-    "upscale_4x",
+    *_ENLARGED,
     "variation_subtle",
     "variation_strong",
-    "zoom_out_2x",
-    "zoom_out_1_5x",
+    *VERBS["zoom"].values(),
+    *VERBS["pan"].values(),
 }
-_OF_ONE_IMAGE |= {f"pan_{each}" for each in ("left", "right", "up", "down")}
 _FIRST = "upscale:1"  # what makes a single image of a grid
 
 
@@ -50,18 +49,16 @@ def check_chain(steps: Sequence[Step], action: str | None = None) -> None:
 
 def _needed_by(action: str) -> Picture | None:
     """What an action can be applied to; None if that is not certain."""
-    if modern(action) in _QUADRANT_ACTIONS:
+    if modern(action) in _OF_A_GRID:
         return "grid"
     return "single image" if modern(action) in _OF_ONE_IMAGE else None
 
 
 def _made_by(action: str) -> Picture | None:
     """What an action makes; None if that is not certain, as with zooms and pans."""
-    name = modern(action)
-    if name == "reroll" or _QUADRANT_ACTIONS.get(name) == "variation":
-        return "grid"
-    is_single = name in ("upscale_2x", "upscale_4x") or _QUADRANT_ACTIONS.get(name) == "upscale"
-    return "single image" if is_single else None
+    if quadrant_of(action) is not None or modern(action) in _ENLARGED:
+        return "single image"
+    return "grid" if modern(action) in GRID_ACTIONS else None
 
 
 def _remedy(
@@ -73,14 +70,16 @@ def _remedy(
         return f"put {_FIRST} before it", [*texts[:number], _FIRST, *texts[number:]]
     if grid is None:
         return "leave it out", []
-    verb = _verb(steps[number])
-    same = list(takewhile(lambda each: _verb(each) == verb, steps[grid:]))
+    verb = _verb_for_grids(steps[number])
+    same = list(takewhile(lambda each: _verb_for_grids(each) == verb, steps[grid:]))
     if grid + len(same) > number:
         words = dict.fromkeys(short(action)[1] for each in same for action in each.actions)
-        together = f"{short(steps[number].actions[0])[0]}:{','.join(words)}"
+        together = f"{verb}:{','.join(words)}"
         return f'write "{together}" as one step', [*texts[:grid], together, *texts[grid + len(same) :]]
     return "apply it in a second run", [*texts[:grid], *texts[number:]]
 
 
-def _verb(step: Step) -> str | None:
-    return _QUADRANT_ACTIONS.get(modern(step.actions[0]))
+def _verb_for_grids(step: Step) -> str | None:
+    """The verb of a step that follows a grid; None for other steps."""
+    action = step.actions[0]
+    return short(action)[0] if modern(action) in _OF_A_GRID else None

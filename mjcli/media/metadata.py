@@ -85,17 +85,15 @@ class Metadata(NamedTuple):
             return self._sidecar(put(part))
         try:
             data = embed(_checked_size(part.head(MOST_BYTES + 1)), self.provenance)
-        except CannotCarry as error:
-            problem = str(error)
         except Exception as error:  # an image that was paid for is saved whatever happens
-            problem = f"could not be changed ({type(error).__name__}: {error})"
+            problem = _problem(error)
         else:
             try:
                 with partial_file(part.path.parent) as changed:
                     changed.write(data)
                     return put(changed)._replace(received_sha256=part.sha256)
             except OSError as error:  # there may be room for one file, but not for two
-                problem = f"could not be changed ({reason_of(error)})"
+                problem = _problem(error)
         return self._instead(put(part), problem)
 
     def keep(self, saved: Saved) -> Saved:
@@ -104,12 +102,8 @@ class Metadata(NamedTuple):
             return self._sidecar(saved)
         try:
             return self._embed_later(saved)
-        except CannotCarry as error:
-            problem = str(error)
         except Exception as error:  # the file is still there, and so may be others of the job
-            why = reason_of(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-            problem = f"could not be changed ({why})"
-        return self._instead(saved, problem)
+            return self._instead(saved, _problem(error))
 
     def _embed_later(self, saved: Saved) -> Saved:
         """Replace a saved file by one with metadata. Raises `CannotCarry`, `OSError`."""
@@ -143,6 +137,14 @@ class Metadata(NamedTuple):
     def _written_beside(self, saved: Saved) -> Saved:
         notice = _write_beside(saved.path, self.provenance.document(), force=self.force)
         return saved if notice is None else saved._replace(notices=(*saved.notices, notice))
+
+
+def _problem(error: Exception) -> str:
+    """Why a file has no metadata in it, for a sentence that begins with its name."""
+    if isinstance(error, CannotCarry):
+        return str(error)
+    why = reason_of(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return f"could not be changed ({why})"
 
 
 def embed(data: bytes, provenance: Provenance) -> bytes:

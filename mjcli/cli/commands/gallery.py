@@ -196,6 +196,7 @@ def _export(
     """Write the page to a directory and say where it is."""
     from mjcli.cli.gallery_facts import JobFacts
     from mjcli.cli.hints import command, no_jobs_yet
+    from mjcli.cli.output.text import count_of_jobs
     from mjcli.gallery.collection import read_jobs
     from mjcli.gallery.export import check_directory, export
 
@@ -226,7 +227,7 @@ def _export(
     if done.without:
         context.output.warning(f"{done.without} of the pictures could not be decoded and have no thumbnail.")
     if done.unsaved:
-        have = "1 job has" if len(done.unsaved) == 1 else f"{len(done.unsaved)} jobs have"
+        have = f"{count_of_jobs(len(done.unsaved))} {'has' if len(done.unsaved) == 1 else 'have'}"
         line = context.output.next_command(_download(done.unsaved))
         context.output.warning(f"{have} no saved file and no picture in the page.", following=line)
     if more:
